@@ -1,0 +1,91 @@
+# A thin face over pip, dbt, pytest and streamlit: every target prints what it runs.
+ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+PYTHON ?= python3
+BIN := $(ROOT)/.venv/bin
+
+# Everything that a build makes lies under one directory; several can live side by side.
+DATA_DIR ?= $(ROOT)/data/local
+DATA_DIR_PATH := $(abspath $(DATA_DIR))
+DATA ?=
+MAPPING ?=
+VARS ?= {}
+
+IN_DATA_DIR = cd "$(ROOT)" && \
+	CUSTOMER_INTELLIGENCE_DATA_DIR="$(DATA_DIR_PATH)" \
+	DBT_TARGET_PATH="$(DATA_DIR_PATH)/build/target" \
+	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
+
+.DEFAULT_GOAL := help
+.PHONY: help build dashboard docs test lint sample lock clean
+
+help:
+	@echo 'make build [DATA=file] [MAPPING=mapping.yml] [DATA_DIR=dir] [VARS="{…}"]'
+	@echo '                 build, test and publish the marts (of the bundled sample without data)'
+	@echo 'make dashboard   look at the published marts on http://127.0.0.1:8501'
+	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
+	@echo 'make test        linters and all tests'
+	@echo 'make lint        linters only'
+	@echo 'make sample      make the bundled sample again'
+	@echo 'make lock        resolve and pin the requirements again'
+	@echo 'make clean       remove what was generated; your loads stay'
+
+# The environment: what the hash-pinned requirements name, and the package itself.
+$(BIN)/python:
+	$(PYTHON) -m venv "$(ROOT)/.venv"
+
+$(ROOT)/.venv/installed: $(ROOT)/requirements.txt $(ROOT)/pyproject.toml | $(BIN)/python
+	cd "$(ROOT)" && .venv/bin/python -m pip install --quiet --require-hashes -r requirements.txt
+	cd "$(ROOT)" && .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	touch "$@"
+
+$(ROOT)/.venv/installed-dev: $(ROOT)/requirements-dev.txt $(ROOT)/.venv/installed
+	cd "$(ROOT)" && .venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	touch "$@"
+
+build: $(ROOT)/.venv/installed
+	mkdir -p "$(DATA_DIR_PATH)/build"
+ifneq ($(DATA),)
+	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" --data-dir "$(DATA_DIR_PATH)" \
+		$(if $(MAPPING),--mapping "$(MAPPING)")
+endif
+	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars '$(VARS)'
+	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
+
+dashboard: $(ROOT)/.venv/installed
+	$(IN_DATA_DIR) "$(BIN)/python" -m streamlit run dashboard/app.py
+
+docs: $(ROOT)/.venv/installed
+	mkdir -p "$(DATA_DIR_PATH)/build"
+	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
+	$(IN_DATA_DIR) "$(BIN)/dbt" docs serve --host 127.0.0.1 --no-browser
+
+test: lint
+	cd "$(ROOT)" && .venv/bin/python -m pytest
+
+lint: $(ROOT)/.venv/installed-dev
+	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .
+	cd "$(ROOT)" && .venv/bin/sqlfluff lint models tests analyses --processes 2
+
+SAMPLE_WORK := $(ROOT)/.sample
+
+sample: $(ROOT)/.venv/installed
+	rm -rf "$(SAMPLE_WORK)" && mkdir -p "$(SAMPLE_WORK)"
+	"$(BIN)/python" -m customer_intelligence.simulate --seed 7 \
+		--out "$(SAMPLE_WORK)/sample.parquet" --truth "$(SAMPLE_WORK)/truth.parquet"
+	"$(BIN)/python" -m customer_intelligence.ingest "$(SAMPLE_WORK)/sample.parquet" \
+		--data-dir "$(SAMPLE_WORK)"
+	rm -rf "$(ROOT)/data/sample" && mkdir -p "$(ROOT)/data/sample"
+	mv "$(SAMPLE_WORK)/raw" "$(SAMPLE_WORK)/truth.parquet" "$(ROOT)/data/sample/"
+	rm -rf "$(SAMPLE_WORK)"
+
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
+	--generate-hashes --no-header --no-annotate --quiet --upgrade
+
+lock: $(ROOT)/.venv/installed-dev
+	cd "$(ROOT)" && $(LOCK) --extra install --extra dashboard -o requirements.txt
+	cd "$(ROOT)" && $(LOCK) --all-extras -o requirements-dev.txt
+
+clean:
+	rm -rf "$(DATA_DIR_PATH)/build/target" "$(DATA_DIR_PATH)/build/logs" \
+		"$(DATA_DIR_PATH)/build/tmp" "$(DATA_DIR_PATH)"/build/warehouse.duckdb* \
+		"$(ROOT)/target" "$(ROOT)/logs" "$(ROOT)/.pytest_cache" "$(ROOT)/.ruff_cache"

@@ -1,0 +1,8 @@
+{% macro format_integer(expression) %}
+    {{ return(adapter.dispatch("format_integer")(expression)) }}
+{% endmacro %}
+
+
+{% macro duckdb__format_integer(expression) -%}
+    format('{:,}', cast(round({{ expression }}) as bigint))
+{%- endmacro %}

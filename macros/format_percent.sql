@@ -1,0 +1,3 @@
+{% macro format_percent(expression) -%}
+    cast(cast(round(100 * {{ expression }}) as integer) as varchar) || ' %'
+{%- endmacro %}

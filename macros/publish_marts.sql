@@ -1,0 +1,67 @@
+{% macro publish_marts(results) %}
+    {{ return(adapter.dispatch("publish_marts")(results)) }}
+{% endmacro %}
+
+
+{% macro duckdb__publish_marts(results) %}
+    {#-
+    The gate: a build of the whole graph in which every node ran and passed. A selection,
+    a failure or `dbt run` leaves the last good version where it is, and says so.
+    -#}
+    {% if execute and flags.WHICH == "build" %}
+        {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
+        {% set ran = {} %}
+        {% set failed = [] %}
+        {% set tests = [] %}
+        {% for result in results %}
+            {% do ran.update({result.node.unique_id: true}) %}
+            {% if result.status | string not in ("success", "pass", "warn", "no-op") %}
+                {% do failed.append(result.node.name) %}
+            {% elif result.node.resource_type | string in ("test", "unit_test") %}
+                {% do tests.append(result.node.name) %}
+            {% endif %}
+        {% endfor %}
+        {% set missing = [] %}
+        {% set relations = {} %}
+        {% for node in graph.nodes.values() %}
+            {% if node.resource_type in ("model", "test", "seed", "snapshot")
+                and node.unique_id not in ran %}
+                {% do missing.append(node.name) %}
+            {% endif %}
+            {% if node.resource_type == "model" and node.fqn[1] == "marts" %}
+                {% do relations.update({node.name: node.relation_name}) %}
+            {% endif %}
+        {% endfor %}
+        {% set narrowed = [] %}
+        {% for argument in (
+            "select", "exclude", "selector", "resource_types", "exclude_resource_types"
+        ) %}
+            {% if invocation_args_dict.get(argument) %}
+                {% do narrowed.append("--" ~ argument) %}
+            {% endif %}
+        {% endfor %}
+
+        {% if failed %}
+            {{ log("not published: " ~ failed | length ~ " node(s) did not pass, such as "
+                ~ failed[0] ~ "; the last good version stays up", info=true) }}
+        {% elif missing or narrowed %}
+            {{ log("not published: this build was a part of the project; run `dbt build` "
+                ~ "without a selection to publish", info=true) }}
+        {% else %}
+            {% set version = run_started_at.strftime("%Y%m%dT%H%M%S%f") ~ "Z-"
+                ~ invocation_id[:8] %}
+            {% set request = tojson({
+                "data_dir": data_dir,
+                "version": version,
+                "built_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
+                "tests_passed": tests | length,
+                "relations": relations,
+            }) %}
+            {% set path = run_query(
+                "select publish_marts("
+                ~ dbt.string_literal(dbt.escape_single_quotes(request)) ~ ")"
+            ).rows[0][0] %}
+            {{ log("published: " ~ path, info=true) }}
+        {% endif %}
+    {% endif %}
+{% endmacro %}

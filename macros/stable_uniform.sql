@@ -1,0 +1,8 @@
+{% macro stable_uniform(key) %}
+    {{ return(adapter.dispatch("stable_uniform")(key)) }}
+{% endmacro %}
+
+
+{% macro duckdb__stable_uniform(key) -%}
+    (cast('0x' || substr(md5({{ key }}), 1, 8) as bigint) + 0.5) / 4294967296.0
+{%- endmacro %}

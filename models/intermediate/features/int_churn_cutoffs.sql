@@ -1,0 +1,85 @@
+with as_of as (
+
+    select * from {{ ref("int_as_of") }}
+
+),
+
+horizon as (
+
+    select max(chosen_horizon_days) as horizon_days
+    from {{ ref("int_churn_horizon") }}
+
+),
+
+numbers as (
+
+    {{ dbt.generate_series(256) }}
+
+),
+
+-- The test window is the last one that is complete; training labels end before it.
+bounds as (
+
+    select
+        as_of.first_invoice_date,
+        horizon.horizon_days,
+        {{ add_days("1", "as_of.as_of_date") }} as current_cutoff,
+        {{ add_days("-horizon.horizon_days", "as_of.as_of_date") }} as test_cutoff,
+        {{ add_days("-2 * horizon.horizon_days", "as_of.as_of_date") }}
+            as last_training_cutoff
+    from as_of
+    cross join horizon
+
+),
+
+training as (
+
+    select
+        bounds.first_invoice_date,
+        bounds.horizon_days,
+        {{ add_days(
+            "-30 * (numbers.generated_number - 1)", "bounds.last_training_cutoff"
+        ) }} as cutoff_date,
+        'train' as example_set
+    from bounds
+    cross join numbers
+    where numbers.generated_number <= {{ var("churn_training_cutoffs") | int }}
+
+),
+
+-- A cutoff with less than one window of history before it knows too little.
+cutoffs as (
+
+    select
+        cutoff_date,
+        example_set,
+        horizon_days
+    from training
+    where
+        cutoff_date >= {{ add_days("horizon_days", "first_invoice_date") }}
+    union all
+    select
+        test_cutoff as cutoff_date,
+        'test' as example_set,
+        horizon_days
+    from bounds
+    where
+        test_cutoff >= {{ add_days("horizon_days", "first_invoice_date") }}
+    union all
+    select
+        current_cutoff as cutoff_date,
+        'current' as example_set,
+        horizon_days
+    from bounds
+
+)
+
+select
+    cutoff_date,
+    example_set,
+    cast(horizon_days as integer) as horizon_days,
+    case
+        when example_set <> 'current'
+            then {{ add_days("horizon_days", "cutoff_date") }}
+    end as label_end_date
+from cutoffs

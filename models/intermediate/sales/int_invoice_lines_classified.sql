@@ -1,0 +1,138 @@
+{%- set eight_columns = [
+    "invoice_no", "stock_code", "description", "quantity",
+    "invoiced_at", "unit_price", "customer_id", "country",
+] -%}
+with readable_lines as (
+
+    select * from {{ ref("stg_retail__invoice_lines") }}
+    where not is_quarantined
+
+),
+
+as_of as (
+
+    select as_of_date from {{ ref("int_as_of") }}
+
+),
+
+stock_code_classes as (
+
+    select
+        stock_code,
+        stock_code_class
+    from {{ ref("stock_code_classes") }}
+
+),
+
+known_lines as (
+
+    select
+        readable_lines.*,
+        {{ row_hash(eight_columns) }} as row_hash
+    from readable_lines
+    cross join as_of
+    where readable_lines.invoice_date <= as_of.as_of_date
+
+),
+
+-- Only the newest load of an invoice counts: a corrected file replaces it whole.
+reloaded_invoices as (
+
+    select
+        invoice_no,
+        max(load_number) as newest_load_number
+    from known_lines
+    group by invoice_no
+    having min(load_number) <> max(load_number)
+
+),
+
+-- The hash only narrows the search: equality is decided on the columns themselves.
+repeated_hashes as (
+
+    select row_hash
+    from known_lines
+    group by row_hash
+    having count(*) > 1
+
+),
+
+repeated_lines as (
+
+    select
+        known_lines.line_id,
+        row_number() over (
+            partition by known_lines.load_number, {{ eight_columns | join(", ") }}
+            order by known_lines.line_id
+        ) as copy_number
+    from known_lines
+    inner join repeated_hashes on known_lines.row_hash = repeated_hashes.row_hash
+
+),
+
+described as (
+
+    select
+        known_lines.*,
+        coalesce(
+            known_lines.load_number < reloaded_invoices.newest_load_number, false
+        ) as is_superseded,
+        coalesce(repeated_lines.copy_number > 1, false) as is_exact_copy,
+        case
+            when known_lines.is_product then 'product'
+            else coalesce(stock_code_classes.stock_code_class, 'unclassified')
+        end as stock_code_class
+    from known_lines
+    left join reloaded_invoices
+        on known_lines.invoice_no = reloaded_invoices.invoice_no
+    left join repeated_lines on known_lines.line_id = repeated_lines.line_id
+    left join stock_code_classes
+        on known_lines.stock_code = stock_code_classes.stock_code
+
+),
+
+-- The first rule that holds decides; the order is the contract of DEFINITIONS.
+disposed as (
+
+    select
+        *,
+        case
+            when is_superseded then 'superseded'
+            when '{{ var("cleaning_policy") }}' = 'classic'
+                then case
+                        when customer_id is null then 'dropped_no_customer'
+                        when is_cancellation then 'dropped_cancellation'
+                        when quantity <= 0 then 'dropped_non_positive_quantity'
+                        else 'sale'
+                    end
+            when is_exact_copy and {{ var("drop_exact_duplicates") }}
+                then 'exact_duplicate'
+            when is_adjustment then 'bad_debt_adjustment'
+            when stock_code_class <> 'product' then 'non_product'
+            when quantity < 0 and not is_cancellation then 'stock_write_off'
+            when unit_price = 0 then 'zero_price'
+            when is_cancellation and customer_id is null then 'return_anonymous'
+            when is_cancellation then 'return'
+            when customer_id is null then 'sale_anonymous'
+            else 'sale'
+        end as disposition
+    from described
+
+)
+
+select
+    line_id,
+    load_number,
+    invoice_no,
+    stock_code,
+    stock_code_class,
+    customer_id,
+    description,
+    country,
+    quantity,
+    unit_price,
+    line_amount,
+    invoiced_at,
+    invoice_date,
+    disposition
+from disposed

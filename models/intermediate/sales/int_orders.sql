@@ -1,0 +1,84 @@
+with sale_lines as (
+
+    select * from {{ ref("int_invoice_lines_classified") }}
+    where disposition in ('sale', 'sale_anonymous')
+
+),
+
+matched_returns as (
+
+    select * from {{ ref("int_returns_matched") }}
+    where purchase_line_id is not null
+
+),
+
+-- THE pass over the lines: everything about orders and customers is built on it.
+orders as (
+
+    select
+        invoice_no,
+        customer_id,
+        max(country) as country,
+        min(invoiced_at) as ordered_at,
+        min(invoice_date) as order_date,
+        count(*) as lines,
+        sum(quantity) as units,
+        sum(line_amount) as gross_revenue
+    from sale_lines
+    group by invoice_no, customer_id
+
+),
+
+returns_by_order as (
+
+    select
+        purchase_invoice_no as invoice_no,
+        customer_id,
+        count(case when is_order_correction then 1 end) as void_lines,
+        sum(case when is_order_correction then units else 0 end) as void_units,
+        sum(
+            case when is_order_correction then returned_amount else 0 end
+        ) as void_amount,
+        sum(returned_amount) as returned_amount
+    from matched_returns
+    group by purchase_invoice_no, customer_id
+
+),
+
+-- An invoice number that serves several customers makes one order for each.
+identified as (
+
+    select
+        *,
+        row_number() over (
+            partition by invoice_no order by customer_id nulls last
+        ) as order_of_invoice
+    from orders
+
+)
+
+select
+    case
+        when identified.order_of_invoice = 1 then identified.invoice_no
+        else identified.invoice_no || '/' || coalesce(identified.customer_id, '')
+    end as order_id,
+    identified.invoice_no,
+    identified.customer_id,
+    identified.country,
+    identified.ordered_at,
+    identified.order_date,
+    cast(identified.lines as integer) as lines,
+    cast(identified.units as bigint) as units,
+    cast(coalesce(returns_by_order.void_lines, 0) as integer) as void_lines,
+    cast(coalesce(returns_by_order.void_units, 0) as bigint) as void_units,
+    cast(identified.gross_revenue as decimal(18, 4)) as gross_revenue,
+    cast(coalesce(returns_by_order.void_amount, 0) as decimal(18, 4)) as void_amount,
+    cast(
+        coalesce(returns_by_order.returned_amount, 0) as decimal(18, 4)
+    ) as returned_amount,
+    coalesce(returns_by_order.void_lines, 0) = identified.lines as is_void
+from identified
+left join returns_by_order
+    on
+        identified.invoice_no = returns_by_order.invoice_no
+        and identified.customer_id = returns_by_order.customer_id

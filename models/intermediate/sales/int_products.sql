@@ -1,0 +1,85 @@
+-- The classic recipe sells postage as if it were merchandise.
+with classified_lines as (
+
+    select * from {{ ref("int_invoice_lines_classified") }}
+    where stock_code_class = 'product' or disposition = 'sale'
+
+),
+
+products as (
+
+    select
+        stock_code,
+        min(case when disposition in ('sale', 'sale_anonymous') then invoice_date end)
+            as first_sold_date,
+        max(case when disposition in ('sale', 'sale_anonymous') then invoice_date end)
+            as last_sold_date,
+        sum(
+            case when disposition in ('sale', 'sale_anonymous') then quantity else 0 end
+        )
+            as units_sold,
+        sum(
+            case
+                when disposition in ('sale', 'sale_anonymous') then line_amount else 0
+            end
+        ) as gross_revenue,
+        sum(
+            case
+                when disposition in ('return', 'return_anonymous') then -quantity else 0
+            end
+        ) as units_returned,
+        sum(
+            case
+                when disposition in ('return', 'return_anonymous')
+                    then -line_amount
+                else 0
+            end
+        ) as returned_amount
+    from classified_lines
+    group by stock_code
+
+),
+
+-- Write-offs carry notes such as "damaged" where the name of the product should be.
+names as (
+
+    select
+        stock_code,
+        description,
+        count(*) as lines,
+        max(invoice_date) as last_used_date
+    from classified_lines
+    where
+        description is not null
+        and disposition not in ('stock_write_off', 'zero_price')
+    group by stock_code, description
+
+),
+
+ranked_names as (
+
+    select
+        stock_code,
+        description,
+        count(*) over (partition by stock_code) as descriptions,
+        row_number() over (
+            partition by stock_code
+            order by lines desc, last_used_date desc, description asc
+        ) as name_rank
+    from names
+
+)
+
+select
+    products.stock_code,
+    ranked_names.description,
+    coalesce(ranked_names.descriptions, 0) as descriptions,
+    products.first_sold_date,
+    products.last_sold_date,
+    products.units_sold,
+    products.units_returned,
+    products.gross_revenue,
+    products.returned_amount
+from products
+left join ranked_names
+    on products.stock_code = ranked_names.stock_code and ranked_names.name_rank = 1

@@ -1,0 +1,203 @@
+with classified_lines as (
+
+    select * from {{ ref("int_invoice_lines_classified") }}
+
+),
+
+returned_products as (
+
+    select distinct
+        customer_id,
+        stock_code
+    from classified_lines
+    where disposition = 'return'
+
+),
+
+-- Only products that a customer ever returned need matching.
+events as (
+
+    select
+        classified_lines.line_id,
+        classified_lines.disposition = 'return' as is_return,
+        classified_lines.customer_id,
+        classified_lines.stock_code,
+        classified_lines.unit_price,
+        abs(classified_lines.quantity) as quantity,
+        classified_lines.invoice_no,
+        classified_lines.invoice_date,
+        classified_lines.invoiced_at as event_at
+    from classified_lines
+    inner join returned_products
+        on
+            classified_lines.customer_id = returned_products.customer_id
+            and classified_lines.stock_code = returned_products.stock_code
+    where classified_lines.disposition in ('sale', 'return')
+
+),
+
+-- Tier 1: the same quantity at the same price, so that whole lines are the units.
+exact_events as (
+
+    select
+        *,
+        1 as units
+    from events
+
+),
+
+exact_matches as (
+
+    select * from {{ match_last_in_first_out(
+        "exact_events", ["customer_id", "stock_code", "unit_price", "quantity"]
+    ) }}
+    where purchase_line_id is not null
+
+),
+
+exactly_matched_lines as (
+
+    select purchase_line_id as line_id from exact_matches
+    union all
+    select return_line_id as line_id from exact_matches
+
+),
+
+-- Tier 2: what is left, at the same price; a return may take parts of lines.
+same_price_events as (
+
+    select
+        events.*,
+        events.quantity as units
+    from events
+    left join exactly_matched_lines on events.line_id = exactly_matched_lines.line_id
+    where exactly_matched_lines.line_id is null
+
+),
+
+same_price_matches as (
+
+    select * from {{ match_last_in_first_out(
+        "same_price_events", ["customer_id", "stock_code", "unit_price"]
+    ) }}
+    where purchase_line_id is not null
+
+),
+
+units_matched_at_same_price as (
+
+    select
+        purchase_line_id as line_id,
+        units
+    from same_price_matches
+    union all
+    select
+        return_line_id as line_id,
+        units
+    from same_price_matches
+
+),
+
+units_used_at_same_price as (
+
+    select
+        line_id,
+        sum(units) as used_units
+    from units_matched_at_same_price
+    group by line_id
+
+),
+
+-- Tier 3: what is still left, at any price.
+any_price_events as (
+
+    select
+        same_price_events.line_id,
+        same_price_events.is_return,
+        same_price_events.customer_id,
+        same_price_events.stock_code,
+        same_price_events.event_at,
+        same_price_events.units
+        - coalesce(units_used_at_same_price.used_units, 0) as units
+    from same_price_events
+    left join units_used_at_same_price
+        on same_price_events.line_id = units_used_at_same_price.line_id
+    where
+        same_price_events.units > coalesce(units_used_at_same_price.used_units, 0)
+
+),
+
+any_price_matches as (
+
+    select * from {{ match_last_in_first_out(
+        "any_price_events", ["customer_id", "stock_code"]
+    ) }}
+    where purchase_line_id is not null
+
+),
+
+matches as (
+
+    select
+        exact_matches.return_line_id,
+        exact_matches.purchase_line_id,
+        events.quantity as units,
+        'exact_line' as match_tier
+    from exact_matches
+    inner join events on exact_matches.return_line_id = events.line_id
+    union all
+    select
+        return_line_id,
+        purchase_line_id,
+        units,
+        'same_price' as match_tier
+    from same_price_matches
+    union all
+    select
+        return_line_id,
+        purchase_line_id,
+        units,
+        'any_price' as match_tier
+    from any_price_matches
+
+),
+
+unmatched as (
+
+    select
+        returns.line_id as return_line_id,
+        cast(null as bigint) as purchase_line_id,
+        returns.quantity - coalesce(sum(matches.units), 0) as units,
+        'unmatched' as match_tier
+    from events as returns
+    left join matches on returns.line_id = matches.return_line_id
+    where returns.is_return
+    group by returns.line_id, returns.quantity
+    having returns.quantity > coalesce(sum(matches.units), 0)
+
+),
+
+allocated as (
+
+    select * from matches
+    union all
+    select * from unmatched
+
+)
+
+select
+    allocated.return_line_id,
+    allocated.purchase_line_id,
+    allocated.match_tier,
+    returns.customer_id,
+    purchases.invoice_no as purchase_invoice_no,
+    purchases.invoice_date as purchase_date,
+    returns.invoice_date as return_date,
+    cast(allocated.units as bigint) as units,
+    cast(allocated.units * returns.unit_price as decimal(18, 4)) as returned_amount,
+    -- The whole line taken back on the day it was bought was never really a purchase.
+    allocated.match_tier = 'exact_line'
+    and returns.invoice_date = purchases.invoice_date as is_order_correction
+from allocated
+inner join events as returns on allocated.return_line_id = returns.line_id
+left join events as purchases on allocated.purchase_line_id = purchases.line_id

@@ -1,0 +1,33 @@
+with as_of as (
+
+    select * from {{ ref("int_as_of") }}
+
+),
+
+staged_lines as (
+
+    select
+        count(*) as rows_in,
+        count(case when is_quarantined then 1 end) as rows_quarantined,
+        count(distinct load_id) as loads
+    from {{ ref("stg_retail__invoice_lines") }}
+
+)
+
+-- Version, time and tests are filled in when the marts are published.
+select
+    cast(null as varchar) as version,
+    cast(null as timestamp) as built_at,
+    as_of.as_of_date,
+    as_of.first_invoice_date,
+    as_of.last_invoice_date,
+    cast('{{ var("currency") }}' as varchar) as currency,
+    cast('{{ var("cleaning_policy") }}' as varchar) as cleaning_policy,
+    cast('{{ var("churn_scoring_model") }}' as varchar) as churn_scoring_model,
+    cast(1 as integer) as schema_version,
+    cast(staged_lines.loads as integer) as loads,
+    cast(staged_lines.rows_in as bigint) as rows_in,
+    cast(staged_lines.rows_quarantined as bigint) as rows_quarantined,
+    cast(null as integer) as tests_passed
+from as_of
+cross join staged_lines

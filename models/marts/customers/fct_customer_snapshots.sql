@@ -1,0 +1,19 @@
+with snapshots as (
+
+    select * from {{ ref("int_customer_snapshots") }}
+
+)
+
+select
+    cast(customer_id as varchar) as customer_id,
+    as_of_date,
+    is_current,
+    days_since_last_order,
+    orders,
+    net_revenue,
+    r_score,
+    f_score,
+    m_score,
+    rfm_score,
+    cast(segment as varchar) as segment
+from snapshots

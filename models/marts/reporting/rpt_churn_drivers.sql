@@ -1,0 +1,104 @@
+{%- set features = var("churn_features") -%}
+with examples as (
+
+    select * from {{ ref("int_churn_examples") }}
+    where example_set = 'test'
+
+),
+
+long as (
+
+    {% for feature in features -%}
+        select
+            customer_id,
+            cutoff_date,
+            has_churned,
+            '{{ feature }}' as feature,
+            cast({{ feature }} as double) as feature_value
+        from examples
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+defined as (
+
+    select * from long
+    where feature_value is not null
+
+),
+
+ranked as (
+
+    select
+        *,
+        rank() over (
+            partition by cutoff_date, feature order by feature_value
+        ) as feature_rank,
+        count(*) over (
+            partition by cutoff_date, feature, feature_value
+        ) as ties,
+        count(*) over (partition by cutoff_date, feature) as customers
+    from defined
+
+),
+
+-- Equal values share a quarter, so quarters of counts can be uneven or missing.
+quartered as (
+
+    select
+        *,
+        cast(1 + floor(4.0 * (feature_rank - 1) / customers) as integer)
+            as feature_quarter
+    from ranked
+
+),
+
+feature_aucs as (
+
+    select
+        cutoff_date,
+        feature,
+        (
+            sum(case when has_churned then feature_rank + (ties - 1) / 2.0 else 0 end)
+            - sum(cast(has_churned as integer))
+            * (sum(cast(has_churned as integer)) + 1) / 2.0
+        )
+        / nullif(
+            sum(cast(has_churned as integer)) * 1.0
+            * sum(1 - cast(has_churned as integer)), 0
+        ) as feature_auc
+    from ranked
+    group by cutoff_date, feature
+
+),
+
+quarters as (
+
+    select
+        cutoff_date,
+        feature,
+        feature_quarter,
+        min(feature_value) as lowest_value,
+        max(feature_value) as highest_value,
+        count(*) as customers,
+        avg(cast(has_churned as integer)) as churn_rate
+    from quartered
+    group by cutoff_date, feature, feature_quarter
+
+)
+
+select
+    quarters.cutoff_date,
+    cast(quarters.feature as varchar) as feature,
+    quarters.feature_quarter,
+    quarters.lowest_value,
+    quarters.highest_value,
+    cast(quarters.customers as bigint) as customers,
+    cast(quarters.churn_rate as double) as churn_rate,
+    cast(feature_aucs.feature_auc as double) as feature_auc
+from quarters
+inner join feature_aucs
+    on
+        quarters.cutoff_date = feature_aucs.cutoff_date
+        and quarters.feature = feature_aucs.feature

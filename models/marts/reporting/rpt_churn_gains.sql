@@ -1,0 +1,58 @@
+with ranked as (
+
+    select * from {{ ref("fct_churn_backtest_ranked") }}
+
+),
+
+deciles as (
+
+    select
+        model,
+        cutoff_date,
+        population,
+        score_decile,
+        count(*) as customers,
+        sum(case when has_churned then 1 else 0 end) as churners,
+        avg(churn_probability) as mean_churn_probability
+    from ranked
+    group by model, cutoff_date, population, score_decile
+
+),
+
+cumulated as (
+
+    select
+        *,
+        sum(customers) over (
+            partition by model, cutoff_date, population order by score_decile
+            rows between unbounded preceding and current row
+        ) as customers_so_far,
+        sum(churners) over (
+            partition by model, cutoff_date, population order by score_decile
+            rows between unbounded preceding and current row
+        ) as churners_so_far,
+        sum(customers) over (partition by model, cutoff_date, population)
+            as all_customers,
+        sum(churners) over (partition by model, cutoff_date, population)
+            as all_churners
+    from deciles
+
+)
+
+select
+    model,
+    cutoff_date,
+    population,
+    score_decile,
+    cast(customers as bigint) as customers,
+    cast(churners as bigint) as churners,
+    mean_churn_probability,
+    cast(churners * 1.0 / customers as double) as churn_rate,
+    cast(customers_so_far * 1.0 / all_customers as double) as contacted_share,
+    cast(churners_so_far * 1.0 / nullif(all_churners, 0) as double)
+        as captured_churner_share,
+    cast(
+        (churners_so_far * 1.0 / customers_so_far)
+        / nullif(all_churners * 1.0 / all_customers, 0) as double
+    ) as cumulative_lift
+from cumulated

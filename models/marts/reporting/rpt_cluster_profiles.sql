@@ -1,0 +1,48 @@
+with customers as (
+
+    select * from {{ ref("dim_customers") }}
+    where cluster_id is not null
+
+),
+
+totals as (
+
+    select
+        count(*) as customers,
+        sum(net_revenue) as net_revenue
+    from customers
+
+),
+
+profiles as (
+
+    select
+        cluster_id,
+        cluster_name,
+        count(*) as customers,
+        sum(net_revenue) as net_revenue,
+        {{ continuous_quantile("days_since_last_order", 0.5) }}
+            as median_days_since_last_order,
+        {{ continuous_quantile("orders", 0.5) }} as median_orders,
+        {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue,
+        avg(churn_probability) as mean_churn_probability
+    from customers
+    group by cluster_id, cluster_name
+
+)
+
+select
+    profiles.cluster_id,
+    profiles.cluster_name,
+    cast(profiles.customers as bigint) as customers,
+    cast(profiles.customers * 1.0 / totals.customers as double) as customer_share,
+    cast(profiles.net_revenue as decimal(18, 4)) as net_revenue,
+    cast(
+        profiles.net_revenue / nullif(totals.net_revenue, 0) as double
+    ) as net_revenue_share,
+    profiles.median_days_since_last_order,
+    profiles.median_orders,
+    profiles.median_net_revenue,
+    profiles.mean_churn_probability
+from profiles
+cross join totals

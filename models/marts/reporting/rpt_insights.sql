@@ -1,0 +1,250 @@
+{%- set money = "'" ~ var("currency") ~ " ' || " -%}
+with concentration as (
+
+    select * from {{ ref("rpt_revenue_concentration") }}
+
+),
+
+segments as (
+
+    select * from {{ ref("rpt_segments") }}
+
+),
+
+customers as (
+
+    select * from {{ ref("dim_customers") }}
+
+),
+
+drivers as (
+
+    select * from {{ ref("rpt_churn_drivers") }}
+
+),
+
+churn_metrics as (
+
+    select * from {{ ref("rpt_churn_metrics") }}
+    where
+        population = 'all_known'
+        and model = '{{ var("churn_scoring_model") }}'
+        and metric = 'roc_auc'
+
+),
+
+horizon as (
+
+    select max(horizon_days) as horizon_days from {{ ref("fct_churn_backtest") }}
+
+),
+
+monthly_revenue as (
+
+    select
+        sum(net_revenue) as net_revenue,
+        sum(net_revenue_anonymous) as net_revenue_anonymous
+    from {{ ref("rpt_monthly_revenue") }}
+
+),
+
+clusters as (
+
+    select
+        *,
+        row_number()
+            over (order by net_revenue_share desc, cluster_id asc)
+            as revenue_rank
+    from {{ ref("rpt_cluster_profiles") }}
+
+),
+
+-- The feature whose outer quarters differ most in what happened afterwards.
+driver_ends as (
+
+    select
+        feature,
+        feature_auc,
+        feature_quarter,
+        churn_rate,
+        row_number() over (
+            partition by feature order by feature_quarter
+        ) as place_from_low,
+        row_number() over (
+            partition by feature order by feature_quarter desc
+        ) as place_from_high
+    from drivers
+
+),
+
+driver_contrasts as (
+
+    select
+        feature,
+        max(feature_auc) as feature_auc,
+        max(case when place_from_low = 1 then churn_rate end) as low_churn_rate,
+        max(case when place_from_high = 1 then churn_rate end) as high_churn_rate
+    from driver_ends
+    group by feature
+
+),
+
+ranked_drivers as (
+
+    select
+        *,
+        row_number() over (order by abs(feature_auc - 0.5) desc, feature) as driver_rank
+    from driver_contrasts
+
+),
+
+-- Whom to act on: the same effort by value at risk and by risk alone.
+ranked_customers as (
+
+    select
+        value_at_risk,
+        count(*) over () as customers,
+        row_number() over (order by value_at_risk desc, customer_id asc) as value_rank,
+        row_number()
+            over (order by churn_probability desc, customer_id asc)
+            as risk_rank
+    from customers
+    where value_at_risk is not null
+
+),
+
+contact_lists as (
+
+    select
+        sum(case when value_rank <= ceil(customers / 10.0) then value_at_risk end)
+            as by_value,
+        sum(case when risk_rank <= ceil(customers / 10.0) then value_at_risk end)
+            as by_risk,
+        count(case when value_rank <= ceil(customers / 10.0) then 1 end)
+            as contacted_customers,
+        sum(value_at_risk) as value_at_risk
+    from ranked_customers
+
+),
+
+insights as (
+
+    select
+        1 as insight_order,
+        'revenue_concentration' as insight,
+        'The top 10 % of customers bring ' || {{ format_percent("net_revenue_share") }}
+        || ' of the net revenue of all customers (Gini '
+        || cast(round(gini, 2) as varchar) || ').' as finding,
+        net_revenue_share as figure,
+        null as ci_low,
+        null as ci_high,
+        'rpt_revenue_concentration' as source_mart
+    from concentration
+    where top_percent = 10
+    union all
+    select
+        1 + segment_rank as insight_order,
+        'segment_value: ' || segment as insight,
+        segment || ': ' || {{ format_integer("customers") }} || ' customers ('
+        || {{ format_percent("customer_share") }} || ') bring '
+        || {{ format_percent("net_revenue_share") }} || ' of net revenue'
+        || case
+            when repurchase_rate_90d is null then ''
+            else '; of those in it on ' || cast(validity_as_of_date as varchar) || ', '
+                || {{ format_percent("repurchase_rate_90d") }}
+                || ' bought within the next 90 days'
+        end || '.' as finding,
+        net_revenue_share as figure,
+        null as ci_low,
+        null as ci_high,
+        'rpt_segments' as source_mart
+    from segments
+    union all
+    select
+        10 + driver_rank as insight_order,
+        'goes_with_churn: ' || feature as insight,
+        'Goes with churn: ' || replace(feature, '_', ' ')
+        || '. In its lowest group ' || {{ format_percent("low_churn_rate") }}
+        || ' of customers did not come back within the window, in its highest '
+        || {{ format_percent("high_churn_rate") }}
+        || ' (on its own it ranks them with AUC '
+        || cast(round(greatest(feature_auc, 1 - feature_auc), 2) as varchar)
+        || '; what goes with churn need not cause it).' as finding,
+        feature_auc as figure,
+        null as ci_low,
+        null as ci_high,
+        'rpt_churn_drivers' as source_mart
+    from ranked_drivers
+    where driver_rank <= 3
+    union all
+    select
+        20 as insight_order,
+        'churn_predictability' as insight,
+        'Whether a customer stays away for ' || horizon.horizon_days
+        || ' days can be told with AUC '
+        || cast(round(churn_metrics.value, 3) as varchar)
+        || ' [' || cast(round(churn_metrics.ci_low, 3) as varchar) || '–'
+        || cast(round(churn_metrics.ci_high, 3) as varchar)
+        || '] on months the model has not seen.' as finding,
+        churn_metrics.value as figure,
+        churn_metrics.ci_low,
+        churn_metrics.ci_high,
+        'rpt_churn_metrics' as source_mart
+    from churn_metrics
+    cross join horizon
+    union all
+    select
+        21 as insight_order,
+        'whom_to_act_on' as insight,
+        'Write first to the ' || {{ format_integer("contacted_customers") }}
+        || ' customers with the most value at risk: they hold '
+        || {{ format_percent("by_value / nullif(value_at_risk, 0)") }} || ' of '
+        || {{ money }}{{ format_integer("value_at_risk") }}
+        || ' at risk in the next 90 days; as many customers picked by risk alone hold '
+        || {{ format_percent("by_risk / nullif(value_at_risk, 0)") }} || '.' as finding,
+        by_value / nullif(value_at_risk, 0) as figure,
+        null as ci_low,
+        null as ci_high,
+        'dim_customers' as source_mart
+    from contact_lists
+    where contacted_customers > 0
+    union all
+    select
+        22 as insight_order,
+        'cluster_value' as insight,
+        'The cluster "' || cluster_name || '" has '
+        || {{ format_percent("customer_share") }} || ' of customers and '
+        || {{ format_percent("net_revenue_share") }}
+        || ' of net revenue.' as finding,
+        net_revenue_share as figure,
+        null as ci_low,
+        null as ci_high,
+        'rpt_cluster_profiles' as source_mart
+    from clusters
+    where revenue_rank = 1
+    union all
+    select
+        23 as insight_order,
+        'anonymous_revenue' as insight,
+        {{ format_percent("net_revenue_anonymous / nullif(net_revenue, 0)") }}
+        || ' of net revenue has no customer: it counts in sales,'
+        || ' and in no figure about customers.'
+            as finding,
+        net_revenue_anonymous / nullif(net_revenue, 0) as figure,
+        null as ci_low,
+        null as ci_high,
+        'rpt_monthly_revenue' as source_mart
+    from monthly_revenue
+
+)
+
+select
+    cast(insight_order as integer) as insight_order,
+    cast(insight as varchar) as insight,
+    cast(finding as varchar) as finding,
+    cast(figure as double) as figure,
+    cast(ci_low as double) as ci_low,
+    cast(ci_high as double) as ci_high,
+    cast(source_mart as varchar) as source_mart
+from insights
+where finding is not null

@@ -1,0 +1,216 @@
+with customers as (
+
+    select * from {{ ref("dim_customers") }}
+
+),
+
+customer_days as (
+
+    select * from {{ ref("int_customer_days") }}
+
+),
+
+monthly_revenue as (
+
+    select * from {{ ref("rpt_monthly_revenue") }}
+
+),
+
+as_of as (
+
+    select
+        as_of_date,
+        first_invoice_date,
+        {{ add_days("-90", "as_of_date") }} as period_start_date,
+        {{ add_days("-180", "as_of_date") }} as previous_period_start_date
+    from {{ ref("int_as_of") }}
+
+),
+
+backtest as (
+
+    select max(case when metric = 'churn_rate' then value end) as observed_churn_rate
+    from {{ ref("rpt_churn_metrics") }}
+    where population = 'all_known'
+
+),
+
+-- Periods of 90 days: the last one ends on the as-of date, the previous before it.
+periods as (
+
+    select
+        count(distinct case
+            when
+                customer_days.has_purchase
+                and customer_days.activity_date > as_of.period_start_date
+                then customer_days.customer_id
+        end) as active_customers,
+        count(distinct case
+            when
+                customer_days.has_purchase
+                and customer_days.activity_date <= as_of.period_start_date
+                and customer_days.activity_date > as_of.previous_period_start_date
+                then customer_days.customer_id
+        end) as previous_active_customers,
+        sum(case
+            when customer_days.activity_date > as_of.period_start_date
+                then customer_days.net_revenue
+            else 0
+        end) as net_revenue,
+        sum(case
+            when
+                customer_days.activity_date <= as_of.period_start_date
+                and customer_days.activity_date > as_of.previous_period_start_date
+                then customer_days.net_revenue
+            else 0
+        end) as previous_net_revenue,
+        max(
+            as_of.previous_period_start_date >= as_of.first_invoice_date
+        ) as has_previous_period
+    from customer_days
+    cross join as_of
+
+),
+
+totals as (
+
+    select
+        count(*) as customers,
+        sum(net_revenue) as net_revenue,
+        sum(orders) as orders,
+        sum(case when orders > 1 then 1 else 0 end) as repeat_customers,
+        sum(returned_amount) as returned_amount,
+        sum(gross_revenue) as gross_revenue,
+        avg(churn_probability) as expected_churn_rate,
+        sum(value_at_risk) as value_at_risk
+    from customers
+
+),
+
+revenue as (
+
+    select
+        sum(net_revenue) as net_revenue,
+        sum(net_revenue_anonymous) as net_revenue_anonymous
+    from monthly_revenue
+
+),
+
+kpis as (
+
+    select
+        1 as kpi_order,
+        'customers' as kpi,
+        'customers' as unit,
+        totals.customers as value,
+        null as previous_value
+    from totals
+    union all
+    select
+        2 as kpi_order,
+        'active_customers_90d' as kpi,
+        'customers' as unit,
+        active_customers as value,
+        case when has_previous_period then previous_active_customers end
+            as previous_value
+    from periods
+    union all
+    select
+        3 as kpi_order,
+        'net_revenue' as kpi,
+        'currency' as unit,
+        net_revenue as value,
+        null as previous_value
+    from revenue
+    union all
+    select
+        4 as kpi_order,
+        'customer_net_revenue' as kpi,
+        'currency' as unit,
+        net_revenue as value,
+        null as previous_value
+    from totals
+    union all
+    select
+        5 as kpi_order,
+        'customer_net_revenue_90d' as kpi,
+        'currency' as unit,
+        net_revenue as value,
+        case when has_previous_period then previous_net_revenue end as previous_value
+    from periods
+    union all
+    select
+        6 as kpi_order,
+        'anonymous_revenue_share' as kpi,
+        'share' as unit,
+        net_revenue_anonymous / nullif(net_revenue, 0) as value,
+        null as previous_value
+    from revenue
+    union all
+    select
+        7 as kpi_order,
+        'revenue_per_customer' as kpi,
+        'currency' as unit,
+        net_revenue / nullif(customers, 0) as value,
+        null as previous_value
+    from totals
+    union all
+    select
+        8 as kpi_order,
+        'average_order_value' as kpi,
+        'currency' as unit,
+        net_revenue / nullif(orders, 0) as value,
+        null as previous_value
+    from totals
+    union all
+    select
+        9 as kpi_order,
+        'repeat_rate' as kpi,
+        'share' as unit,
+        repeat_customers * 1.0 / nullif(customers, 0) as value,
+        null as previous_value
+    from totals
+    union all
+    select
+        10 as kpi_order,
+        'returned_share' as kpi,
+        'share' as unit,
+        returned_amount / nullif(gross_revenue, 0) as value,
+        null as previous_value
+    from totals
+    union all
+    select
+        11 as kpi_order,
+        'observed_churn_rate' as kpi,
+        'share' as unit,
+        observed_churn_rate as value,
+        null as previous_value
+    from backtest
+    union all
+    select
+        12 as kpi_order,
+        'expected_churn_rate' as kpi,
+        'share' as unit,
+        expected_churn_rate as value,
+        null as previous_value
+    from totals
+    union all
+    select
+        13 as kpi_order,
+        'value_at_risk' as kpi,
+        'currency' as unit,
+        value_at_risk as value,
+        null as previous_value
+    from totals
+
+)
+
+select
+    cast(kpis.kpi as varchar) as kpi,
+    cast(kpis.kpi_order as integer) as kpi_order,
+    cast(kpis.unit as varchar) as unit,
+    cast(kpis.value as decimal(18, 4)) as value,
+    cast(kpis.previous_value as decimal(18, 4)) as previous_value,
+    as_of.as_of_date
+from kpis
+cross join as_of

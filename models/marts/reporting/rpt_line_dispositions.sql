@@ -1,0 +1,36 @@
+with classified_lines as (
+
+    select * from {{ ref("int_invoice_lines_classified") }}
+
+),
+
+line_dispositions as (
+
+    select * from {{ ref("line_dispositions") }}
+
+),
+
+ledger as (
+
+    select
+        disposition,
+        count(*) as lines,
+        sum(line_amount) as amount,
+        count(distinct invoice_no) as invoices,
+        count(distinct customer_id) as customers
+    from classified_lines
+    group by disposition
+
+)
+
+select
+    cast(ledger.disposition as varchar) as disposition,
+    cast(line_dispositions.rule_order as integer) as rule_order,
+    cast(line_dispositions.meaning as varchar) as meaning,
+    cast(line_dispositions.counts_in as varchar) as counts_in,
+    cast(ledger.lines as bigint) as lines,
+    cast(ledger.amount as decimal(18, 4)) as amount,
+    cast(ledger.invoices as bigint) as invoices,
+    cast(ledger.customers as bigint) as customers
+from ledger
+inner join line_dispositions on ledger.disposition = line_dispositions.disposition

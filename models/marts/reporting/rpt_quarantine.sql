@@ -1,0 +1,24 @@
+with quarantined_lines as (
+
+    select * from {{ ref("stg_retail__invoice_lines") }}
+    where is_quarantined
+
+),
+
+-- A record with several reasons stands in the row of each of them.
+reasons as (
+
+    select
+        load_id,
+        record_number,
+        unnest(reasons) as reason
+    from quarantined_lines
+
+)
+
+select
+    cast(load_id as varchar) as load_id,
+    cast(reason as varchar) as reason,
+    cast(count(distinct record_number) as bigint) as records
+from reasons
+group by load_id, reason

@@ -1,0 +1,67 @@
+with customers as (
+
+    select
+        customer_id,
+        net_revenue
+    from {{ ref("dim_customers") }}
+
+),
+
+ranked as (
+
+    select
+        net_revenue,
+        row_number() over (order by net_revenue desc, customer_id asc) as revenue_rank,
+        row_number()
+            over (order by net_revenue asc, customer_id desc)
+            as ascending_rank,
+        count(*) over () as customers,
+        sum(net_revenue) over () as total_net_revenue
+    from customers
+
+),
+
+-- Gini of the net amounts: 0 if all spend alike, towards 1 if one spends everything.
+gini as (
+
+    select
+        cast(
+            2.0 * sum(ascending_rank * cast(net_revenue as double))
+            / nullif(max(customers) * cast(max(total_net_revenue) as double), 0)
+            - (max(customers) + 1.0) / max(customers) as double
+        ) as gini
+    from ranked
+
+),
+
+numbers as (
+
+    {{ dbt.generate_series(100) }}
+
+),
+
+curve as (
+
+    select
+        numbers.generated_number as top_percent,
+        count(*) as customers,
+        sum(ranked.net_revenue) as net_revenue,
+        max(ranked.total_net_revenue) as total_net_revenue
+    from numbers
+    inner join ranked
+        on ranked.revenue_rank
+            <= ceil(numbers.generated_number * ranked.customers / 100.0)
+    group by numbers.generated_number
+
+)
+
+select
+    cast(curve.top_percent as integer) as top_percent,
+    cast(curve.customers as bigint) as customers,
+    cast(curve.net_revenue as decimal(18, 4)) as net_revenue,
+    cast(
+        curve.net_revenue / nullif(curve.total_net_revenue, 0) as double
+    ) as net_revenue_share,
+    gini.gini
+from curve
+cross join gini

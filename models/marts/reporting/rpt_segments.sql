@@ -1,0 +1,139 @@
+with customers as (
+
+    select * from {{ ref("dim_customers") }}
+
+),
+
+snapshots as (
+
+    select * from {{ ref("fct_customer_snapshots") }}
+
+),
+
+purchase_days as (
+
+    select
+        customer_id,
+        activity_date
+    from {{ ref("int_customer_days") }}
+    where has_purchase
+
+),
+
+as_of as (
+
+    select as_of_date from {{ ref("int_as_of") }}
+
+),
+
+segment_playbook as (
+
+    select * from {{ ref("segment_playbook") }}
+
+),
+
+-- Did the segments of three months ago say who would buy since?
+validity_date as (
+
+    select max(snapshots.as_of_date) as as_of_date
+    from snapshots
+    cross join as_of
+    where snapshots.as_of_date <= {{ add_days("-90", "as_of.as_of_date") }}
+
+),
+
+earlier_segments as (
+
+    select
+        snapshots.customer_id,
+        snapshots.segment,
+        snapshots.as_of_date
+    from snapshots
+    inner join validity_date on snapshots.as_of_date = validity_date.as_of_date
+
+),
+
+repurchasers as (
+
+    select distinct earlier_segments.customer_id
+    from earlier_segments
+    inner join purchase_days
+        on
+            earlier_segments.customer_id = purchase_days.customer_id
+            and earlier_segments.as_of_date < purchase_days.activity_date
+            and purchase_days.activity_date
+            <= {{ add_days("90", "earlier_segments.as_of_date") }}
+
+),
+
+validity as (
+
+    select
+        earlier_segments.segment,
+        count(*) as customers,
+        count(repurchasers.customer_id) as repurchasers
+    from earlier_segments
+    left join repurchasers
+        on earlier_segments.customer_id = repurchasers.customer_id
+    group by earlier_segments.segment
+
+),
+
+segments as (
+
+    select
+        segment,
+        count(*) as customers,
+        sum(net_revenue) as net_revenue,
+        sum(orders) as orders,
+        avg(cast(days_since_last_order as double)) as mean_days_since_last_order,
+        {{ continuous_quantile("days_since_last_order", 0.5) }}
+            as median_days_since_last_order,
+        {{ continuous_quantile("orders", 0.5) }} as median_orders,
+        {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue,
+        avg(churn_probability) as mean_churn_probability,
+        sum(value_at_risk) as value_at_risk
+    from customers
+    group by segment
+
+),
+
+totals as (
+
+    select
+        sum(customers) as customers,
+        sum(net_revenue) as net_revenue
+    from segments
+
+)
+
+select
+    cast(segments.segment as varchar) as segment,
+    cast(segment_playbook.segment_rank as integer) as segment_rank,
+    cast(segment_playbook.meaning as varchar) as meaning,
+    cast(segment_playbook.recommended_action as varchar) as recommended_action,
+    cast(segments.customers as bigint) as customers,
+    cast(segments.customers * 1.0 / totals.customers as double) as customer_share,
+    cast(segments.net_revenue as decimal(18, 4)) as net_revenue,
+    cast(
+        segments.net_revenue / nullif(totals.net_revenue, 0) as double
+    ) as net_revenue_share,
+    cast(
+        segments.net_revenue / nullif(segments.orders, 0) as decimal(18, 4)
+    ) as average_order_value,
+    segments.mean_days_since_last_order,
+    segments.median_days_since_last_order,
+    segments.median_orders,
+    segments.median_net_revenue,
+    segments.mean_churn_probability,
+    cast(segments.value_at_risk as decimal(18, 4)) as value_at_risk,
+    validity_date.as_of_date as validity_as_of_date,
+    cast(validity.customers as bigint) as validity_customers,
+    cast(
+        validity.repurchasers * 1.0 / nullif(validity.customers, 0) as double
+    ) as repurchase_rate_90d
+from segments
+cross join totals
+cross join validity_date
+inner join segment_playbook on segments.segment = segment_playbook.segment
+left join validity on segments.segment = validity.segment

@@ -1,0 +1,51 @@
+with invoice_lines as (
+
+    select * from {{ source("retail", "invoice_lines") }}
+
+),
+
+typed as (
+
+    select
+        ---------- ids
+        cast(load_number as bigint) * 10000000000 + record_number as line_id,
+        cast(load_number as integer) as load_number,
+        load_id,
+        record_number,
+        upper(trim(invoice_no)) as invoice_no,
+        upper(trim(stock_code)) as stock_code,
+        nullif(trim(customer_id), '') as customer_id,
+
+        ---------- text
+        nullif(trim(description), '') as description,
+        nullif(trim(country), '') as country,
+
+        ---------- numbers
+        quantity,
+        cast(unit_price as decimal(18, 4)) as unit_price,
+        cast(quantity * unit_price as decimal(18, 4)) as line_amount,
+
+        ---------- times
+        invoiced_at,
+        cast(invoiced_at as date) as invoice_date,
+
+        ---------- quarantine
+        reasons
+
+    from invoice_lines
+
+),
+
+flagged as (
+
+    select
+        *,
+        len(reasons) > 0 as is_quarantined,
+        invoice_no like 'C%' as is_cancellation,
+        invoice_no like 'A%' as is_adjustment,
+        {{ matches_pattern("stock_code", var("product_code_pattern")) }} as is_product
+    from typed
+
+)
+
+select * from flagged

@@ -1,0 +1,338 @@
+"""One query that types every record and says, record by record, what could not be typed.
+
+Good values meet the first branch of each `case`; the dearer checks, the reasons and the raw record
+are evaluated only for the values that do not, because DuckDB computes a branch only for its rows.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS, SourceMapping
+from customer_intelligence.ingest.stage import UNREADABLE_REASONS
+from customer_intelligence.ingest.text import MAX_FIELD_CHARS
+
+TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country")
+_INTEGER_TYPES = frozenset(
+    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
+)
+
+_ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?"
+_ISO_DATE_WITH_OFFSET = (
+    r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}:\d{2}(\.\d{1,9})? ?(Z|UTC|[+-]\d{2}(:?\d{2})?)"
+)
+_SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
+_INTEGER = r"[+-]?\d{1,18}"
+_WHOLE = r"[+-]?\d+\.?0*"
+_PRICE = r"[+-]?\d{1,14}(\.\d{1,4})?"
+_WHOLE_ID = r"\d+\.0"
+_FIRST, _SECOND = r"\1", r"\2"
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"
+_FIRST_PART = r"^(\d{1,2})[-/.]\d{1,2}[-/.]\d{4}"
+_SECOND_PART = r"^\d{1,2}[-/.](\d{1,2})[-/.]\d{4}"
+_NOT_FINITE = r"[+-]?(nan|inf|infinity)"
+_DATE_ORDER_FORMATS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
+_TIME_FORMATS = (" %H:%M", " %H:%M:%S", "", " %I:%M %p", " %I:%M:%S %p")
+
+
+def literal(text: str) -> str:
+    """Quote a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def raw_rows_query(
+    columns: Mapping[str, int],
+    types: Sequence[str],
+    keys: Sequence[str],
+    mapping: SourceMapping,
+    date_order: str | None,
+) -> str:
+    """Write the query that turns the view ``source`` into raw rows.
+
+    Parameters
+    ----------
+    columns : mapping of str to int
+        Field to position in the source.
+    types : sequence of str
+        DuckDB types of the source columns ``c0``, ``c1``, ….
+    keys : sequence of str
+        Names of the source columns in ``raw_record``.
+    mapping : SourceMapping
+        Number marks, currency and date format of values stored as text.
+    date_order : str, optional
+        ``ymd``, ``mdy``, ``dmy``, a strptime format, or None when no text needs one.
+
+    Returns
+    -------
+    str
+        A query with the parameters load_number, load_id, source_file, file_sha256 and latest.
+    """
+
+    def column(field: str) -> tuple[str, str]:
+        position = columns.get(field)
+        return ("null", "VARCHAR") if position is None else (f"c{position}", types[position])
+
+    texts = {field: column(field) for field in TEXT_FIELDS}
+    typed = ",\n        ".join(
+        [
+            *(f"{_text_value(*texts[field], field)} as {field}" for field in TEXT_FIELDS),
+            f"{_quantity_value(*column('quantity'), mapping)} as quantity",
+            f"{_price_value(*column('unit_price'), mapping)} as unit_price",
+            f"{_date_value(*column('invoice_date'), date_order)} as invoiced_at",
+        ]
+    )
+    text_columns = [name for name, kind in texts.values() if kind == "VARCHAR" and name != "null"]
+    has_nul = _any(_has_nul(name) for name in text_columns)
+    is_too_long = _any(_is_too_long(name) for name in text_columns)
+    invoice_no = f"trim(cast({texts['invoice_no'][0]} as varchar), chr(32) || chr(9))"
+    raw_values = ", ".join(
+        f"{literal(key)}, nullif(cast(c{position} as varchar), '')"
+        for position, key in enumerate(keys)
+    )
+    unreadable = ", ".join(literal(reason) for reason in UNREADABLE_REASONS)
+    return f"""
+    with typed as (
+        select
+            *,
+            {typed},
+            {has_nul} as has_nul,
+            {is_too_long} as is_too_long
+        from source
+    ),
+    judged as (
+        select
+            *,
+            coalesce(
+                len(found_reasons) = 0
+                and not has_nul
+                and not is_too_long
+                and {invoice_no} <> ''
+                and quantity is not null
+                and unit_price is not null
+                and invoiced_at >= timestamp '1990-01-01'
+                and invoiced_at <= $latest,
+                false
+            ) as is_clean
+        from typed
+    )
+    select
+        cast($load_number as integer) as load_number,
+        $load_id as load_id,
+        $source_file as source_file,
+        $file_sha256 as file_sha256,
+        record_number,
+        invoice_no,
+        stock_code,
+        description,
+        quantity,
+        case when isfinite(invoiced_at) then invoiced_at end as invoiced_at,
+        unit_price,
+        customer_id,
+        country,
+        case
+            when is_clean then cast([] as varchar[])
+            when list_has_any(found_reasons, [{unreadable}]) then list_sort(found_reasons)
+            else list_sort(list_distinct(list_concat(found_reasons, list_filter([
+                case when coalesce({invoice_no}, '') = '' then 'R_INVOICE_NO' end,
+                case when quantity is null
+                    then {_quantity_reason(*column("quantity"), mapping)} end,
+                case when unit_price is null
+                    then {_price_reason(*column("unit_price"), mapping)} end,
+                case
+                    when invoiced_at is null then 'R_INVOICE_DATE'
+                    when not isfinite(invoiced_at) then 'R_NOT_FINITE'
+                    when invoiced_at < timestamp '1990-01-01' then 'R_DATE_RANGE'
+                    when invoiced_at > $latest then 'R_FUTURE_DATE'
+                end,
+                case when has_nul then 'R_NUL' end,
+                case when is_too_long then 'R_FIELD_LIMIT' end
+            ], lambda reason: reason is not null))))
+        end as reasons,
+        case when not is_clean
+            then coalesce(found_raw_record, cast(json_object({raw_values}) as varchar))
+        end as raw_record
+    from judged
+    """  # noqa: S608  # names are positions, texts of the file are quoted literals
+
+
+def date_survey_query(column: str) -> str:
+    """Write the query that looks for proof of the order of day and month in a text column.
+
+    Parameters
+    ----------
+    column : str
+        Column of the view ``source``.
+
+    Returns
+    -------
+    str
+        A query for one row: an example of each a date that can only be day first, a date that can
+        only be month first, and a date that differs by the order; null where there is none.
+    """
+    # The first ten characters hold day and month, and repeat: few distinct values at any size.
+    return f"""
+    with seen as (
+        select distinct left(ltrim({column}), 10) as value
+        from source
+        where {column} is not null
+    ),
+    parts as (
+        select
+            value,
+            try_cast(regexp_extract(value, '{_FIRST_PART}', 1) as integer) as first,
+            try_cast(regexp_extract(value, '{_SECOND_PART}', 1)
+                as integer) as second
+        from seen
+    )
+    select
+        min(trim(value)) filter (first between 13 and 31 and second between 1 and 12),
+        min(trim(value)) filter (second between 13 and 31 and first between 1 and 12),
+        min(trim(value)) filter (
+            first between 1 and 12 and second between 1 and 12 and first <> second
+        )
+    from parts
+    """  # noqa: S608  # the column is one of c0, c1, …
+
+
+def _any(conditions: Iterable[str]) -> str:
+    return " or ".join(conditions) or "false"
+
+
+def _has_nul(name: str) -> str:
+    return f"coalesce(contains({name}, chr(0)), false)"
+
+
+def _is_too_long(name: str) -> str:
+    # Bytes are known, characters have to be counted.
+    return (
+        f"coalesce(strlen({name}) > {MAX_FIELD_CHARS} and length({name}) > {MAX_FIELD_CHARS}, "
+        "false)"
+    )
+
+
+def _text_value(name: str, kind: str, field: str) -> str:
+    """Text as in the source, empty as null; whole numbers without a decimal point."""
+    if kind in ("DOUBLE", "FLOAT"):
+        # Data frames hold codes with gaps as floats, and the gaps as NaN.
+        return (
+            f"case when isnan({name}) then null "
+            f"when {name} = trunc({name}) and abs({name}) < 1e15 "
+            f"then cast(cast({name} as bigint) as varchar) else cast({name} as varchar) end"
+        )
+    if kind != "VARCHAR":
+        return f"nullif(cast({name} as varchar), '')"
+    value = f"nullif({name}, '')"
+    if field == "customer_id":
+        value = (
+            f"case when ends_with({name}, '.0') and regexp_full_match({name}, '{_WHOLE_ID}') "
+            f"then left({name}, -2) else {value} end"
+        )
+    return f"case when {_has_nul(name)} or {_is_too_long(name)} then null else {value} end"
+
+
+def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> str:
+    """Text of a number with the marks of the mapping undone; '' when they are misplaced."""
+    value = f"trim({name})"
+    if with_currency and mapping.currency is not None:
+        code = mapping.currency
+        signs = "|".join(
+            re.escape(sign) for sign in (code, CURRENCY_SYMBOLS.get(code)) if sign is not None
+        )
+        pattern = f"^([+-]?) *(?:{signs}) *|(.) *(?:{signs})$"
+        value = f"regexp_replace({value}, {literal(pattern)}, '{_FIRST}{_SECOND}')"
+    mark, group = mapping.decimal, mapping.thousands
+    if group is not None:
+        pattern = rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+({re.escape(mark)}\d*)?"
+        value = (
+            f"case when not contains({value}, {literal(group)}) then {value} "
+            f"when regexp_full_match({value}, {literal(pattern)}) "
+            f"then replace({value}, {literal(group)}, '') else '' end"
+        )
+    if mark != ".":
+        value = (
+            f"case when contains({value}, '.') then '' "
+            f"else replace({value}, {literal(mark)}, '.') end"
+        )
+    return value
+
+
+def _number_text(name: str, kind: str, mapping: SourceMapping, *, with_currency: bool) -> str:
+    # A stored number has no marks to undo; its shortest text is exact for decimals and floats.
+    if kind != "VARCHAR":
+        return f"cast({name} as varchar)"
+    return _plain_number(name, mapping, with_currency=with_currency)
+
+
+def _quantity_value(name: str, kind: str, mapping: SourceMapping) -> str:
+    if kind in _INTEGER_TYPES:
+        return f"cast({name} as bigint)"
+    text = _number_text(name, kind, mapping, with_currency=False)
+    return (
+        f"case when regexp_full_match({text}, '{_INTEGER}') then cast({text} as bigint) "
+        f"when regexp_full_match({text}, '{_WHOLE}') "
+        f"then try_cast(regexp_replace({text}, '[.]0*$', '') as bigint) end"
+    )
+
+
+def _quantity_reason(name: str, kind: str, mapping: SourceMapping) -> str:
+    text = _number_text(name, kind, mapping, with_currency=False)
+    return (
+        f"case when regexp_full_match(lower({text}), '{_NOT_FINITE}') then 'R_NOT_FINITE' "
+        f"when regexp_full_match({text}, '{_NUMBER}') and ("
+        f"abs(try_cast({text} as double)) >= 9.2e18) then 'R_OVERFLOW' "
+        "else 'R_QUANTITY' end"
+    )
+
+
+def _price_value(name: str, kind: str, mapping: SourceMapping) -> str:
+    if kind in _INTEGER_TYPES:
+        return f"try_cast({name} as decimal(18, 4))"
+    if kind == "DOUBLE":
+        return (
+            f"case when abs({name}) < 1e14 and abs({name} * 1e4 - round({name} * 1e4)) < 0.01 "
+            f"then cast(round({name}, 4) as decimal(18, 4)) end"
+        )
+    text = _number_text(name, kind, mapping, with_currency=True)
+    wide = f"try_cast({text} as decimal(38, 18))"
+    return (
+        f"case when regexp_full_match({text}, '{_PRICE}') "
+        f"then cast({text} as decimal(18, 4)) "
+        f"when regexp_full_match({text}, '{_NUMBER}') "
+        f"and abs({wide} - try_cast({wide} as decimal(18, 4))) < 0.000001 "
+        f"then try_cast({wide} as decimal(18, 4)) end"
+    )
+
+
+def _price_reason(name: str, kind: str, mapping: SourceMapping) -> str:
+    text = _number_text(name, kind, mapping, with_currency=True)
+    return (
+        f"case when regexp_full_match(lower({text}), '{_NOT_FINITE}') then 'R_NOT_FINITE' "
+        f"when not coalesce(regexp_full_match({text}, '{_NUMBER}'), false) then 'R_UNIT_PRICE' "
+        f"when abs(try_cast({text} as double)) >= 1e14 then 'R_OVERFLOW' "
+        "else 'R_UNIT_PRICE_SCALE' end"
+    )
+
+
+def _date_value(name: str, kind: str, date_order: str | None) -> str:
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return f"try_cast({name} as timestamp)"
+    text = f"trim(cast({name} as varchar))"
+    iso = (
+        f"when regexp_full_match({text}, '{_ISO_DATE}') then try_cast({text} as timestamp) "
+        f"when regexp_full_match({text}, '{_ISO_DATE_WITH_OFFSET}') then cast(try_cast("
+        f"regexp_replace(regexp_replace({text}, ' ?(Z|UTC)$', '+00'), ' ([+-])', '{_FIRST}') "
+        "as timestamptz) as timestamp)"
+    )
+    if date_order in _DATE_ORDER_FORMATS:
+        formats = ", ".join(
+            literal(_DATE_ORDER_FORMATS[date_order] + time) for time in _TIME_FORMATS
+        )
+        parsed = (
+            f"case when regexp_full_match({text}, '{_SLASHED_DATE}') "
+            f"then try_strptime(translate({text}, '-.T', '// '), [{formats}]) {iso} end"
+        )
+    elif date_order is not None and "%" in date_order:
+        parsed = f"cast(try_strptime({text}, {literal(date_order)}) as timestamp)"
+    else:
+        parsed = f"case {iso} end"
+    # A date cell of a workbook needs no parsing; elsewhere the column is null.
+    return f"coalesce(date_cell, {parsed})"

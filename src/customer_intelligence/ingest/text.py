@@ -1,0 +1,366 @@
+"""Delimited text: its encoding, its separator, a proof that it is well formed, its records.
+
+The proof is what allows the fast reader: `measure_structure` counts the records without parsing
+them and accepts only text in which every quote, line end and separator stands where it must.
+Everything else goes through `read_records`, one record at a time.
+"""
+
+import codecs
+import csv
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.files import CHUNK_BYTES, empty_file
+from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns
+
+SEPARATORS = (",", ";", "\t", "|")
+MAX_FIELD_CHARS = 131_072  # also the csv module's own limit
+MAX_QUOTED_LINES = 100  # a quote still open after so many lines was never meant to open
+MAX_LINE_CHARS = 1 << 24
+MAX_BLOCK_BYTES = 1 << 26
+HEADER_CHARS = 1 << 16
+
+DECODE_ERRORS = "customer_intelligence.keep_bytes"
+_KEPT_BYTE = re.compile("[\udc00-\udcff]")
+_UTF8_SEQUENCE = re.compile(
+    rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+_CP1252_BYTES = bytes(
+    byte
+    for byte in range(256)
+    if byte in b"\t\n\r" or (byte >= 0x20 and byte not in b"\x7f\x81\x8d\x8f\x90\x9d")
+)
+
+
+def _keep_bytes(error: UnicodeError) -> tuple[str, int]:
+    """Decode error handler: keep each undecodable byte as one lone surrogate, for any codec."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    kept = error.object[error.start : error.end]
+    return "".join(chr(0xDC00 + byte) for byte in kept), error.end
+
+
+codecs.register_error(DECODE_ERRORS, _keep_bytes)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The codec of a text file and what is known about it."""
+
+    name: str
+    is_valid: bool
+    """Whether every byte of the file decodes."""
+    note: str | None = None
+
+
+class Record(NamedTuple):
+    """One source record: its fields, and why it could not be cut into fields if it could not."""
+
+    fields: list[str]
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What counting found, header included in the number of records."""
+
+    records: int
+    is_well_formed: bool
+
+
+def detect_encoding(path: Path, configured: str | None) -> Encoding:
+    """Find the encoding by byte order mark, configuration or proof over the whole file.
+
+    Text that is not valid UTF-8 is taken as Windows-1252 only when the whole file allows it:
+    every byte is a printable Windows-1252 character and no two bytes form a UTF-8 character.
+    Otherwise it is damaged UTF-8, and the damaged records are quarantined.
+
+    Parameters
+    ----------
+    path : Path
+        The text file.
+    configured : str, optional
+        Codec name from the mapping; a byte order mark takes precedence.
+
+    Returns
+    -------
+    Encoding
+    """
+    with path.open("rb") as file:
+        head = file.read(4)
+    if head.startswith(codecs.BOM_UTF8):
+        name = "utf-8-sig"
+    elif head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        name = "utf-32"
+    elif head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        name = "utf-16"
+    else:
+        name = codecs.lookup(configured).name if configured else "utf-8"
+    if _decodes(path, name):
+        return Encoding(name, is_valid=True)
+    if name == "utf-8" and configured is None and _proves_cp1252(path):
+        return Encoding(
+            "cp1252",
+            is_valid=True,
+            note="is not UTF-8; the whole file reads as Windows-1252, and is read so",
+        )
+    return Encoding(name, is_valid=False, note=f"has bytes that are not {name}")
+
+
+def find_header(
+    path: Path, encoding: Encoding, mapping: SourceMapping
+) -> tuple[list[str], str, dict[str, int]]:
+    """Read the header with each separator and take the one under which the fields are found.
+
+    Returns
+    -------
+    header : list of str
+        Column names in the order of the file.
+    separator : str
+        One of `SEPARATORS`.
+    columns : dict of str to int
+        Field to 0-based position.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_EMPTY_FILE, E_UNKNOWN_FORMAT, or the refusal of `resolve_columns` for the separator
+        that cuts the header into most columns.
+    """
+    refusals: list[tuple[int, CustomerIntelligenceError]] = []
+    for separator in SEPARATORS:
+        with open_text(path, encoding) as stream:
+            record = next(read_records(stream, separator, None, HEADER_CHARS), None)
+        if record is None or not any(field.strip() for field in record.fields):
+            raise empty_file(path)
+        is_garbled = len(record.fields) == 1 and has_kept_bytes(record.fields)
+        if is_garbled or re.search("[\x00-\x08\x0e-\x1f]", "".join(record.fields)):
+            raise CustomerIntelligenceError(
+                "E_UNKNOWN_FORMAT",
+                f"{path.name} is no text, or text in an unknown encoding.",
+                "Give a Parquet, CSV or XLSX file, or set `encoding:` in mapping.yml.",
+            )
+        header = [show_bytes(field) for field in record.fields]
+        try:
+            return header, separator, resolve_columns(header, mapping, path.name)
+        except CustomerIntelligenceError as refusal:
+            refusals.append((len(header), refusal))
+    raise max(refusals, key=lambda refusal: refusal[0])[1]
+
+
+def open_text(path: Path, encoding: Encoding) -> TextIO:
+    """Open for `read_records`: line ends as they are, undecodable bytes kept as surrogates."""
+    errors = "strict" if encoding.is_valid else DECODE_ERRORS
+    return path.open(encoding=encoding.name, errors=errors, newline="")
+
+
+def show_bytes(text: str) -> str:
+    r"""Write kept undecodable bytes as ``\xNN``."""
+    return _KEPT_BYTE.sub(lambda match: f"\\x{ord(match[0]) - 0xDC00:02x}", text)
+
+
+def has_kept_bytes(fields: Sequence[str]) -> bool:
+    """Tell whether any field holds an undecodable byte."""
+    return any(_KEPT_BYTE.search(field) for field in fields)
+
+
+def transcode(path: Path, encoding: Encoding, target: Path) -> None:
+    """Copy a validly encoded text as UTF-8, in pieces."""
+    with (
+        path.open(encoding=encoding.name, newline="") as source,
+        target.open("w", encoding="utf-8", newline="") as copy,
+    ):
+        while text := source.read(CHUNK_BYTES):
+            copy.write(text)
+
+
+def read_records(
+    stream: TextIO, separator: str, width: int | None, limit: int = MAX_LINE_CHARS
+) -> Iterator[Record]:
+    """Cut text into records, one at a time, losing none.
+
+    Empty lines are no records. A quoted field may span lines; when it never closes, goes on after
+    its closing quote, or the spanning record has the wrong number of fields, only its first line
+    is taken as a damaged record and reading goes on at the next line.
+
+    Parameters
+    ----------
+    stream : TextIO
+        Opened with ``newline=""``.
+    separator : str
+        Between fields.
+    width : int, optional
+        Number of fields a record must have; None to accept any.
+    limit : int
+        Longest line in characters; a longer one is cut.
+
+    Yields
+    ------
+    Record
+    """
+    pending: deque[str] = deque()
+
+    def next_line() -> str:
+        return pending.popleft() if pending else stream.readline(limit)
+
+    while line := next_line():
+        body = line.rstrip("\r\n")
+        if not body:
+            continue
+        if '"' not in body:
+            fields, reason = body.split(separator), None
+        else:
+            lines = [line]
+            parsed, reason = _parse_quoted(lines, separator)
+            while reason == "open" and len(lines) < MAX_QUOTED_LINES and (more := next_line()):
+                lines.append(more)
+                if '"' in more:
+                    parsed, reason = _parse_quoted(lines, separator)
+            is_spanning = len(lines) > 1
+            if parsed is None or (is_spanning and width is not None and len(parsed) != width):
+                pending.extendleft(reversed(lines[1:]))
+                yield Record([body], "R_FIELD_LIMIT" if reason == "limit" else "R_QUOTE")
+                continue
+            fields = parsed
+        if width is not None and len(fields) != width:
+            yield Record(fields, "R_FIELD_COUNT")
+        else:
+            yield Record(fields)
+
+
+def measure_structure(path: Path, separator: str, width: int) -> Structure:
+    """Count the records of an ASCII-compatible text and prove it is well formed.
+
+    Well formed means: every opening quote follows a separator or line end, every closing quote
+    precedes one, line ends are all alike, no NUL, and every record has `width` fields. For such
+    text every CSV reader finds the same records and fields.
+
+    Parameters
+    ----------
+    path : Path
+        The text file.
+    separator : str
+        One ASCII character.
+    width : int
+        Fields of a record.
+
+    Returns
+    -------
+    Structure
+        The count holds only when the text is well formed.
+    """
+    malformed = Structure(0, is_well_formed=False)
+    records = 0
+    carriage_returns: set[bool] = set()
+    with path.open("rb") as file:
+        rest = file.read(3).removeprefix(codecs.BOM_UTF8)
+        while True:
+            chunk = file.read(CHUNK_BYTES)
+            block = rest + chunk
+            if not chunk and block and not block.endswith(b"\n"):
+                # Only the last record may lack its line end; it gets the file's own.
+                block += b"\r\n" if carriage_returns == {True} else b"\n"
+            counted = _measure_block(block, ord(separator), width)
+            if counted is None:
+                return malformed
+            found, end, line_ends = counted
+            records += found
+            carriage_returns |= line_ends
+            rest = block[end:]
+            if len(carriage_returns) > 1 or len(rest) > MAX_BLOCK_BYTES:
+                return malformed
+            if not chunk:
+                return malformed if rest else Structure(records, is_well_formed=True)
+
+
+def _measure_block(block: bytes, separator: int, width: int) -> tuple[int, int, set[bool]] | None:
+    """Count the complete records at the start of a block that begins with a record.
+
+    Returns
+    -------
+    tuple of int, int, set of bool, or None
+        Records, bytes they take, whether their line ends have a carriage return; None when the
+        block is not well formed.
+    """
+    if b"\x00" in block:
+        return None
+    data = np.frombuffer(block, dtype=np.uint8)
+    quotes = np.flatnonzero(data == ord('"'))
+    line_ends = np.flatnonzero(data == ord("\n"))
+    separators = np.flatnonzero(data == separator)
+    if quotes.size:
+        # Outside of quotes, an even number of them has gone before.
+        line_ends = line_ends[np.searchsorted(quotes, line_ends) % 2 == 0]
+        separators = separators[np.searchsorted(quotes, separators) % 2 == 0]
+    if not line_ends.size:
+        return 0, 0, set()
+    end = int(line_ends[-1]) + 1
+    quotes = quotes[: np.searchsorted(quotes, end)]
+    if not _quotes_are_placed(data, quotes, separator):
+        return None
+    has_return = data[line_ends - 1] == ord("\r")
+    has_return[0] &= line_ends[0] > 0
+    returns = np.flatnonzero(data[:end] == ord("\r"))
+    if quotes.size:
+        returns = returns[np.searchsorted(quotes, returns) % 2 == 0]
+    if returns.size != np.count_nonzero(has_return):
+        return None
+    starts = np.concatenate(([0], line_ends[:-1] + 1))
+    is_record = line_ends - has_return > starts
+    fields = np.diff(np.searchsorted(separators, line_ends), prepend=0) + 1
+    if np.any(fields[is_record] != width):
+        return None
+    return int(np.count_nonzero(is_record)), end, set(has_return.tolist())
+
+
+def _quotes_are_placed(data: np.ndarray, quotes: np.ndarray, separator: int) -> bool:
+    """Tell whether quotes open after and close before a separator or line end, or are doubled."""
+    opening, closing = quotes[::2], quotes[1::2]
+    before = data[opening - 1]
+    opens = np.isin(before, [separator, ord("\n"), ord('"')]) | (opening == 0)
+    after = data[closing + 1]
+    closes = np.isin(after, [separator, ord("\n"), ord("\r"), ord('"')])
+    return bool(opens.all() and closes.all())
+
+
+def _parse_quoted(lines: list[str], separator: str) -> tuple[list[str] | None, str | None]:
+    # Before Python 3.11 the csv module refuses NUL; a noncharacter stands in for it.
+    clean = [line.replace("\x00", "\ufdd0") for line in lines]
+    try:
+        fields = next(csv.reader(clean, delimiter=separator, strict=True))
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            return None, "open"
+        return None, "limit" if "field larger" in str(error) else "quote"
+    return [field.replace("\ufdd0", "\x00") for field in fields], None
+
+
+def _decodes(path: Path, name: str) -> bool:
+    decoder = codecs.getincrementaldecoder(name)()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _proves_cp1252(path: Path) -> bool:
+    tail = b""
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            if chunk.translate(None, delete=_CP1252_BYTES):
+                return False
+            if not chunk.isascii() and _UTF8_SEQUENCE.search(tail + chunk):
+                return False
+            tail = chunk[-3:]
+    return True

@@ -1,0 +1,42 @@
+-- Raw = quarantined + every disposition + what is dated after the as-of date, in rows
+-- and in money, over every record of every load.
+with raw_lines as (
+
+    select
+        count(*) as raw_rows,
+        sum(cast(quantity * unit_price as decimal(18, 4))) as raw_amount
+    from {{ source("retail", "invoice_lines") }}
+
+),
+
+staged_lines as (
+
+    select
+        count(*) as rows_apart,
+        sum(lines.line_amount) as amount_apart
+    from {{ ref("stg_retail__invoice_lines") }} as lines
+    cross join {{ ref("int_as_of") }} as as_of
+    where lines.is_quarantined or lines.invoice_date > as_of.as_of_date
+
+),
+
+ledger as (
+
+    select
+        coalesce(sum(lines), 0) as ledger_rows,
+        coalesce(sum(amount), 0) as ledger_amount
+    from {{ ref("rpt_line_dispositions") }}
+
+)
+
+select
+    raw_lines.raw_rows,
+    staged_lines.rows_apart,
+    ledger.ledger_rows
+from raw_lines
+cross join staged_lines
+cross join ledger
+where
+    raw_lines.raw_rows <> staged_lines.rows_apart + ledger.ledger_rows
+    or coalesce(raw_lines.raw_amount, 0)
+    <> coalesce(staged_lines.amount_apart, 0) + ledger.ledger_amount

@@ -1,0 +1,77 @@
+"""Builds that several test files share: each runs `dbt build` as a user would."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+REAL_DATA = ROOT.parent / "shared" / "data" / "online_retail.parquet"
+
+
+def run_dbt(
+    data_dir: Path, *arguments: str, variables: Mapping[str, object] | None = None, threads: int = 2
+) -> subprocess.CompletedProcess[str]:
+    """Run dbt from the project's root on a data directory of its own."""
+    (data_dir / "build").mkdir(parents=True, exist_ok=True)
+    environment = {
+        **os.environ,
+        "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir),
+        "CUSTOMER_INTELLIGENCE_THREADS": str(threads),
+        "DBT_TARGET_PATH": str(data_dir / "build" / "target"),
+        "DBT_LOG_PATH": str(data_dir / "build" / "logs"),
+        "NO_COLOR": "1",
+    }
+    command = [sys.executable, "-m", "dbt.cli.main", *arguments]
+    if variables:
+        command += ["--vars", json.dumps(variables)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def build(data_dir: Path, **options: object) -> Path:
+    """Build everything and return the data directory, or fail with dbt's own words."""
+    result = run_dbt(data_dir, "build", **options)
+    assert result.returncode == 0, result.stdout[-4000:]
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real dataset, which lies beside the checkout or not at all."""
+    if not REAL_DATA.exists():
+        pytest.skip(f"the real dataset is not at hand: {REAL_DATA.name} beside the checkout")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def published_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory in which the bundled sample was built and published."""
+    return build(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def real_dir(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory in which the real dataset was built and published."""
+    return build(ingested(real_data, tmp_path_factory.mktemp("real")))
+
+
+def ingested(file: Path, data_dir: Path) -> Path:
+    """Add a file to a data directory, as `make build DATA=…` does."""
+    subprocess.run(
+        [sys.executable, "-m", "customer_intelligence.ingest", file, "--data-dir", data_dir],
+        check=True,
+        capture_output=True,
+    )
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def builder() -> Callable[..., Path]:
+    """The function that builds a data directory."""
+    return build

@@ -1,0 +1,283 @@
+"""Truths about a whole build of the bundled sample."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from conftest import ROOT, build, run_dbt
+from sklearn import metrics
+
+from customer_intelligence.marts import current_version, open_marts
+from customer_intelligence.summary import as_lines, main, summarise
+
+TRUTH = ROOT / "data" / "sample" / "truth.parquet"
+SAMPLE = ROOT / "data" / "sample" / "raw" / "*" / "invoice_lines.parquet"
+# What a build says of itself, and of records and loads rather than of customers.
+ABOUT_THE_BUILD = {"build_info"}
+
+
+def warehouse(data_dir: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(data_dir / "build" / "warehouse.duckdb"), read_only=True)
+
+
+def mart_names(marts: duckdb.DuckDBPyConnection) -> list[str]:
+    return [name for (name,) in marts.execute("select mart from _meta order by mart").fetchall()]
+
+
+def set_hash(marts: duckdb.DuckDBPyConnection, mart: str) -> tuple[int, str]:
+    """Rows and a hash that ignores their order; floats are rounded to nine decimals."""
+    columns = marts.execute(f'describe "{mart}"').fetchall()
+    texts = ", ".join(
+        f'round("{name}", 9)::varchar' if kind == "DOUBLE" else f'"{name}"::varchar'
+        for name, kind, *_ in columns
+    )
+    return marts.execute(
+        f"select count(*), coalesce(bit_xor(md5_number_lower(concat_ws('|', {texts}))), 0)::varchar"
+        f' from "{mart}"'
+    ).fetchone()
+
+
+def set_hashes(data_dir: Path) -> dict[str, tuple[int, str]]:
+    with open_marts(data_dir) as marts:
+        return {name: set_hash(marts, name) for name in mart_names(marts)}
+
+
+def test_a_build_publishes_every_mart_of_the_project(published_dir):
+    models = {path.stem for path in (ROOT / "models" / "marts").rglob("*.sql")}
+    with open_marts(published_dir) as marts:
+        assert set(mart_names(marts)) == models
+        version, tests_passed, rows_in = marts.execute(
+            "select version, tests_passed, rows_in from build_info"
+        ).fetchone()
+    assert version == current_version(published_dir)
+    assert tests_passed > 80
+    assert (
+        rows_in
+        == duckdb.execute("select count(*) from read_parquet(?)", [str(SAMPLE)]).fetchone()[0]
+    )
+
+
+def test_two_builds_of_the_same_input_give_the_same_marts(published_dir, tmp_path):
+    again = build(tmp_path, threads=4)
+    first, second = set_hashes(published_dir), set_hashes(again)
+    differing = {name for name in first if first[name] != second[name]}
+    assert differing == ABOUT_THE_BUILD
+
+
+@pytest.fixture(scope="module")
+def as_of_and_cut(published_dir, tmp_path_factory):
+    """The sample as of the day before its test cutoff, and a file that was cut there."""
+    with warehouse(published_dir) as database:
+        (cutoff,) = database.execute(
+            "select cutoff_date from intermediate.int_churn_cutoffs where example_set = 'test'"
+        ).fetchone()
+    day = cutoff - timedelta(days=1)
+    cut_dir = tmp_path_factory.mktemp("cut")
+    load = cut_dir / "raw" / "0001-cut"
+    load.mkdir(parents=True)
+    duckdb.execute(
+        f"copy (select * from read_parquet('{SAMPLE}') where invoiced_at::date <= date '{day}')"
+        f" to '{load / 'invoice_lines.parquet'}'"
+    )
+    variables = {"as_of_date": str(day)}
+    as_of = build(tmp_path_factory.mktemp("as_of"), variables=variables)
+    return as_of, build(cut_dir, variables=variables), cutoff
+
+
+def test_as_of_a_day_gives_what_a_file_cut_at_that_day_gives(as_of_and_cut):
+    as_of, cut, _ = as_of_and_cut
+    first, second = set_hashes(as_of), set_hashes(cut)
+    assert {name for name in first if first[name] != second[name]} == ABOUT_THE_BUILD
+
+
+def test_features_know_nothing_of_the_cutoff_or_later(published_dir, as_of_and_cut):
+    _, cut, cutoff = as_of_and_cut
+    features = "select * from intermediate.int_customer_features where cutoff_date = ? order by all"
+    with warehouse(published_dir) as whole, warehouse(cut) as known:
+        expected = known.execute(features, [cutoff]).fetchall()
+        assert len(expected) > 1000
+        assert whole.execute(features, [cutoff]).fetchall() == expected
+
+
+def test_the_evaluation_in_sql_is_that_of_scikit_learn(published_dir):
+    with open_marts(published_dir) as marts:
+        backtest = marts.execute(
+            "select * from fct_churn_backtest_ranked order by model, population, customer_id"
+        ).df()
+        published = marts.execute(
+            "select model, population, metric, value from rpt_churn_metrics"
+        ).df()
+        confusion = marts.execute("select * from rpt_churn_confusion_matrix").df()
+        report = marts.execute("select * from rpt_churn_classification_report").df()
+        curve = marts.execute("select * from rpt_churn_roc_curve").df()
+    values = published.set_index(["model", "population", "metric"])["value"]
+    matrices = confusion.set_index(["model", "population"])
+    for (model, population), group in backtest.groupby(["model", "population"]):
+        y, p = group["has_churned"].to_numpy(), group["churn_probability"].to_numpy()
+        expected = {
+            "roc_auc": metrics.roc_auc_score(y, p),
+            "pr_auc": metrics.average_precision_score(y, p),
+            "brier_score": metrics.brier_score_loss(y, p),
+            "log_loss": metrics.log_loss(y, p),
+            "churn_rate": y.mean(),
+            "mean_churn_probability": p.mean(),
+        }
+        for metric, value in expected.items():
+            assert values[model, population, metric] == pytest.approx(value, abs=1e-9), metric
+        row = matrices.loc[(model, population)]
+        assert [
+            [row["true_negatives"], row["false_positives"]],
+            [row["false_negatives"], row["true_positives"]],
+        ] == metrics.confusion_matrix(y, p >= 0.5).tolist()
+        expected_report = metrics.classification_report(
+            y, p >= 0.5, output_dict=True, zero_division=0, target_names=["stayed", "churned"]
+        )
+        rows = report[(report["model"] == model) & (report["population"] == population)]
+        for name, precision, recall, f1, support in rows[
+            ["class", "precision_rate", "recall_rate", "f1_score", "support"]
+        ].itertuples(index=False):
+            scores = expected_report[name]
+            if name == "accuracy":
+                assert precision == pytest.approx(scores, abs=1e-12)
+            else:
+                assert [precision, recall, f1, support] == pytest.approx(
+                    [scores[k] for k in ("precision", "recall", "f1-score", "support")], abs=1e-12
+                )
+        points = curve[(curve["model"] == model) & (curve["population"] == population)]
+        false_rates, true_rates, _ = metrics.roc_curve(y, p, drop_intermediate=False)
+        assert set(
+            zip(
+                points["false_positive_rate"].round(12),
+                points["true_positive_rate"].round(12),
+                strict=True,
+            )
+        ) <= set(zip(false_rates.round(12), true_rates.round(12), strict=True))
+
+
+def test_intervals_hold_the_figure_and_shrink_no_further_than_they_should(published_dir):
+    """The bootstrap agrees with Hanley and McNeil's closed form (1982) for an AUC."""
+    with open_marts(published_dir) as marts:
+        auc, low, high = marts.execute(
+            "select value, ci_low, ci_high from rpt_churn_metrics where metric = 'roc_auc' "
+            "and model = 'logistic_regression' and population = 'all_known'"
+        ).fetchone()
+        churners, stayers = marts.execute(
+            "select true_positives + false_negatives, true_negatives + false_positives "
+            "from rpt_churn_confusion_matrix where model = 'logistic_regression' "
+            "and population = 'all_known'"
+        ).fetchone()
+    q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
+    variance = (
+        auc * (1 - auc) + (churners - 1) * (q1 - auc**2) + (stayers - 1) * (q2 - auc**2)
+    ) / (churners * stayers)
+    assert low < auc < high
+    assert (high - low) / (2 * 1.96 * np.sqrt(variance)) == pytest.approx(1, abs=0.25)
+
+
+def test_what_was_inferred_is_what_the_generator_did(published_dir):
+    """The sample's truth: who bought, when first, what was void, and who had left."""
+    with warehouse(published_dir) as database:
+        database.execute(f"create temp view truth as select * from read_parquet('{TRUTH}')")
+        differing = database.execute(
+            """
+            with orders as (
+                select customer_id, count(*) as orders, min(ordered_at) as first_order_at
+                from marts.fct_orders
+                where not is_void and customer_id is not null
+                group by customer_id
+            )
+
+            select
+                count(*) filter (where coalesce(orders.orders, 0) <> truth.orders),
+                count(*) filter (where orders.first_order_at <> truth.first_order_at),
+                count(*) filter (where (customers.customer_id is null) <> (truth.orders = 0))
+            from truth
+            left join orders on truth.customer_id::varchar = orders.customer_id
+            left join marts.dim_customers as customers
+                on truth.customer_id::varchar = customers.customer_id
+            """
+        ).fetchone()
+        void, true_void = database.execute(
+            "select (select count(*) from marts.fct_orders where is_void), "
+            "(select sum(void_orders) from truth)"
+        ).fetchone()
+        gone, probability = zip(
+            *database.execute(
+                """
+                select truth.lifetime_end_date is not null, customers.churn_probability
+                from truth
+                inner join marts.dim_customers as customers
+                    on truth.customer_id::varchar = customers.customer_id
+                """
+            ).fetchall(),
+            strict=True,
+        )
+    assert differing == (0, 0, 0), "orders, first orders and customers of the truth"
+    assert void == true_void
+    assert metrics.roc_auc_score(gone, probability) > 0.8
+
+
+def test_the_summary_is_short_and_speaks_of_the_current_version(published_dir, capsys):
+    assert main(["--data-dir", str(published_dir)]) == 0
+    summary = summarise(published_dir)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == as_lines(
+        summary, published_dir / "published" / f"marts-{summary['version']}.duckdb"
+    )
+    assert len(lines) <= 15
+    assert sum(row["customers"] for row in summary["segments"]) == summary["customers"]
+    assert f"{summary['customers']:,} customers" in lines[1]
+
+
+def test_a_part_of_the_project_is_not_published(published_dir):
+    before = current_version(published_dir)
+    result = run_dbt(published_dir, "build", "--select", "rpt_kpis")
+    assert result.returncode == 0
+    assert "not published: this build was a part of the project" in result.stdout
+    assert current_version(published_dir) == before
+
+
+def test_a_failing_test_leaves_the_last_good_version_up(published_dir, tmp_path):
+    data_dir = tmp_path / "data"
+    shutil.copytree(published_dir, data_dir)
+    before = current_version(data_dir)
+    load = data_dir / "raw" / "0001-unknown"
+    load.mkdir(parents=True)
+    duckdb.execute(
+        f"copy (select * replace (case when record_number = 5 then 'WHAT' else stock_code end "
+        f"as stock_code) from read_parquet('{SAMPLE}')) to '{load / 'invoice_lines.parquet'}'"
+    )
+    result = run_dbt(data_dir, "build")
+    assert result.returncode == 1
+    assert "assert_every_stock_code_is_classified" in result.stdout
+    assert "the last good version stays up" in result.stdout
+    assert current_version(data_dir) == before
+
+
+def test_thin_data_says_so_and_publishes_what_it_can(tmp_path):
+    load = tmp_path / "raw" / "0001-thin"
+    load.mkdir(parents=True)
+    duckdb.execute(
+        f"copy (select * from read_parquet('{SAMPLE}') where customer_id in (select distinct "
+        f"customer_id from read_parquet('{SAMPLE}') where customer_id is not null "
+        f"order by 1 limit 200)) to '{load / 'invoice_lines.parquet'}'"
+    )
+    build(tmp_path)
+    with open_marts(tmp_path) as marts:
+        statuses = marts.execute(
+            "select distinct model_status, churn_risk, churn_probability from dim_customers"
+        ).fetchall()
+        assert statuses == [("insufficient_data", "unknown", None)]
+        assert marts.execute("select count(*) from rpt_segments").fetchone()[0] > 0
+    assert "too little data" in "\n".join(as_lines(summarise(tmp_path), tmp_path))
+
+
+def test_dates_are_days(published_dir):
+    with open_marts(published_dir) as marts:
+        (cutoff,) = marts.execute("select distinct cutoff_date from fct_churn_backtest").fetchone()
+    assert type(cutoff) is date

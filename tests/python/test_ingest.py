@@ -1,0 +1,829 @@
+"""Every file format gives the same raw rows, nothing is lost, and a refusal writes nothing."""
+
+import csv
+import datetime as dt
+import fcntl
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from decimal import Decimal
+from pathlib import Path
+from unittest import mock
+
+import duckdb
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
+from customer_intelligence.ingest.__main__ import main
+from customer_intelligence.ingest.text import Structure, measure_structure
+
+HEADER = [
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+]
+AT = dt.datetime(2010, 12, 1, 8, 26)
+LINES = [
+    ("536365", "85123A", "WHITE HANGING HEART T-LIGHT HOLDER", 6, AT, 2.55, 17850, "UK"),
+    ("C536379", "D", ' 15" "Discount", big; ', -1, AT, 27.5, 14527, "UK"),
+    ("536414", "22139", None, 56, dt.datetime(2010, 12, 13, 11, 52), 0.0, None, "UK"),
+    ("536520", "gift_0001_40", "Voucher £40.00", 1, AT, 34.04, 14911, "Éire"),
+    ("A563185", "B", "Adjust\nbad debt", 1, dt.datetime(2011, 8, 12, 14, 50), -11062.06, None, ""),
+    ("581475", "M", "=SUM(A1)", 80995, dt.datetime(2011, 12, 9, 12, 50), 0.001, 12347, "UK"),
+]
+COMPARED = (
+    "record_number, invoice_no, stock_code, description, quantity, invoiced_at, unit_price, "
+    "customer_id, country, reasons, raw_record"
+)
+REAL_FILE = Path(__file__).parents[2].parent / "shared/data/online_retail.parquet"
+needs_real_data = pytest.mark.skipif(
+    not REAL_FILE.exists(), reason="shared/data/online_retail.parquet is not there"
+)
+
+
+def raw_rows(load_path: Path, columns: str = COMPARED) -> list[tuple]:
+    """Return the rows of a load in record order."""
+    path = str(load_path / "invoice_lines.parquet")
+    with duckdb.connect() as connection:
+        query = f"select {columns} from read_parquet(?) order by record_number"
+        return connection.execute(query, [path]).fetchall()
+
+
+def text_lines(date_format: str = "iso") -> list[list[str]]:
+    """Return `LINES` as the public CSV writes them."""
+
+    def written(value: object) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, dt.datetime):
+            if date_format == "iso":
+                return value.isoformat(" ")
+            return f"{value.month}/{value.day}/{value.year} {value.hour}:{value.minute:02}"
+        return str(value)
+
+    return [[written(value) for value in line] for line in LINES]
+
+
+def write_csv(path: Path, lines, *, encoding="utf-8", delimiter=",", header=HEADER) -> Path:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=delimiter).writerows([header, *lines])
+    path.write_bytes(buffer.getvalue().encode(encoding))
+    return path
+
+
+def write_parquet(path: Path, header=HEADER, lines=LINES) -> Path:
+    columns = [pa.array(list(column)) for column in zip(*lines, strict=True)]
+    pq.write_table(pa.Table.from_arrays(columns, names=list(header)), path)
+    return path
+
+
+def write_xlsx(path: Path, sheets: dict[str, list]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(row)
+            for cell in sheet[sheet.max_row]:
+                if isinstance(cell.value, str) and cell.value.startswith("="):
+                    cell.data_type = "s"
+    book.save(path)
+    return path
+
+
+def xlsx_lines() -> list[list]:
+    return [
+        [int(cell) if isinstance(cell, str) and cell.isdigit() else cell for cell in line]
+        for line in LINES
+    ]
+
+
+def one_line(**changes: str) -> list[str]:
+    """Return a good record with some fields changed."""
+    values = dict(zip(HEADER, text_lines()[0], strict=True))
+    return list({**values, **changes}.values())
+
+
+def refusal(tmp_path: Path, path: Path, mapping: SourceMapping | None = None) -> str:
+    """Ingest a file that must be refused, check that nothing is written, return the message."""
+    data_dir = tmp_path / "refused"
+    with pytest.raises(CustomerIntelligenceError) as caught:
+        ingest_file(path, data_dir, mapping)
+    assert not data_dir.exists()
+    return str(caught.value)
+
+
+# ---------- formats
+
+
+@pytest.fixture(scope="module")
+def expected_rows(tmp_path_factory) -> list[tuple]:
+    directory = tmp_path_factory.mktemp("expected")
+    result = ingest_file(write_parquet(directory / "lines.parquet"), directory / "data")
+    return raw_rows(result.path)
+
+
+def test_parquet_rows_are_typed_exactly(expected_rows):
+    assert len(expected_rows) == len(LINES)
+    assert expected_rows[1] == (
+        2,
+        "C536379",
+        "D",
+        ' 15" "Discount", big; ',
+        -1,
+        AT,
+        Decimal("27.5000"),
+        "14527",
+        "UK",
+        [],
+        None,
+    )
+    assert expected_rows[4][6:9] == (Decimal("-11062.0600"), None, None)
+    assert expected_rows[5][6] == Decimal("0.0010")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    ("encoding", "date_format", "codec"),
+    [
+        ("utf-8", "iso", "utf-8"),
+        ("utf-8-sig", "mdy", "utf-8-sig"),
+        ("utf-16", "iso", "utf-16"),
+        ("latin-1", "mdy", "cp1252"),
+    ],
+)
+def test_csv_gives_the_rows_of_parquet(
+    tmp_path, expected_rows, encoding, date_format, codec, delimiter
+):
+    path = write_csv(
+        tmp_path / "lines.csv", text_lines(date_format), encoding=encoding, delimiter=delimiter
+    )
+    result = ingest_file(path, tmp_path / "data")
+    assert raw_rows(result.path) == expected_rows
+    manifest = json.loads((result.path / "load.json").read_text())
+    assert manifest["encoding"] == codec
+    assert manifest["date_order"] == ("mdy" if date_format == "mdy" else "ymd")
+    assert "is not well formed; it was read record by record" not in result.notes
+
+
+def test_the_slow_path_gives_the_rows_of_the_fast_one(tmp_path, expected_rows):
+    path = write_csv(tmp_path / "lines.csv", text_lines())
+    # A lone quote inside an unquoted field is legal text, but no proof of well-formedness.
+    path.write_text(path.read_text() + '1,2,15" x,4,2010-12-01,1,,\n', encoding="utf-8")
+    result = ingest_file(path, tmp_path / "data")
+    rows = raw_rows(result.path)
+    assert "is not well formed; it was read record by record" in result.notes
+    assert rows[:-1] == expected_rows
+    assert rows[-1][3] == '15" x'
+
+
+def test_xlsx_gives_the_rows_of_parquet_over_two_sheets(tmp_path, expected_rows):
+    lines = xlsx_lines()
+    path = write_xlsx(
+        tmp_path / "lines.data",  # the content decides, not the name
+        {
+            "2009": [HEADER, *lines[:2], []],
+            "notes": [["made", "by"], ["x", "y"]],
+            "2010": [HEADER, *lines[2:]],
+        },
+    )
+    result = ingest_file(path, tmp_path / "data")
+    assert raw_rows(result.path) == expected_rows
+    assert any("notes" in note for note in result.notes)
+
+
+def test_xlsx_serial_date_is_read_where_text_is_not(tmp_path):
+    lines = [[*LINES[0][:4], date, *LINES[0][5:]] for date in (40513.3513888889, "40513.35")]
+    path = write_xlsx(tmp_path / "a.xlsx", {"s": [HEADER, *lines]})
+    result = ingest_file(path, tmp_path / "data")
+    first, second = raw_rows(result.path, "invoiced_at, reasons")
+    assert first == (AT, [])
+    assert second == (None, ["R_INVOICE_DATE"])
+
+
+def test_xlsx_error_cell_is_not_taken_for_an_empty_one(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append([])
+    book.active.append([None, *HEADER])
+    for line in xlsx_lines()[:2]:
+        book.active.append([None, *line])
+    book.active["H4"] = "#N/A"
+    book.save(tmp_path / "a.xlsx")
+    result = ingest_file(tmp_path / "a.xlsx", tmp_path / "data")
+    first, second = raw_rows(result.path, "customer_id, reasons, raw_record")
+    assert first == ("17850", [], None)
+    assert second[:2] == (None, ["R_CELL_ERROR"])
+    assert json.loads(second[2])["CustomerID"] == "#N/A"
+
+
+def test_online_retail_2_headers_float_ids_and_extra_columns(tmp_path):
+    header = ["Invoice", "StockCode", "Price", "Quantity", "InvoiceDate", "Customer ID", "Note"]
+    frame = {
+        "Invoice": ["489434"] * 2,
+        "StockCode": ["85048"] * 2,
+        "Price": [6.95, 1.1 + 2.2],
+        "Quantity": [12.0, -0.0],
+        "InvoiceDate": [AT, AT],
+        "Customer ID": [13085.0, float("nan")],
+        "Note": ["a", "b"],
+    }
+    lines = list(zip(*(frame[name] for name in header), strict=True))
+    result = ingest_file(write_parquet(tmp_path / "a.parquet", header, lines), tmp_path / "data")
+    rows = raw_rows(result.path, "quantity, unit_price, customer_id, description, reasons")
+    assert rows == [
+        (12, Decimal("6.9500"), "13085", None, []),
+        (0, Decimal("3.3000"), None, None, []),
+    ]
+    assert "has columns that are not used: 'Note'" in result.notes
+
+
+def test_header_only_is_accepted_with_a_warning(tmp_path):
+    for path in (
+        write_csv(tmp_path / "a.csv", []),
+        write_xlsx(tmp_path / "a.xlsx", {"s": [HEADER]}),
+    ):
+        result = ingest_file(path, tmp_path / "data")
+        assert (result.records, raw_rows(result.path)) == (0, [])
+        assert "has a header and no records" in result.notes
+
+
+def test_odd_path_characters_are_no_pattern(tmp_path):
+    directory = tmp_path / "o'[1]*"
+    directory.mkdir()
+    for name in ("orders (1) [2].csv", "year=2010.csv"):
+        result = ingest_file(
+            write_csv(directory / name, [one_line(StockCode=name)]), directory / "data"
+        )
+        assert raw_rows(result.path, "stock_code, source_file") == [(name, name)]
+
+
+def test_every_mapping_key_together_reads_a_foreign_export(tmp_path):
+    path = write_csv(
+        tmp_path / "bestellungen.csv",
+        [
+            ["1", "A", "1.234", "01.12.2010 08:26", "1.234,50 €", "7"],
+            ["2", "A", "12,0", "13.12.2010 08:26", "€2,55", "7"],
+            ["3", "A", "1", "13.12.2010 08:26", "2.55", "7"],
+        ],
+        encoding="utf-16-le",
+        delimiter=";",
+        header=["Beleg", "Artikel", "Menge", "Datum", "Preis", "Kunde"],
+    )
+    (tmp_path / "mapping.yml").write_text(
+        "columns: {invoice_no: Beleg, stock_code: Artikel, quantity: Menge, invoice_date: Datum,"
+        " unit_price: preis, customer_id: Kunde}\n"
+        "encoding: utf-16-le\ndates: '%d.%m.%Y %H:%M'\ndecimal: ','\nthousands: '.'\n"
+        "currency: EUR\n",
+        encoding="utf-8",
+    )
+    result = ingest_file(path, tmp_path / "data", read_mapping(tmp_path / "mapping.yml"))
+    assert raw_rows(result.path, "quantity, invoiced_at, unit_price, reasons") == [
+        (1234, AT, Decimal("1234.5000"), []),
+        (12, dt.datetime(2010, 12, 13, 8, 26), Decimal("2.5500"), []),
+        (1, dt.datetime(2010, 12, 13, 8, 26), None, ["R_UNIT_PRICE"]),
+    ]
+    assert json.loads((result.path / "load.json").read_text())["currency"] == "EUR"
+
+
+# ---------- refusals
+
+
+def test_missing_columns_name_the_header_and_the_way_out(tmp_path):
+    path = tmp_path / "orders.csv"
+    path.write_text("InvoiceNo,StockCode,Quantity,UnitPrice,created,cust,total\n")
+    assert refusal(tmp_path, path) == (
+        'E_MISSING_COLUMNS: Columns for "invoice_date", "customer_id" not found in orders.csv. '
+        "Found: InvoiceNo, StockCode, Quantity, UnitPrice, created, cust, total. "
+        "Set `columns: {invoice_date: created, customer_id: cust}` in mapping.yml."
+    )
+    mapping = SourceMapping(columns={"invoice_date": "creatde", "customer_id": "cust"})
+    assert '"invoice_date" (mapped to "creatde") not found' in refusal(tmp_path, path, mapping)
+
+
+def test_duplicate_columns_are_refused_and_the_mapping_settles_them(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [["x", *one_line()]], header=["Invoice", *HEADER])
+    message = refusal(tmp_path, path)
+    assert message.startswith("E_DUPLICATE_COLUMNS: ")
+    assert '"Invoice" and "InvoiceNo"' in message
+    assert "Set" in message or "set" in message
+    result = ingest_file(path, tmp_path / "d", SourceMapping(columns={"invoice_no": "InvoiceNo"}))
+    assert raw_rows(result.path, "invoice_no") == [("536365",)]
+    # A column the mapping gives to one field is not claimed by another field's alias.
+    shop = write_csv(tmp_path / "c.csv", [one_line()], header=[*HEADER[:6], "Order ID", "Country"])
+    result = ingest_file(shop, tmp_path / "d", SourceMapping(columns={"customer_id": "Order ID"}))
+    assert raw_rows(result.path, "invoice_no, customer_id") == [("536365", "17850")]
+    same = write_csv(tmp_path / "b.csv", [], header=[*HEADER, "invoice no"])
+    assert refusal(tmp_path, same).startswith("E_DUPLICATE_COLUMNS: ")
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\n\r\n", b"   \n"])
+def test_empty_file_is_refused(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    assert refusal(tmp_path, path).startswith("E_EMPTY_FILE: a.csv is empty")
+
+
+def test_empty_workbook_is_refused(tmp_path):
+    path = write_xlsx(tmp_path / "a.xlsx", {"s": []})
+    assert refusal(tmp_path, path).startswith("E_EMPTY_FILE: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Save it as .xlsx"),
+        (b"\x1f\x8b\x08\x00", "Decompress"),
+        (b"%PDF-1.7", "Export"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "Give a Parquet, CSV or XLSX file"),
+        ("Invoice,Price\n".encode("utf-16-le"), "set `encoding:`"),
+    ],
+)
+def test_other_formats_are_refused(tmp_path, content, hint):
+    path = tmp_path / "orders.csv"
+    path.write_bytes(content)
+    message = refusal(tmp_path, path)
+    assert message.startswith("E_UNKNOWN_FORMAT: ")
+    assert hint in message
+
+
+def test_archive_that_is_no_workbook_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w") as archive:
+        archive.writestr("orders.csv", "x")
+    assert "a ZIP archive" in refusal(tmp_path, tmp_path / "a.xlsx")
+
+
+def test_workbook_bomb_is_refused_before_it_is_opened(tmp_path):
+    path = write_xlsx(tmp_path / "a.xlsx", {"s": [HEADER]})
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet2.xml", b" " * 30_000_000)
+    assert refusal(tmp_path, path).startswith("E_XLSX_BOMB: ")
+
+
+@pytest.mark.parametrize("writer", ["parquet", "xlsx"])
+def test_damaged_file_is_refused(tmp_path, writer):
+    if writer == "parquet":
+        path = write_parquet(tmp_path / "a.parquet")
+    else:
+        path = write_xlsx(tmp_path / "a.xlsx", {"s": [HEADER, *xlsx_lines()]})
+    path.write_bytes(path.read_bytes()[:-200])
+    assert refusal(tmp_path, path).startswith(f"E_UNREADABLE: a.{writer} cannot be read: ")
+
+
+def test_what_is_no_plain_file_is_refused(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [])
+    (tmp_path / "link.csv").symlink_to(path)
+    assert refusal(tmp_path, tmp_path / "link.csv").startswith("E_SYMLINK: ")
+    assert refusal(tmp_path, tmp_path).startswith("E_NOT_A_FILE: ")
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(tmp_path, tmp_path / "pipe").startswith("E_NOT_A_FILE: ")
+    assert refusal(tmp_path, tmp_path / "none.csv").startswith("E_NOT_FOUND: ")
+    assert refusal(tmp_path, path / "none.csv").startswith("E_NOT_FOUND: ")
+
+
+def test_ambiguous_dates_are_refused_until_configured(tmp_path):
+    ambiguous = write_csv(tmp_path / "a.csv", [one_line(InvoiceDate="1/2/2011 8:26")])
+    message = refusal(tmp_path, ambiguous)
+    assert message.startswith('E_AMBIGUOUS_DATES: Column "InvoiceDate" of a.csv holds "1/2/2011')
+    assert message.endswith("Set `dates: mdy` or `dates: dmy` in mapping.yml.")
+    for dates, month in (("mdy", 1), ("dmy", 2)):
+        result = ingest_file(ambiguous, tmp_path / dates, SourceMapping(dates=dates))
+        assert raw_rows(result.path, "month(invoiced_at)") == [(month,)]
+    both = write_csv(
+        tmp_path / "b.csv",
+        [one_line(InvoiceDate="13/12/2010"), one_line(InvoiceDate="12/13/2010")],
+    )
+    assert '"13/12/2010" (day first) and "12/13/2010" (month first)' in refusal(tmp_path, both)
+
+
+def test_day_first_is_proven_by_one_record(tmp_path):
+    lines = [one_line(InvoiceDate=f"{day}.12.2010 8:26") for day in (1, 2, 13)]
+    result = ingest_file(write_csv(tmp_path / "a.csv", lines), tmp_path / "data")
+    assert raw_rows(result.path, "day(invoiced_at), month(invoiced_at)") == [
+        (1, 12),
+        (2, 12),
+        (13, 12),
+    ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "colums: {}",
+        "columns: {date: x}",
+        "columns: [a]",
+        "columns: {country: no}",
+        "- a",
+        "a: [",
+        "encoding: klingon",
+        "encoding: rot13",
+        "dates: iso",
+        "dates: '%Q'",
+        "decimal: ';'",
+        "thousands: '.'\ndecimal: '.'",
+        "currency: pounds",
+    ],
+)
+def test_bad_mapping_is_refused(tmp_path, content):
+    path = tmp_path / "mapping.yml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(CustomerIntelligenceError, match=r"^E_BAD_MAPPING: "):
+        ingest_file(write_csv(tmp_path / "a.csv", []), tmp_path / "data", read_mapping(path))
+    assert not (tmp_path / "data").exists()
+
+
+def test_command_line_shows_one_message_or_one_summary(tmp_path, capsys):
+    path = write_csv(tmp_path / "orders.csv", text_lines())
+    data = str(tmp_path / "data")
+    assert main([str(path), "--data-dir", data, "--mapping", str(tmp_path / "none.yml")]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("E_BAD_MAPPING: none.yml cannot be read")
+    assert len(err.splitlines()) == 1
+    assert main([str(path), "--data-dir", data]) == 0
+    assert capsys.readouterr().out.startswith(
+        "loaded orders.csv: 6 records, 0 quarantined -> load 0001-"
+    )
+
+
+# ---------- reasons
+
+
+@pytest.mark.parametrize(
+    ("changes", "reasons"),
+    [
+        ({"Quantity": ""}, ["R_QUANTITY"]),
+        ({"Quantity": "6.5"}, ["R_QUANTITY"]),
+        ({"Quantity": "1,234"}, ["R_QUANTITY"]),
+        ({"Quantity": "0x10"}, ["R_QUANTITY"]),
+        ({"Quantity": "9223372036854775808"}, ["R_OVERFLOW"]),
+        ({"Quantity": "nan"}, ["R_NOT_FINITE"]),
+        ({"UnitPrice": ""}, ["R_UNIT_PRICE"]),
+        ({"UnitPrice": "1,234.50"}, ["R_UNIT_PRICE"]),
+        ({"UnitPrice": "2,55"}, ["R_UNIT_PRICE"]),
+        ({"UnitPrice": "£2.55"}, ["R_UNIT_PRICE"]),
+        ({"UnitPrice": "2.55555"}, ["R_UNIT_PRICE_SCALE"]),
+        ({"UnitPrice": "1e400"}, ["R_OVERFLOW"]),
+        ({"UnitPrice": "123456789012345"}, ["R_OVERFLOW"]),
+        ({"UnitPrice": "-Infinity"}, ["R_NOT_FINITE"]),
+        ({"InvoiceDate": ""}, ["R_INVOICE_DATE"]),
+        ({"InvoiceDate": "2011-02-29 08:26"}, ["R_INVOICE_DATE"]),
+        ({"InvoiceDate": "infinity"}, ["R_INVOICE_DATE"]),
+        ({"InvoiceDate": "40513.35"}, ["R_INVOICE_DATE"]),
+        ({"InvoiceDate": "1989-12-31"}, ["R_DATE_RANGE"]),
+        ({"InvoiceDate": "2999-12-31"}, ["R_FUTURE_DATE"]),
+        ({"InvoiceNo": ""}, ["R_INVOICE_NO"]),
+        ({"InvoiceNo": " \t"}, ["R_INVOICE_NO"]),
+        ({"Description": "a\x00b"}, ["R_NUL"]),
+        ({"Description": "x" * 131_073}, ["R_FIELD_LIMIT"]),
+        (
+            {"Quantity": "?", "UnitPrice": "NaN", "InvoiceNo": ""},
+            ["R_INVOICE_NO", "R_NOT_FINITE", "R_QUANTITY"],
+        ),
+    ],
+)
+def test_record_that_cannot_be_typed_is_kept_with_its_reason(tmp_path, changes, reasons):
+    lines = [one_line(), one_line(**changes), one_line()]
+    path = tmp_path / "a.csv"
+    # The csv module of Python 3.10 writes no NUL, so no field here may need its quotes but one.
+    path.write_text(
+        "".join(
+            ",".join(f'"{field}"' if "," in field else field for field in line) + "\n"
+            for line in [HEADER, *lines]
+        ),
+        encoding="utf-8",
+    )
+    result = ingest_file(path, tmp_path / "data")
+    assert (result.records, result.accepted, result.quarantined) == (3, 2, 1)
+    first, damaged, last = raw_rows(result.path, f"{COMPARED}, quantity, unit_price, invoiced_at")
+    assert first[9] == last[9] == []
+    assert damaged[9] == reasons
+    written = dict(zip(HEADER, one_line(**changes), strict=True))
+    assert json.loads(damaged[10]) == {key: value or None for key, value in written.items()}
+    untyped = {"Quantity": damaged[-3], "UnitPrice": damaged[-2], "InvoiceDate": damaged[-1]}
+    for name, value in untyped.items():
+        in_range = reasons in (["R_DATE_RANGE"], ["R_FUTURE_DATE"])
+        assert (value is None) == (name in changes and not in_range)
+
+
+@pytest.mark.parametrize(
+    ("changes", "column", "value"),
+    [
+        ({"Quantity": "6.0"}, "quantity", 6),
+        ({"Quantity": " +6 "}, "quantity", 6),
+        ({"Quantity": "-0"}, "quantity", 0),
+        ({"UnitPrice": "-0.0"}, "unit_price", Decimal(0)),
+        ({"UnitPrice": "0.30000000000000004"}, "unit_price", Decimal("0.3")),
+        ({"UnitPrice": ".5"}, "unit_price", Decimal("0.5")),
+        ({"UnitPrice": "99999999999999.5500"}, "unit_price", Decimal("99999999999999.55")),
+        ({"CustomerID": "17850.0"}, "customer_id", "17850"),
+        ({"CustomerID": " C 1 "}, "customer_id", " C 1 "),
+        ({"Description": "  "}, "description", "  "),
+        ({"InvoiceDate": "2010-12-01T08:26"}, "invoiced_at", AT),
+        ({"InvoiceDate": "2010/12/01 8:26:00"}, "invoiced_at", AT),
+        ({"InvoiceDate": "2010-12-01 08:26:00 -0500"}, "invoiced_at", AT + dt.timedelta(hours=5)),
+        ({"InvoiceDate": "2010-12-01T08:26:00Z"}, "invoiced_at", AT),
+        ({"InvoiceDate": "12/13/2010 8:26 PM"}, "invoiced_at", dt.datetime(2010, 12, 13, 20, 26)),
+    ],
+)
+def test_value_that_can_be_typed_is(tmp_path, changes, column, value):
+    path = write_csv(tmp_path / "a.csv", [one_line(**changes)])
+    result = ingest_file(path, tmp_path / "data")
+    assert raw_rows(result.path, f"{column}, reasons") == [(value, [])]
+
+
+def test_parquet_reasons(tmp_path):
+    base = list(LINES[0])
+    lines = []
+    for position, value in ((3, 6.5), (3, float("inf")), (5, 2.55555), (5, 1e15), (5, None)):
+        line = [*base]
+        line[3] = float(line[3])
+        line[position] = value
+        lines.append(line)
+    result = ingest_file(write_parquet(tmp_path / "a.parquet", lines=lines), tmp_path / "data")
+    assert [reasons for (reasons,) in raw_rows(result.path, "reasons")] == [
+        ["R_QUANTITY"],
+        ["R_NOT_FINITE"],
+        ["R_UNIT_PRICE_SCALE"],
+        ["R_OVERFLOW"],
+        ["R_UNIT_PRICE"],
+    ]
+
+
+def test_damaged_structure_costs_only_the_damaged_records(tmp_path):
+    good = ",".join(text_lines()[0])
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "\n".join(
+            [
+                ",".join(HEADER),
+                good,
+                "too,few",
+                good + ",more",
+                good,
+                '536365,"runs away,' + good,
+                good,
+                "",
+                'x"y",' + good[7:],
+                '"a"b,' + good[7:],
+                good,
+            ]
+        ),
+        encoding="utf-8",
+    )
+    result = ingest_file(path, tmp_path / "data")
+    rows = raw_rows(result.path, "reasons, raw_record")
+    assert [reasons for reasons, _ in rows] == [
+        [],
+        ["R_FIELD_COUNT"],
+        ["R_FIELD_COUNT"],
+        [],
+        ["R_QUOTE"],
+        [],
+        [],
+        ["R_QUOTE"],
+        [],
+    ]
+    assert json.loads(rows[1][1]) == ["too", "few"]
+    assert json.loads(rows[4][1]) == ['536365,"runs away,' + good]
+    assert rows[6] == ([], None)
+
+
+def test_trailing_separator_is_a_field(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [one_line(), [*one_line(), ""]])
+    result = ingest_file(path, tmp_path / "data")
+    assert raw_rows(result.path, "reasons") == [([],), (["R_FIELD_COUNT"],)]
+
+
+def test_damaged_utf8_is_quarantined_and_not_read_as_latin1(tmp_path):
+    lines = [one_line(Description="£40"), one_line(Description="@@"), one_line()]
+    path = write_csv(tmp_path / "a.csv", lines)
+    path.write_bytes(path.read_bytes().replace(b"@@", b"\xa340"))
+    result = ingest_file(path, tmp_path / "data")
+    first, damaged, last = raw_rows(result.path, "description, reasons, raw_record, invoice_no")
+    assert first[:2] == ("£40", [])
+    assert damaged[:2] == (None, ["R_ENCODING"])
+    assert damaged[3] == "536365"
+    assert json.loads(damaged[2])["Description"] == "\\xa340"
+    assert last[1] == []
+
+
+def test_structure_is_counted_across_blocks(tmp_path, monkeypatch):
+    path = write_csv(tmp_path / "a.csv", text_lines() * 50)
+    for size in (7, 64, 1000):
+        monkeypatch.setattr("customer_intelligence.ingest.text.CHUNK_BYTES", size)
+        structure = measure_structure(path, ",", len(HEADER))
+        assert (structure.records, structure.is_well_formed) == (301, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'a,b\n1,x"y"\n',
+        'a,b\n1,"x"y\n',
+        'a,b\n1, "x"\n',
+        'a,b\n1,x"\n2,y"\n',
+        'a,b\n1,"x\n',
+        "a,b\n1,2,\n",
+        "a,b\n1\n",
+        "a,b\n1,\x002\n",
+        "a,b\r\n1,2\n",
+        "a,b\r1,2\n",
+    ],
+)
+def test_text_that_readers_could_cut_differently_is_not_well_formed(tmp_path, text):
+    (tmp_path / "a.csv").write_bytes(text.encode())
+    assert not measure_structure(tmp_path / "a.csv", ",", 2).is_well_formed
+
+
+def test_reader_that_loses_a_record_is_not_believed(tmp_path, expected_rows):
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    counted = Structure(len(LINES) + 2, is_well_formed=True)
+    with mock.patch("customer_intelligence.ingest.text.measure_structure", return_value=counted):
+        result = ingest_file(path, tmp_path / "data")
+    assert "is not well formed; it was read record by record" in result.notes
+    assert raw_rows(result.path) == expected_rows
+
+
+def test_spanning_field_that_swallows_records_gives_them_back(tmp_path):
+    good = ",".join(text_lines()[0])
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join([",".join(HEADER), '1,"open', good, '2,closed",3', good]))
+    result = ingest_file(path, tmp_path / "data")
+    assert [reasons for (reasons,) in raw_rows(result.path, "reasons")] == [
+        ["R_QUOTE"],
+        [],
+        ["R_FIELD_COUNT"],
+        [],
+    ]
+
+
+FIELDS = st.text(alphabet='a1,"\n\r ;.\x00£', max_size=6)
+MESSY_LINES = st.lists(
+    st.one_of(
+        st.just(",".join(text_lines()[0])),
+        st.lists(FIELDS, min_size=8, max_size=8).map(",".join),
+        st.builds(lambda field: ",".join(one_line(Description=field)), FIELDS),
+        st.builds(
+            lambda field: ",".join(one_line(Country='"' + field.replace('"', '""') + '"')), FIELDS
+        ),
+        FIELDS,
+    ),
+    max_size=12,
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    lines=MESSY_LINES,
+    line_end=st.sampled_from(["\n", "\r\n", "\r"]),
+    encoding=st.sampled_from(["utf-8", "latin-1", "utf-16"]),
+)
+def test_messy_text_loses_no_record(tmp_path_factory, lines, line_end, encoding):
+    directory = tmp_path_factory.mktemp("messy")
+    text = line_end.join([",".join(HEADER), *lines])
+    path = directory / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    result = ingest_file(path, directory / "data")
+    rows = raw_rows(result.path, "record_number, reasons, raw_record")
+    assert [row[0] for row in rows] == list(range(1, result.records + 1))
+    assert sum(not row[1] for row in rows) == result.accepted
+    assert all(bool(row[1]) == (row[2] is not None) for row in rows)
+    # Outside of spanning quotes, which need two quotes, a record is a line that is not empty.
+    body = text.split(line_end, 1)[1] if lines else ""
+    physical = [line for line in body.replace("\r", "\n").split("\n") if line]
+    if '"' not in body:
+        assert result.records == len(physical)
+    assert result.records <= len(physical)
+    assert (result.records == 0) == (not physical)
+    # Where the fast reader was allowed, the record by record one finds the same.
+    unproven = Structure(0, is_well_formed=False)
+    with mock.patch("customer_intelligence.ingest.text.measure_structure", return_value=unproven):
+        slow = ingest_file(path, directory / "slow")
+    assert raw_rows(slow.path) == raw_rows(result.path)
+
+
+# ---------- loads
+
+
+def test_same_content_is_skipped_and_other_content_is_load_two(tmp_path):
+    data = tmp_path / "data"
+    first = ingest_file(write_csv(tmp_path / "a.csv", text_lines()), data)
+    again = ingest_file(write_csv(tmp_path / "renamed.csv", text_lines()), data)
+    assert again.load_id == first.load_id
+    assert again.summary() == (
+        f"skipped renamed.csv: same content as load {first.load_id} (a.csv, 6 records)"
+    )
+    second = ingest_file(write_csv(tmp_path / "b.csv", text_lines()[:2]), data)
+    assert second.load_id.startswith("0002-")
+    assert sorted(path.name for path in (data / "raw").iterdir()) == [
+        first.load_id,
+        second.load_id,
+    ]
+    assert sorted(path.name for path in second.path.iterdir()) == [
+        "invoice_lines.parquet",
+        "load.json",
+    ]
+    assert raw_rows(second.path, "load_number, load_id, source_file, length(file_sha256)")[0] == (
+        2,
+        second.load_id,
+        "b.csv",
+        64,
+    )
+
+
+def test_refused_file_leaves_earlier_loads_alone(tmp_path):
+    data = tmp_path / "data"
+    ingest_file(write_csv(tmp_path / "a.csv", text_lines()), data)
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    with pytest.raises(CustomerIntelligenceError):
+        ingest_file(write_csv(tmp_path / "b.csv", [one_line(InvoiceDate="1/2/2011")]), data)
+    after = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    raw = data / "raw"
+    assert {**after, raw: None} == {**before, raw: None}
+
+
+def test_file_that_grows_meanwhile_is_refused(tmp_path, monkeypatch):
+    path = write_csv(tmp_path / "a.csv", text_lines())
+
+    def grow(grown: Path) -> str:
+        with grown.open("a") as file:
+            file.write("\n")
+        return "0" * 64
+
+    monkeypatch.setattr("customer_intelligence.ingest.pipeline.file_sha256", grow)
+    assert refusal(tmp_path, path).startswith("E_CHANGED: a.csv changed while")
+
+
+def test_killed_load_leaves_nothing_that_counts(tmp_path):
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    data = tmp_path / "data"
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "from customer_intelligence.ingest import ingest_file\n"
+        "kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "pathlib.Path.replace = kill\n"
+        "ingest_file(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(path), str(data)], check=False)
+    assert killed.returncode == -9
+    assert [entry.name[:5] for entry in (data / "raw").iterdir()] == [".tmp-"]
+    result = ingest_file(path, data)
+    assert [entry.name for entry in (data / "raw").iterdir()] == [result.load_id]
+    assert result.load_id.startswith("0001-")
+
+
+def test_two_loads_at_once_are_refused(tmp_path):
+    raw = tmp_path / "data" / "raw"
+    (raw / ".tmp-4711").mkdir(parents=True)
+    descriptor = os.open(raw, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(CustomerIntelligenceError, match=r"^E_LOCKED: .*4711"):
+            ingest_file(write_csv(tmp_path / "a.csv", []), tmp_path / "data")
+    finally:
+        os.close(descriptor)
+    assert (raw / ".tmp-4711").exists()
+
+
+# ---------- the real file
+
+
+@needs_real_data
+def test_online_retail_is_read_exactly_from_parquet_and_from_latin1_csv(tmp_path):
+    result = ingest_file(REAL_FILE, tmp_path / "parquet")
+    text = tmp_path / "utf8.csv"
+    with duckdb.connect() as connection:
+        connection.execute(
+            "copy (select * replace (concat(month(InvoiceDate), '/', day(InvoiceDate), '/', "
+            "year(InvoiceDate), ' ', hour(InvoiceDate), ':', strftime(InvoiceDate, '%M')) "
+            "as InvoiceDate) from read_parquet($source)) to $target (format csv, header)",
+            {"source": str(REAL_FILE), "target": str(text)},
+        )
+        path = tmp_path / "online_retail.csv"
+        path.write_bytes(text.read_bytes().decode("utf-8").encode("latin-1"))
+        other = ingest_file(path, tmp_path / "csv")
+        assert (result.records, result.quarantined) == (541_909, 0)
+        assert (other.records, other.quarantined) == (541_909, 0)
+        files = [str(load.path / "invoice_lines.parquet") for load in (result, other)]
+        total = connection.execute(
+            "select sum(quantity * unit_price) from read_parquet(?)", files[:1]
+        ).fetchone()
+        assert total == (Decimal("9747747.9340"),)
+        rows = f"select {COMPARED} from read_parquet(?)"
+        for one, two in (files, files[::-1]):
+            different = connection.execute(f"{rows} except all {rows}", [one, two]).fetchall()
+            assert different == []

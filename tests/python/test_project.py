@@ -1,0 +1,136 @@
+"""Truths about the project itself: strict parsing, descriptions, layers, what files may say."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, run_dbt
+
+# dbt runs its newer deprecation checks for some adapters only; this one follows them too.
+STRICT_PARSE = """
+import sys
+from dbt.jsonschemas import jsonschemas
+assert isinstance(jsonschemas._JSONSCHEMA_SUPPORTED_ADAPTERS, set)
+jsonschemas._JSONSCHEMA_SUPPORTED_ADAPTERS.add("duckdb")
+from dbt.cli.main import dbtRunner
+result = dbtRunner().invoke(sys.argv[1:])
+sys.exit(0 if result.success else 1)
+"""
+LAYERS = {"staging": 0, "intermediate": 1, "ml": 2, "marts": 3}
+
+
+@pytest.fixture(scope="module")
+def manifest(published_dir):
+    return json.loads((published_dir / "build" / "target" / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def own(manifest):
+    """Nodes of the project by kind."""
+    return {
+        kind: [n for n in manifest["nodes"].values() if n["resource_type"] == kind]
+        for kind in ("model", "seed", "test")
+    }
+
+
+def test_strict_parsing_finds_no_deprecation(tmp_path):
+    result = subprocess.run(
+        [
+            sys.executable, "-c", STRICT_PARSE, "--warn-error", "parse", "--no-partial-parse",
+            "--project-dir", ROOT, "--profiles-dir", ROOT,
+            "--target-path", tmp_path / "target", "--log-path", tmp_path / "logs",
+        ],
+        cwd=tmp_path, capture_output=True, text=True,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+
+
+def test_everything_is_described(manifest, own):
+    silent = []
+    for node in own["model"] + own["seed"]:
+        silent += [node["name"]] * (not node["description"].strip())
+        silent += [
+            f"{node['name']}.{column['name']}"
+            for column in node["columns"].values()
+            if not column["description"].strip()
+        ]
+        silent += [f"{node['name']} names no columns"] * (not node["columns"])
+    for macro in manifest["macros"].values():
+        if macro["package_name"] == "customer_intelligence":
+            silent += [macro["name"]] * (not macro["description"].strip())
+            given = {argument["name"] for argument in macro["arguments"]}
+            signature = re.search(
+                rf"(?:macro|test) {macro['name'].removeprefix('test_')}\((.*?)\)",
+                macro["macro_sql"],
+                re.S,
+            )
+            asked = {part.split("=")[0].strip() for part in signature[1].split(",") if part.strip()}
+            silent += [f"{macro['name']}({name})" for name in asked - given]
+    assert silent == []
+
+
+def test_the_documented_columns_are_those_of_the_tables(published_dir, own):
+    result = run_dbt(published_dir, "docs", "generate", "--no-compile")
+    assert result.returncode == 0, result.stdout[-3000:]
+    catalog = json.loads((published_dir / "build" / "target" / "catalog.json").read_text())
+    for node in own["model"]:
+        found = [c.lower() for c in catalog["nodes"][node["unique_id"]]["columns"]]
+        assert found == list(node["columns"]), node["name"]
+
+
+def test_every_mart_has_an_enforced_contract_and_a_key(own):
+    keys = {
+        test["attached_node"]
+        for test in own["test"]
+        if (test.get("test_metadata") or {}).get("name") == "is_unique_key"
+    }
+    for node in own["model"]:
+        assert node["unique_id"] in keys, f"{node['name']} has no test of its key"
+        if node["fqn"][1] == "marts":
+            assert node["config"]["contract"]["enforced"], node["name"]
+
+
+def test_data_flows_one_way(own):
+    by_id = {node["unique_id"]: node for node in own["model"]}
+    wrong = []
+    for node in own["model"]:
+        layer = node["fqn"][1]
+        for parent_id in node["depends_on"]["nodes"]:
+            parent = by_id.get(parent_id)
+            if parent is None:
+                continue
+            parent_layer = parent["fqn"][1]
+            if LAYERS[parent_layer] > LAYERS[layer] or (
+                layer == "ml" and parent_layer not in ("intermediate", "ml")
+            ):
+                wrong.append(f"{node['name']} reads {parent['name']}")
+    assert wrong == []
+
+
+def test_every_test_is_named_by_what_it_asserts(own):
+    generated = re.compile(r"^(not_null|unique|accepted_values|relationships)_")
+    assert [t["name"] for t in own["test"] if generated.match(t["name"])] == []
+
+
+def test_no_model_is_pickled_and_no_file_names_this_machine():
+    tracked = [
+        path
+        for folder in ("src", "models", "python_models", "macros", "seeds", "dashboard", "docs")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".sql", ".yml", ".md", ".csv", ".toml"}
+    ]
+    forbidden = re.compile(r"\b(import|from) (pickle|joblib|dill)\b|/home/\w|/root/|/tmp/\w")
+    assert [str(p) for p in tracked if forbidden.search(p.read_text(encoding="utf-8"))] == []
+
+
+def test_requirements_hold_names_versions_and_hashes_only():
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        text = (ROOT / name).read_text()
+        assert "://" not in text
+        pinned = re.findall(r"^[a-z0-9][^\s=]*==\S+", text, re.M)
+        assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.M)) > 50
+        assert "duckdb==1.5.6" in text
