@@ -79,7 +79,7 @@ sample: $(ROOT)/.venv/installed
 	rm -rf "$(SAMPLE_WORK)"
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
-	--generate-hashes --no-header --no-annotate --quiet --upgrade
+	--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --upgrade
 
 lock: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && $(LOCK) --extra install --extra dashboard -o requirements.txt
