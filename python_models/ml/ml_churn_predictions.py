@@ -16,7 +16,7 @@ def model(dbt, session):
     predictions = churn.fit_predict(
         examples,
         dbt.config.meta_get("churn_features"),
-        horizon_days=int(horizon.fetchone()[0]),
+        horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),
         min_customers=int(dbt.config.meta_get("churn_min_customers")),
     )

@@ -1,6 +1,6 @@
 {{ config(enabled=var("rfm_window_days") is none) }}
 -- The customers of dim_customers, and those without a standing purchase, hold together
--- every penny of all customer days; segments, clusters and the last point of the
+-- every penny of all customer days; segments, cohorts and the last point of the
 -- concentration curve hold what dim_customers holds.
 with customers as (
 
@@ -67,9 +67,39 @@ concentration as (
             as net_revenue
     from {{ ref("rpt_revenue_concentration") }}
 
+),
+
+cohorts as (
+
+    select
+        cohort_month,
+        max(activity_month) as last_month
+    from {{ ref("rpt_cohort_retention") }}
+    group by cohort_month
+
+),
+
+cohort_totals as (
+
+    select
+        coalesce(sum(retention.customers), 0) as customers,
+        coalesce(sum(retention.cumulative_net_revenue), 0) as net_revenue
+    from cohorts
+    inner join {{ ref("rpt_cohort_retention") }} as retention
+        on
+            cohorts.cohort_month = retention.cohort_month
+            and cohorts.last_month = retention.activity_month
+
 )
 
 select customer_id from differing_customers
+union all
+select 'the cohorts do not add up' as customer_id
+from totals
+cross join cohort_totals
+where
+    totals.customers <> cohort_totals.customers
+    or totals.net_revenue <> cohort_totals.net_revenue
 union all
 select 'the segments do not add up' as customer_id
 from totals

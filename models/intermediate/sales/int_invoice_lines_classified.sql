@@ -111,6 +111,8 @@ disposed as (
             when stock_code_class <> 'product' then 'non_product'
             when quantity < 0 and not is_cancellation then 'stock_write_off'
             when unit_price = 0 then 'zero_price'
+            when unit_price < 0 or quantity = 0 or (is_cancellation and quantity > 0)
+                then 'contradictory'
             when is_cancellation and customer_id is null then 'return_anonymous'
             when is_cancellation then 'return'
             when customer_id is null then 'sale_anonymous'

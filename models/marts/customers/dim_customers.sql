@@ -119,7 +119,8 @@ select
     -- What the customer has spent in 90 days on average, times the chance to lose it.
     cast(
         churn_probability * greatest(net_revenue, 0) * 90
-        / greatest(tenure_days, 90) as decimal(18, 4)
+        / greatest(least(tenure_days, {{ integer_var("rfm_window_days") }}), 90)
+        as decimal(18, 4)
     ) as value_at_risk,
     cast(model_status as varchar) as model_status
 from combined

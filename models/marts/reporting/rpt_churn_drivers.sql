@@ -6,6 +6,12 @@ with examples as (
 
 ),
 
+labels as (
+
+    select * from {{ ref("churn_feature_labels") }}
+
+),
+
 long as (
 
     {% for feature in features -%}
@@ -91,6 +97,7 @@ quarters as (
 select
     quarters.cutoff_date,
     cast(quarters.feature as varchar) as feature,
+    cast(labels.label as varchar) as feature_label,
     quarters.feature_quarter,
     quarters.lowest_value,
     quarters.highest_value,
@@ -98,6 +105,7 @@ select
     cast(quarters.churn_rate as double) as churn_rate,
     cast(feature_aucs.feature_auc as double) as feature_auc
 from quarters
+left join labels on quarters.feature = labels.feature
 inner join feature_aucs
     on
         quarters.cutoff_date = feature_aucs.cutoff_date

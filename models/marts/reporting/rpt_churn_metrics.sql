@@ -4,10 +4,7 @@
 ] -%}
 with ranked as (
 
-    select
-        *,
-        count(*) over (partition by model, cutoff_date, population) as customers
-    from {{ ref("fct_churn_backtest_ranked") }}
+    select * from {{ ref("fct_churn_backtest_ranked") }}
 
 ),
 
@@ -17,12 +14,24 @@ resamples as (
 
 ),
 
--- Intervals rest on at most 20,000 customers, so on larger shops they are wider than
--- need be, never narrower.
+known_customers as (
+
+    select
+        customer_id,
+        count(*) over () as customers
+    from ranked
+    group by customer_id
+
+),
+
+-- At most about 5,000 customers are resampled, the same ones for every model.
 resampled_customers as (
 
-    select distinct customer_id from ranked
-    where {{ stable_uniform("customer_id") }} * customers < 20000
+    select
+        customer_id,
+        least(1.0, 5000.0 / customers) as sampled_share
+    from known_customers
+    where {{ stable_uniform("customer_id") }} * customers < 5000
 
 ),
 
@@ -49,11 +58,11 @@ weights as (
         {{ poisson_weight("draw") }} as weight
     from draws
     union all
-    select distinct
+    select
         customer_id,
         0 as resample,
         1 as weight
-    from ranked
+    from known_customers
 
 ),
 
@@ -219,15 +228,49 @@ long as (
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
+),
+
+summarised as (
+
+    select
+        model,
+        cutoff_date,
+        population,
+        metric,
+        max(case when resample = 0 then value end) as value,
+        {{ continuous_quantile("case when resample > 0 then value end", 0.025) }}
+            as low_value,
+        {{ continuous_quantile("case when resample > 0 then value end", 0.5) }}
+            as middle_value,
+        {{ continuous_quantile("case when resample > 0 then value end", 0.975) }}
+            as high_value
+    from long
+    group by model, cutoff_date, population, metric
+
+),
+
+-- A sample of m of n customers spreads the square root of n / m wider than all would
+-- (Bickel, Götze and van Zwet 1997), so its spread is scaled back around the value.
+scale as (
+
+    select sqrt(max(sampled_share)) as spread
+    from resampled_customers
+
 )
 
 select
-    model,
-    cutoff_date,
-    population,
-    cast(metric as varchar) as metric,
-    max(case when resample = 0 then value end) as value,
-    {{ continuous_quantile("case when resample > 0 then value end", 0.025) }} as ci_low,
-    {{ continuous_quantile("case when resample > 0 then value end", 0.975) }} as ci_high
-from long
-group by model, cutoff_date, population, metric
+    summarised.model,
+    summarised.cutoff_date,
+    summarised.population,
+    cast(summarised.metric as varchar) as metric,
+    summarised.value,
+    cast(
+        summarised.value
+        + (summarised.low_value - summarised.middle_value) * scale.spread as double
+    ) as ci_low,
+    cast(
+        summarised.value
+        + (summarised.high_value - summarised.middle_value) * scale.spread as double
+    ) as ci_high
+from summarised
+cross join scale

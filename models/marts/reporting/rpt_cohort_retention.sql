@@ -30,6 +30,7 @@ cohorts as (
 
 ),
 
+-- What was returned before the first order counts in the first month.
 activity as (
 
     select
@@ -37,7 +38,10 @@ activity as (
             {{ dbt.date_trunc("month", "customers.first_order_date") }} as date
         ) as cohort_month,
         cast(
-            {{ dbt.date_trunc("month", "customer_days.activity_date") }} as date
+            {{ dbt.date_trunc(
+                "month",
+                "greatest(customer_days.activity_date, customers.first_order_date)"
+            ) }} as date
         ) as activity_month,
         count(
             distinct case when customer_days.has_purchase then customers.customer_id end
@@ -64,29 +68,38 @@ grid as (
     from cohorts
     inner join months on cohorts.cohort_month <= months.month_start_date
 
-)
+),
 
-select
-    grid.cohort_month,
-    cast(grid.months_since_first_order as integer) as months_since_first_order,
-    grid.activity_month,
-    cast(grid.customers as bigint) as customers,
-    cast(coalesce(activity.active_customers, 0) as bigint) as active_customers,
-    cast(
-        coalesce(activity.active_customers, 0) * 1.0 / grid.customers as double
-    ) as retention_rate,
-    cast(coalesce(activity.orders, 0) as bigint) as orders,
-    cast(
+cumulated as (
+
+    select
+        grid.*,
+        coalesce(activity.active_customers, 0) as active_customers,
+        coalesce(activity.orders, 0) as orders,
         sum(coalesce(activity.net_revenue, 0)) over (
             partition by grid.cohort_month
             order by grid.activity_month
             rows between unbounded preceding and current row
-        ) / grid.customers as decimal(18, 4)
-    ) as cumulative_net_revenue_per_customer,
-    grid.is_partial as is_partial_month,
-    grid.is_history_censored
-from grid
-left join activity
-    on
-        grid.cohort_month = activity.cohort_month
-        and grid.activity_month = activity.activity_month
+        ) as cumulative_net_revenue
+    from grid
+    left join activity
+        on
+            grid.cohort_month = activity.cohort_month
+            and grid.activity_month = activity.activity_month
+
+)
+
+select
+    cohort_month,
+    cast(months_since_first_order as integer) as months_since_first_order,
+    activity_month,
+    cast(customers as bigint) as customers,
+    cast(active_customers as bigint) as active_customers,
+    cast(active_customers * 1.0 / customers as double) as retention_rate,
+    cast(orders as bigint) as orders,
+    cast(cumulative_net_revenue as decimal(18, 4)) as cumulative_net_revenue,
+    cast(cumulative_net_revenue / customers as decimal(18, 4))
+        as cumulative_net_revenue_per_customer,
+    is_partial as is_partial_month,
+    is_history_censored
+from cumulated

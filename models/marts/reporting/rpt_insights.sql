@@ -64,6 +64,7 @@ driver_ends as (
 
     select
         feature,
+        feature_label,
         feature_auc,
         feature_quarter,
         churn_rate,
@@ -81,6 +82,7 @@ driver_contrasts as (
 
     select
         feature,
+        max(feature_label) as feature_label,
         max(feature_auc) as feature_auc,
         max(case when place_from_low = 1 then churn_rate end) as low_churn_rate,
         max(case when place_from_high = 1 then churn_rate end) as high_churn_rate
@@ -163,7 +165,7 @@ insights as (
     select
         10 + driver_rank as insight_order,
         'goes_with_churn: ' || feature as insight,
-        'Goes with churn: ' || replace(feature, '_', ' ')
+        'Goes with churn: ' || feature_label
         || '. In its lowest group ' || {{ format_percent("low_churn_rate") }}
         || ' of customers did not come back within the window, in its highest '
         || {{ format_percent("high_churn_rate") }}

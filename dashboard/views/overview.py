@@ -1,0 +1,101 @@
+"""Overview: key figures, revenue by month, what the segments bring, findings in words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import charts
+import layout
+import pandas as pd
+import store
+import streamlit as st
+import wording
+
+CARD_WIDTH = 222
+
+
+def draw_card(kpi: pd.Series, currency: str) -> None:
+    """Draw a key figure with its unit, its day, its change and its definition."""
+    known = wording.KPIS.get(kpi["kpi"])
+    label = known.label if known else kpi["kpi"].replace("_", " ").capitalize()
+    definition = known.definition if known else ""
+    delta = wording.change(kpi["value"], kpi["previous_value"], kpi["unit"])
+    if delta:
+        before = wording.figure(kpi["previous_value"], kpi["unit"], currency)
+        definition += f" The period before: {before}."
+    unit = {"currency": currency, "share": "share"}.get(kpi["unit"], kpi["unit"])
+    with st.container(border=True, width=CARD_WIDTH, height="stretch", gap="xsmall"):
+        st.metric(
+            label,
+            wording.figure(kpi["value"], kpi["unit"], currency),
+            delta,
+            delta_color="blue",
+            delta_description="vs. before" if delta else None,
+            help=definition or None,
+        )
+        st.caption(f"{unit} · as of {store.day(kpi['as_of_date'])}")
+
+
+def draw_cards(currency: str) -> None:
+    """Draw the key figures; what is measured and what is predicted stand apart."""
+    kpis = store.query("select * from rpt_kpis order by kpi_order")
+    groups = kpis["kpi"].map(lambda kpi: wording.KPIS[kpi].group if kpi in wording.KPIS else "More")
+    for group in (*wording.KPI_GROUPS[:-2], "More"):
+        draw_group(group, kpis[groups == group], currency)
+    with st.container(horizontal=True):
+        for group in wording.KPI_GROUPS[-2:]:
+            draw_group(group, kpis[groups == group], currency, width="content")
+
+
+def draw_group(
+    group: str, kpis: pd.DataFrame, currency: str, width: Literal["stretch", "content"] = "stretch"
+) -> None:
+    """Draw the key figures of a group under its name."""
+    if kpis.empty:
+        return
+    with st.container(width=width, gap="xsmall"):
+        st.markdown(f"**{group}**")
+        with st.container(horizontal=True, width=width):
+            for _, kpi in kpis.iterrows():
+                draw_card(kpi, currency)
+
+
+def main() -> None:
+    """Draw the page."""
+    currency = store.currency()
+    st.title("How are we doing?", anchor=False)
+    layout.nothing_selected()
+    draw_cards(currency)
+    if any(store.filters().values()):
+        st.caption("Key figures, months and findings are of the whole shop whatever is filtered.")
+
+    months = store.query("select * from rpt_monthly_revenue order by month_start_date")
+    if not months.empty:
+        layout.show(
+            "How much do we sell each month?",
+            charts.monthly_revenue(months, currency),
+            "Net revenue by month, stacked by returning customers, new customers and sales "
+            "without a customer.",
+            "Net revenue is what is left after returns and discounts. New: in the month of a "
+            "customer's first purchase. Pale: the data end before the month does.",
+        )
+
+    segments = store.segments()
+    if not segments.empty:
+        layout.show(
+            "Which customers bring the money?",
+            charts.segment_shares(segments, store.filters()["segment"]),
+            "Share of customers and share of net revenue of each segment.",
+            "Pale bars: share of customers. Full bars: share of the net revenue of all customers.",
+        )
+
+    findings = store.query("select finding, source_mart from rpt_insights order by insight_order")
+    st.subheader("What stands out?", anchor=False)
+    if findings.empty:
+        st.text("There are no findings: the marts are too thin.")
+    with st.container(gap="xsmall"):
+        for finding in findings["finding"]:
+            st.text(f"•  {finding}")
+
+
+main()
