@@ -219,7 +219,8 @@ def test_what_was_inferred_is_what_the_generator_did(published_dir):
         )
     assert differing == (0, 0, 0), "orders, first orders and customers of the truth"
     assert void == true_void
-    assert metrics.roc_auc_score(gone, probability) > 0.8
+    # Who left lately looks like everyone else, so this cannot come near 1.
+    assert 0.7 < metrics.roc_auc_score(gone, probability) < 0.95
 
 
 def test_the_summary_is_short_and_speaks_of_the_current_version(published_dir, capsys):
