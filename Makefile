@@ -4,11 +4,21 @@ PYTHON ?= python3
 BIN := $(ROOT)/.venv/bin
 
 # Everything that a build makes lies under one directory; several can live side by side.
-DATA_DIR ?= $(ROOT)/data/local
+# Said on the command line only: a variable of that name in the environment means nothing.
+DATA_DIR := $(ROOT)/data/local
+DATA :=
+MAPPING :=
+VARS := {}
+
+# Make takes a blank for the end of a name, and an empty directory would be the root.
+ifneq ($(words $(ROOT)),1)
+$(error The path of the project holds a blank, which make cannot handle: move it)
+endif
+ifneq ($(words $(DATA_DIR)),1)
+$(error DATA_DIR is empty or holds a blank, which make cannot handle: name another directory)
+endif
 DATA_DIR_PATH := $(abspath $(DATA_DIR))
-DATA ?=
-MAPPING ?=
-VARS ?= {}
+QUOTED_VARS = '$(subst ','\'',$(value VARS))'
 
 IN_DATA_DIR = cd "$(ROOT)" && \
 	CUSTOMER_INTELLIGENCE_DATA_DIR="$(DATA_DIR_PATH)" \
@@ -48,7 +58,7 @@ ifneq ($(DATA),)
 	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" --data-dir "$(DATA_DIR_PATH)" \
 		$(if $(MAPPING),--mapping "$(MAPPING)")
 endif
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars '$(VARS)'
+	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars $(QUOTED_VARS)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
 
 dashboard: $(ROOT)/.venv/installed

@@ -34,7 +34,8 @@
         {% endfor %}
         {% set narrowed = [] %}
         {% for argument in (
-            "select", "exclude", "selector", "resource_types", "exclude_resource_types"
+            "select", "exclude", "selector", "resource_types", "exclude_resource_types",
+            "empty"
         ) %}
             {% if invocation_args_dict.get(argument) %}
                 {% do narrowed.append("--" ~ argument) %}

@@ -41,8 +41,8 @@ flagged as (
     select
         *,
         len(reasons) > 0 as is_quarantined,
-        invoice_no like 'C%' as is_cancellation,
-        invoice_no like 'A%' as is_adjustment,
+        {{ starts_with('invoice_no', 'cancellation_prefix') }} as is_cancellation,
+        {{ starts_with('invoice_no', 'adjustment_prefix') }} as is_adjustment,
         {{ matches_pattern("stock_code", var("product_code_pattern")) }} as is_product
     from typed
 

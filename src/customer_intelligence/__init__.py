@@ -4,4 +4,7 @@ Nothing in this package but `publish` knows dbt, and nothing but `ingest`, `mart
 `publish` knows DuckDB: the model functions take and return frames.
 """
 
+from customer_intelligence.marts import open_marts
+
+__all__ = ["open_marts"]
 __version__ = "0.1.0"

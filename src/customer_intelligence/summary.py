@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import current_version, data_directory, open_marts
+from customer_intelligence.marts import data_directory, open_marts
 
 
 def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
@@ -110,15 +110,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         summary = summarise(options.data_dir)
-        version = current_version(options.data_dir)
     except CustomerIntelligenceError as error:
         print(error, file=sys.stderr)
         return 2
     published = data_directory(options.data_dir) / "published"
-    (published / "summary.json").write_text(
-        json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    print("\n".join(as_lines(summary, published / f"marts-{version}.duckdb")))
+    pending = published / ".summary.json.tmp"
+    pending.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    pending.replace(published / "summary.json")
+    print("\n".join(as_lines(summary, published / f"marts-{summary['version']}.duckdb")))
     return 0
 
 

@@ -17,16 +17,26 @@ numbers as (
 
 ),
 
+lengths as (
+
+    select cast(30 * generated_number as integer) as horizon_days
+    from numbers
+    union distinct
+    select {{ integer_var("churn_horizon_days") }} as horizon_days
+
+),
+
 -- A window of H days leaves training only what lies two windows before the end: the
 -- label of the last training cutoff must be complete before the test cutoff.
 candidates as (
 
     select
-        cast(30 * numbers.generated_number as integer) as horizon_days,
-        {{ add_days("-60 * numbers.generated_number", "as_of.as_of_date") }}
+        lengths.horizon_days,
+        {{ add_days("-2 * lengths.horizon_days", "as_of.as_of_date") }}
             as last_training_cutoff
-    from numbers
+    from lengths
     cross join as_of
+    where lengths.horizon_days is not null
 
 ),
 

@@ -39,7 +39,7 @@ totals as (
         sum(net_revenue) as net_revenue,
         sum(case when days_ago <= 90 then net_revenue else 0 end) as net_revenue_90d,
         sum(gross_revenue - void_amount) as kept_gross_revenue,
-        sum(returned_amount + discount_amount - void_amount) as returned_amount,
+        sum(returned_amount - void_amount) as returned_amount,
         sum(lines) as lines,
         sum(units) as units
     from known_days

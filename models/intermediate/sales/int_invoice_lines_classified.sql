@@ -91,7 +91,7 @@ described as (
 
 ),
 
--- The first rule that holds decides; the order is the contract of DEFINITIONS.
+-- The first rule that holds decides, in the order of the seed line_dispositions.
 disposed as (
 
     select

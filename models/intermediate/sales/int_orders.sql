@@ -20,12 +20,12 @@ orders as (
         customer_id,
         max(country) as country,
         min(invoiced_at) as ordered_at,
-        min(invoice_date) as order_date,
+        invoice_date as order_date,
         count(*) as lines,
         sum(quantity) as units,
         sum(line_amount) as gross_revenue
     from sale_lines
-    group by invoice_no, customer_id
+    group by invoice_no, customer_id, invoice_date
 
 ),
 
@@ -34,6 +34,7 @@ returns_by_order as (
     select
         purchase_invoice_no as invoice_no,
         customer_id,
+        purchase_date,
         count(case when is_order_correction then 1 end) as void_lines,
         sum(case when is_order_correction then units else 0 end) as void_units,
         sum(
@@ -41,18 +42,22 @@ returns_by_order as (
         ) as void_amount,
         sum(returned_amount) as returned_amount
     from matched_returns
-    group by purchase_invoice_no, customer_id
+    group by purchase_invoice_no, customer_id, purchase_date
 
 ),
 
--- An invoice number that serves several customers makes one order for each.
+-- An invoice number that serves several customers, or several days, makes one order for
+-- each: what is dated later must not count on the first day.
 identified as (
 
     select
         *,
         row_number() over (
-            partition by invoice_no order by customer_id nulls last
-        ) as order_of_invoice
+            partition by invoice_no order by order_date, customer_id nulls last
+        ) as order_of_invoice,
+        row_number() over (
+            partition by invoice_no, customer_id order by order_date
+        ) as day_of_order
     from orders
 
 )
@@ -60,7 +65,11 @@ identified as (
 select
     case
         when identified.order_of_invoice = 1 then identified.invoice_no
-        else identified.invoice_no || '/' || coalesce(identified.customer_id, '')
+        when identified.day_of_order = 1
+            then identified.invoice_no || '/' || coalesce(identified.customer_id, '')
+        else
+            identified.invoice_no || '/' || coalesce(identified.customer_id, '')
+            || '/' || cast(identified.order_date as varchar)
     end as order_id,
     identified.invoice_no,
     identified.customer_id,
@@ -82,3 +91,4 @@ left join returns_by_order
     on
         identified.invoice_no = returns_by_order.invoice_no
         and identified.customer_id = returns_by_order.customer_id
+        and identified.order_date = returns_by_order.purchase_date

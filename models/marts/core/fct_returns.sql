@@ -16,7 +16,8 @@ orders as (
     select
         order_id,
         invoice_no,
-        customer_id
+        customer_id,
+        order_date
     from {{ ref("int_orders") }}
 
 ),
@@ -44,6 +45,7 @@ ranked_allocations as (
         on
             allocations.purchase_invoice_no = orders.invoice_no
             and allocations.customer_id = orders.customer_id
+            and allocations.purchase_date = orders.order_date
 
 ),
 

@@ -56,6 +56,7 @@ combined as (
 
     select
         customers.*,
+        horizon.horizon_days,
         latest_orders.country,
         clusters.cluster_id,
         clusters.cluster_name,
@@ -116,11 +117,12 @@ select
             else 'low'
         end as varchar
     ) as churn_risk,
-    -- What the customer has spent in 90 days on average, times the chance to lose it.
+    -- What the customer has spent per window on average, times the chance to lose it.
     cast(
-        churn_probability * greatest(net_revenue, 0) * 90
-        / greatest(least(tenure_days, {{ integer_var("rfm_window_days") }}), 90)
-        as decimal(18, 4)
+        churn_probability * greatest(net_revenue, 0) * horizon_days
+        / greatest(
+            least(tenure_days, {{ integer_var("rfm_window_days") }}), horizon_days
+        ) as decimal(18, 4)
     ) as value_at_risk,
     cast(model_status as varchar) as model_status
 from combined

@@ -202,7 +202,7 @@ insights as (
         || ' customers with the most value at risk: they hold '
         || {{ format_percent("by_value / nullif(value_at_risk, 0)") }} || ' of '
         || {{ money }}{{ format_integer("value_at_risk") }}
-        || ' at risk in the next 90 days; as many customers picked by risk alone hold '
+        || ' at risk; as many customers picked by risk alone hold '
         || {{ format_percent("by_risk / nullif(value_at_risk, 0)") }} || '.' as finding,
         by_value / nullif(value_at_risk, 0) as figure,
         null as ci_low,
