@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
-from conftest import build, ingested, run_dbt
+from conftest import ROOT, build, ingested, run_dbt
 
 from customer_intelligence.marts import open_marts
 
@@ -201,3 +201,31 @@ def test_the_tutorial_recipe_is_reproduced_exactly(real_data, tmp_path_factory):
         ]
     expected = [0.433, 0.336, 0.336, 0.316, 0.305, 0.309, 0.274, 0.276, 0.278]
     assert silhouettes == pytest.approx(expected, abs=0.01)
+
+
+def test_the_readme_quotes_the_marts(marts):
+    """Every figure of the README's table of model quality, to the digits it shows."""
+    names = {
+        "base rate": "base_rate",
+        "days since last order alone": "recency_only",
+        "RFM logistic": "rfm_logistic",
+        "logistic regression": "logistic_regression",
+        "random forest": "random_forest",
+    }
+    for row in quality_rows(marts, names):
+        assert row in (ROOT / "README.md").read_text(encoding="utf-8"), row
+
+
+def quality_rows(marts, names):
+    """The rows as the README should have them."""
+    for name, model in names.items():
+        cells = []
+        for metric in ("roc_auc", "pr_auc", "brier_score"):
+            figures = marts.execute(
+                "select value, ci_low, ci_high from rpt_churn_metrics "
+                "where model = ? and metric = ? and population = 'all_known'",
+                [model, metric],
+            ).fetchone()
+            value, low, high = (f"{figure:.3f}".lstrip("0") for figure in figures)
+            cells.append(value if low == high else f"{value} [{low}–{high}]")
+        yield f"| {name} | {' | '.join(cells)} |"
