@@ -55,8 +55,7 @@ $(ROOT)/.venv/installed-dev: $(ROOT)/requirements-dev.txt $(ROOT)/.venv/installe
 build: $(ROOT)/.venv/installed
 	mkdir -p "$(DATA_DIR_PATH)/build"
 ifneq ($(DATA),)
-	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" --data-dir "$(DATA_DIR_PATH)" \
-		$(if $(MAPPING),--mapping "$(MAPPING)")
+	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" $(if $(MAPPING),--mapping "$(MAPPING)") --data-dir "$(DATA_DIR_PATH)"
 endif
 	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars $(QUOTED_VARS)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
@@ -74,7 +73,7 @@ test: lint
 
 lint: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .
-	cd "$(ROOT)" && .venv/bin/sqlfluff lint models tests analyses --processes 2
+	cd "$(ROOT)" && .venv/bin/sqlfluff lint models tests analyses
 
 SAMPLE_WORK := $(ROOT)/.sample
 

@@ -12,10 +12,13 @@
         {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
         {% set ran = {} %}
         {% set failed = [] %}
+        {% set skipped = [] %}
         {% set tests = [] %}
         {% for result in results %}
             {% do ran.update({result.node.unique_id: true}) %}
-            {% if result.status | string not in ("success", "pass", "warn", "no-op") %}
+            {% if result.status | string == "skipped" %}
+                {% do skipped.append(result.node.name) %}
+            {% elif result.status | string not in ("success", "pass", "warn", "no-op") %}
                 {% do failed.append(result.node.name) %}
             {% elif result.node.resource_type | string in ("test", "unit_test") %}
                 {% do tests.append(result.node.name) %}
@@ -42,9 +45,11 @@
             {% endif %}
         {% endfor %}
 
-        {% if failed %}
-            {{ log("not published: " ~ failed | length ~ " node(s) did not pass, such as "
-                ~ failed[0] ~ "; the last good version stays up", info=true) }}
+        {% if failed or skipped %}
+            {% do explain_unclassified_codes(failed) %}
+            {{ log("not published: " ~ failed | length ~ " failed (" ~ failed | join(", ")
+                ~ "), " ~ skipped | length ~ " skipped; readers keep the last good version, "
+                ~ "if there is one", info=true) }}
         {% elif missing or narrowed %}
             {{ log("not published: this build was a part of the project; run `dbt build` "
                 ~ "without a selection to publish", info=true) }}
@@ -64,5 +69,23 @@
             ).rows[0][0] %}
             {{ log("published: " ~ path, info=true) }}
         {% endif %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro explain_unclassified_codes(failed) %}
+    {% if "assert_every_stock_code_is_classified" in failed %}
+        {% set lines = graph.nodes[
+            "model.customer_intelligence.int_invoice_lines_classified"
+        ].relation_name %}
+        {% set codes = run_query(
+            "select stock_code, count(*), sum(line_amount) from " ~ lines
+            ~ " where stock_code_class = 'unclassified' group by 1 order by 2 desc limit 20"
+        ) %}
+        {{ log("stock codes that are neither merchandise by product_code_pattern nor in "
+            ~ "seeds/stock_code_classes.csv (code, lines, amount; at most 20):", info=true) }}
+        {% for code in codes.rows %}
+            {{ log("  " ~ code | join(", "), info=true) }}
+        {% endfor %}
     {% endif %}
 {% endmacro %}

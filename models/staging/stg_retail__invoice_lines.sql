@@ -17,8 +17,8 @@ typed as (
         nullif(trim(customer_id), '') as customer_id,
 
         ---------- text
-        nullif(trim(description), '') as description,
-        nullif(trim(country), '') as country,
+        nullif(trim(cast(description as {{ dbt.type_string() }})), '') as description,
+        nullif(trim(cast(country as {{ dbt.type_string() }})), '') as country,
 
         ---------- numbers
         quantity,
@@ -41,7 +41,10 @@ flagged as (
     select
         *,
         len(reasons) > 0 as is_quarantined,
-        {{ starts_with('invoice_no', 'cancellation_prefix') }} as is_cancellation,
+        {{ starts_with('invoice_no', 'cancellation_prefix') }}
+        or (
+            {{ var("negative_lines_are_returns") }} and quantity < 0 and unit_price > 0
+        ) as is_cancellation,
         {{ starts_with('invoice_no', 'adjustment_prefix') }} as is_adjustment,
         {{ matches_pattern("stock_code", var("product_code_pattern")) }} as is_product
     from typed

@@ -89,7 +89,7 @@ def as_lines(summary: dict[str, Any], published: Path) -> list[str]:
             f"churn: {churn['model']} reaches AUC {churn['roc_auc']:.3f} "
             f"[{churn['ci_low']:.3f}–{churn['ci_high']:.3f}] on later purchases"
         )
-    revenue = "none" if summary["net_revenue"] is None else f"{summary['net_revenue']:,.2f}"
+    revenue = f"{summary['net_revenue'] or 0:,.2f}"
     return [
         f"as of {summary['as_of_date']} ({summary['cleaning_policy']} cleaning): "
         f"{summary['rows_in']:,} rows in, {summary['rows_quarantined']:,} quarantined, "

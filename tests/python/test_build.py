@@ -256,7 +256,8 @@ def test_a_failing_test_leaves_the_last_good_version_up(published_dir, tmp_path)
     result = run_dbt(data_dir, "build")
     assert result.returncode == 1
     assert "assert_every_stock_code_is_classified" in result.stdout
-    assert "the last good version stays up" in result.stdout
+    assert "WHAT, 1, " in result.stdout, "the log names the code"
+    assert "readers keep the last good version" in result.stdout
     assert current_version(data_dir) == before
 
 
@@ -276,6 +277,35 @@ def test_thin_data_says_so_and_publishes_what_it_can(tmp_path):
         assert statuses == [("insufficient_data", "unknown", None)]
         assert marts.execute("select count(*) from rpt_segments").fetchone()[0] > 0
     assert "too little data" in "\n".join(as_lines(summarise(tmp_path), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"clusterk": 5}, "Unknown var clusterk. Vars are: as_of_date, "),
+        ({"cleaning_policy": "tidy"}, "cleaning_policy is tidy, not net or classic."),
+        ({"as_of_date": "yesterday"}, "as_of_date is yesterday, not a day such as 2011-09-10."),
+    ],
+)
+def test_settings_that_mean_nothing_are_refused_before_anything_runs(
+    published_dir, variables, words
+):
+    before = current_version(published_dir)
+    result = run_dbt(published_dir, "build", variables=variables)
+    assert result.returncode != 0
+    assert words in result.stdout
+    assert "START sql" not in result.stdout
+    assert current_version(published_dir) == before
+
+
+def test_an_as_of_date_outside_the_data_is_not_published(published_dir, tmp_path):
+    data_dir = tmp_path / "data"
+    shutil.copytree(published_dir, data_dir)
+    for day in ("2001-01-01", "2013-01-01"):
+        result = run_dbt(data_dir, "build", variables={"as_of_date": day})
+        assert result.returncode == 1
+        assert "assert_the_as_of_date_lies_within_the_data" in result.stdout
+    assert current_version(data_dir) == current_version(published_dir)
 
 
 def test_dates_are_days(published_dir):

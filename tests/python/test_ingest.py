@@ -15,6 +15,7 @@ from unittest import mock
 
 import duckdb
 import openpyxl
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -451,7 +452,7 @@ def test_command_line_shows_one_message_or_one_summary(tmp_path, capsys):
     assert main([str(path), "--data-dir", data, "--mapping", str(tmp_path / "none.yml")]) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("E_BAD_MAPPING: none.yml cannot be read")
+    assert err.startswith(f"E_NOT_FOUND: The mapping {tmp_path / 'none.yml'} does not exist.")
     assert len(err.splitlines()) == 1
     assert main([str(path), "--data-dir", data]) == 0
     assert capsys.readouterr().out.startswith(
@@ -743,6 +744,30 @@ def test_same_content_is_skipped_and_other_content_is_load_two(tmp_path):
         "b.csv",
         64,
     )
+
+
+def test_same_content_with_another_mapping_is_refused_with_the_load_to_remove(tmp_path):
+    data = tmp_path / "data"
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    first = ingest_file(path, data)
+    with pytest.raises(CustomerIntelligenceError, match=rf"^E_OTHER_MAPPING: .*{first.load_id}"):
+        ingest_file(path, data, SourceMapping(currency="EUR"))
+
+
+def test_columns_that_a_file_lacks_are_text_all_the_same(tmp_path):
+    """The types of the raw layer do not depend on what a file holds."""
+    whole = ingest_file(write_csv(tmp_path / "a.csv", text_lines()), tmp_path / "whole")
+    table = pd.read_csv(tmp_path / "a.csv", dtype=str)
+    table.drop(columns=["Description", "Country"]).to_csv(tmp_path / "b.csv", index=False)
+    lacking = ingest_file(tmp_path / "b.csv", tmp_path / "lacking")
+
+    def types(result):
+        return duckdb.execute(
+            "select column_name, column_type from (describe select * from read_parquet(?))",
+            [str(result.path / "invoice_lines.parquet")],
+        ).fetchall()
+
+    assert types(lacking) == types(whole)
 
 
 def test_refused_file_leaves_earlier_loads_alone(tmp_path):

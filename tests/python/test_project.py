@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from conftest import ROOT, run_dbt
 
 # dbt runs its newer deprecation checks for some adapters only; this one follows them too.
@@ -109,6 +110,14 @@ def test_data_flows_one_way(own):
             ):
                 wrong.append(f"{node['name']} reads {parent['name']}")
     assert wrong == []
+
+
+def test_the_vars_that_are_accepted_are_those_of_the_project():
+    accepted = re.search(
+        r"set known = \[(.*?)\]", (ROOT / "macros/check_vars.sql").read_text(), re.S
+    )
+    project = yaml.safe_load((ROOT / "dbt_project.yml").read_text())
+    assert sorted(re.findall(r'"(\w+)"', accepted[1])) == sorted(project["vars"])
 
 
 def test_every_test_is_named_by_what_it_asserts(own):

@@ -2,7 +2,9 @@
 with classified_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
-    where stock_code_class = 'product' or disposition = 'sale'
+    where
+        (stock_code_class = 'product' or disposition = 'sale')
+        and disposition not in ('superseded', 'exact_duplicate', 'contradictory')
 
 ),
 
@@ -51,7 +53,9 @@ names as (
     from classified_lines
     where
         description is not null
-        and disposition not in ('stock_write_off', 'zero_price')
+        and disposition in (
+            'sale', 'sale_anonymous', 'return', 'return_anonymous'
+        )
     group by stock_code, description
 
 ),

@@ -69,7 +69,9 @@ def raw_rows_query(
 
     def column(field: str) -> tuple[str, str]:
         position = columns.get(field)
-        return ("null", "VARCHAR") if position is None else (f"c{position}", types[position])
+        # An untyped null would land as an integer column.
+        absent = ("cast(null as varchar)", "VARCHAR")
+        return absent if position is None else (f"c{position}", types[position])
 
     texts = {field: column(field) for field in TEXT_FIELDS}
     typed = ",\n        ".join(
@@ -80,7 +82,8 @@ def raw_rows_query(
             f"{_date_value(*column('invoice_date'), date_order)} as invoiced_at",
         ]
     )
-    text_columns = [name for name, kind in texts.values() if kind == "VARCHAR" and name != "null"]
+    named = {f"c{position}" for position in columns.values()}
+    text_columns = [name for name, kind in texts.values() if kind == "VARCHAR" and name in named]
     has_nul = _any(_has_nul(name) for name in text_columns)
     is_too_long = _any(_is_too_long(name) for name in text_columns)
     invoice_no = f"trim(cast({texts['invoice_no'][0]} as varchar), chr(32) || chr(9))"

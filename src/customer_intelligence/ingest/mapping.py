@@ -162,8 +162,15 @@ def read_mapping(path: Path) -> SourceMapping:
     Raises
     ------
     CustomerIntelligenceError
-        E_BAD_MAPPING when the file cannot be read or says something unknown.
+        E_NOT_FOUND when there is no such file, E_BAD_MAPPING when it cannot be read or says
+        something unknown.
     """
+    if not path.exists():
+        raise CustomerIntelligenceError(
+            "E_NOT_FOUND",
+            f"The mapping {path.resolve()} does not exist.",
+            "Check its name, or leave the mapping out.",
+        )
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

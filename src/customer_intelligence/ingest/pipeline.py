@@ -388,10 +388,12 @@ def _skipped(
     path: Path, raw: Path, manifest: dict[str, object], mapping: SourceMapping
 ) -> load.LoadResult:
     directory = raw / str(manifest["load_id"])
-    notes: tuple[str, ...] = ()
     if manifest["mapping"] != mapping.as_dict():
-        notes = (f"was loaded with another mapping; remove {directory} to load it again",)
-        LOGGER.info("%s %s", path.name, notes[0])
+        raise CustomerIntelligenceError(
+            "E_OTHER_MAPPING",
+            f"{path.name} was loaded before with another mapping, as {manifest['load_id']}.",
+            f"Remove {directory} to load it again, or use the same mapping as then.",
+        )
     return load.LoadResult(
         path.name,
         str(manifest["load_id"]),
@@ -399,7 +401,7 @@ def _skipped(
         int(str(manifest["records"])),
         int(str(manifest["quarantined"])),
         dict(manifest["reasons"]),
-        notes,
+        (),
         str(manifest["source_file"]),
     )
 

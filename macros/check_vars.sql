@@ -1,0 +1,45 @@
+{% macro check_vars() %}
+    {%- set known = [
+        "as_of_date",
+        "cleaning_policy",
+        "drop_exact_duplicates",
+        "product_code_pattern",
+        "cancellation_prefix",
+        "adjustment_prefix",
+        "currency",
+        "rfm_window_days",
+        "new_customer_days",
+        "churn_horizon_days",
+        "churn_training_cutoffs",
+        "churn_decision_threshold",
+        "churn_risk_medium",
+        "churn_risk_high",
+        "churn_scoring_model",
+        "churn_min_customers",
+        "churn_suspicious_auc",
+        "churn_features",
+        "bootstrap_resamples",
+        "clusters_k",
+        "random_seed",
+        "negative_lines_are_returns"
+    ] -%}
+    {%- for name in invocation_args_dict.get("vars") or {} -%}
+        {%- if name not in known -%}
+            {{ exceptions.raise_compiler_error(
+                "Unknown var " ~ name ~ ". Vars are: " ~ known | join(", ") ~ "."
+            ) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if var("cleaning_policy") not in ("net", "classic") -%}
+        {{ exceptions.raise_compiler_error(
+            "cleaning_policy is " ~ var("cleaning_policy") ~ ", not net or classic."
+        ) }}
+    {%- endif -%}
+    {%- set day = var("as_of_date") -%}
+    {%- if day is not none
+        and not modules.re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day | string) -%}
+        {{ exceptions.raise_compiler_error(
+            "as_of_date is " ~ day ~ ", not a day such as 2011-09-10."
+        ) }}
+    {%- endif -%}
+{% endmacro %}
