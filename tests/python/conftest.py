@@ -61,10 +61,11 @@ def real_dir(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(ingested(real_data, tmp_path_factory.mktemp("real")))
 
 
-def ingested(file: Path, data_dir: Path) -> Path:
+def ingested(file: Path, data_dir: Path, *options: str | Path) -> Path:
     """Add a file to a data directory, as `make build DATA=…` does."""
+    command = [sys.executable, "-m", "customer_intelligence.ingest", file, "--data-dir", data_dir]
     subprocess.run(
-        [sys.executable, "-m", "customer_intelligence.ingest", file, "--data-dir", data_dir],
+        [*command, *options],
         check=True,
         capture_output=True,
     )

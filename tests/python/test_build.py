@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from conftest import ROOT, build, run_dbt
+from conftest import ROOT, build, ingested, run_dbt
 from sklearn import metrics
 
 from customer_intelligence.marts import current_version, open_marts
@@ -277,6 +277,55 @@ def test_thin_data_says_so_and_publishes_what_it_can(tmp_path):
         assert statuses == [("insufficient_data", "unknown", None)]
         assert marts.execute("select count(*) from rpt_segments").fetchone()[0] > 0
     assert "too little data" in "\n".join(as_lines(summarise(tmp_path), tmp_path))
+
+
+def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir, tmp_path):
+    """Other headers, dates, prefixes and codes, text ids and no country: the same figures."""
+    file, mapping = tmp_path / "orders.csv", tmp_path / "mapping.yml"
+    duckdb.execute(
+        f"""
+        copy (
+            select
+                case
+                    when starts_with(invoice_no, 'C') then 'R' || substr(invoice_no, 2)
+                    when starts_with(invoice_no, 'A') then 'X' || substr(invoice_no, 2)
+                    else 'A' || invoice_no
+                end as "order",
+                strftime(invoiced_at, '%d.%m.%Y %H:%M') as created,
+                'K-' || customer_id as client,
+                case
+                    when regexp_full_match(upper(trim(stock_code)), '[0-9]{{5}}[A-Z]{{0,2}}|DCGS.*')
+                        then 'SKU-' || stock_code
+                    else stock_code
+                end as sku,
+                description as title,
+                quantity as qty,
+                replace(unit_price::varchar, '.', ',') as price
+            from read_parquet('{SAMPLE}')
+            order by record_number
+        ) to '{file}' (header, delimiter ';')
+        """
+    )
+    mapping.write_text(
+        "columns: {invoice_no: order, invoice_date: created, customer_id: client, "
+        "description: title}\ndates: dmy\ndecimal: ','\n"
+    )
+    data_dir = ingested(file, tmp_path / "data", "--mapping", mapping)
+    build(
+        data_dir,
+        variables={
+            "cancellation_prefix": "R",
+            "adjustment_prefix": "X",
+            "product_code_pattern": "^SKU-",
+            "currency": "EUR",
+        },
+    )
+    figures = (
+        "select replace(customer_id, 'K-', ''), first_order_date, orders, net_revenue, "
+        "rfm_score, segment from dim_customers order by 1"
+    )
+    with open_marts(published_dir) as ours, open_marts(data_dir) as theirs:
+        assert theirs.execute(figures).fetchall() == ours.execute(figures).fetchall()
 
 
 @pytest.mark.parametrize(
