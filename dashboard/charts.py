@@ -432,18 +432,8 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
         alt.Chart(drawn)
         .mark_line()
         .encode(
-            x=alt.X(
-                "false_positive_rate:Q",
-                title="Stayers taken for leavers",
-                axis=alt.Axis(format=".0%"),
-                scale=alt.Scale(domain=[0, 1]),
-            ),
-            y=alt.Y(
-                "true_positive_rate:Q",
-                title="Leavers found",
-                axis=alt.Axis(format=".0%"),
-                scale=alt.Scale(domain=[0, 1]),
-            ),
+            x=_whole_share(alt.X, "false_positive_rate", "Stayers taken for leavers"),
+            y=_whole_share(alt.Y, "true_positive_rate", "Leavers found"),
             order="point:Q",
             color=alt.Color(
                 "label:N",
@@ -472,6 +462,16 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
     return (_diagonal() + lines).properties(height=430)
 
 
+def _whole_share(channel: type[alt.X] | type[alt.Y], field: str, title: str) -> alt.X | alt.Y:
+    """Return an axis from 0 to 100 %, so that the diagonal means the same on both."""
+    return channel(
+        f"{field}:Q",
+        title=title,
+        axis=alt.Axis(format=".0%"),
+        scale=alt.Scale(domain=[0, 1]),
+    )
+
+
 def _diagonal() -> alt.Chart:
     ends = pd.DataFrame({"from": [0.0, 1.0], "to": [0.0, 1.0]})
     return (
@@ -492,18 +492,8 @@ def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
         Colour of the model.
     """
     base = alt.Chart(bins).encode(
-        x=alt.X(
-            "mean_churn_probability:Q",
-            title="Predicted: mean probability of the group",
-            axis=alt.Axis(format=".0%"),
-            scale=alt.Scale(domain=[0, 1]),
-        ),
-        y=alt.Y(
-            "churn_rate:Q",
-            title="Observed: share that did not come back",
-            axis=alt.Axis(format=".0%"),
-            scale=alt.Scale(domain=[0, 1]),
-        ),
+        x=_whole_share(alt.X, "mean_churn_probability", "Predicted: mean probability of the group"),
+        y=_whole_share(alt.Y, "churn_rate", "Observed: share that did not come back"),
         tooltip=[
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("mean_churn_probability:Q", title="Predicted", format=".1%"),

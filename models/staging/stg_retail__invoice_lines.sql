@@ -17,8 +17,8 @@ typed as (
         nullif(trim(customer_id), '') as customer_id,
 
         ---------- text
-        nullif(trim(cast(description as {{ dbt.type_string() }})), '') as description,
-        nullif(trim(cast(country as {{ dbt.type_string() }})), '') as country,
+        nullif(trim(description), '') as description,
+        nullif(trim(country), '') as country,
 
         ---------- numbers
         quantity,

@@ -39,9 +39,6 @@ class _Dbt:
     def date_trunc(self, datepart, date):
         return f"date_trunc('{datepart}', {date})"
 
-    def type_string(self):
-        return "varchar"
-
     def string_literal(self, value):
         return f"'{value}'"
 
