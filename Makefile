@@ -9,6 +9,10 @@ DATA_DIR := $(ROOT)/data/local
 DATA :=
 MAPPING :=
 VARS := {}
+VERSION :=
+CUSTOMER :=
+MART :=
+OUT :=
 
 # Make takes a blank for the end of a name, and an empty directory would be the root.
 ifneq ($(words $(ROOT)),1)
@@ -18,7 +22,8 @@ ifneq ($(words $(DATA_DIR)),1)
 $(error DATA_DIR is empty or holds a blank, which make cannot handle: name another directory)
 endif
 DATA_DIR_PATH := $(abspath $(DATA_DIR))
-QUOTED_VARS = '$(subst ','\'',$(value VARS))'
+# What a person typed reaches the command as one word, whatever it holds.
+quoted = '$(subst ','\'',$(value $(1)))'
 
 IN_DATA_DIR = cd "$(ROOT)" && \
 	CUSTOMER_INTELLIGENCE_DATA_DIR="$(DATA_DIR_PATH)" \
@@ -26,14 +31,21 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 
 .DEFAULT_GOAL := help
-.PHONY: help build dashboard docs test lint sample lock clean
+.PHONY: help build dashboard docs versions rollback forget export \
+	test test-faults lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml] [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 build, test and publish the marts (of the bundled sample without data)'
 	@echo 'make dashboard   look at the published marts on http://127.0.0.1:8501'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
+	@echo 'make versions    the published versions that are kept'
+	@echo 'make rollback VERSION=name    let readers see an earlier version'
+	@echo 'make forget CUSTOMER=id [DATA_DIR=dir] [VARS="{…}"]'
+	@echo '                 erase a customer from everything, build and publish again'
+	@echo 'make export MART=name OUT=file.csv    a mart as CSV that is safe in a spreadsheet'
 	@echo 'make test        linters and all tests'
+	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make lint        linters only'
 	@echo 'make sample      make the bundled sample again'
 	@echo 'make lock        resolve and pin the requirements again'
@@ -57,7 +69,7 @@ build: $(ROOT)/.venv/installed
 ifneq ($(DATA),)
 	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" $(if $(MAPPING),--mapping "$(MAPPING)") --data-dir "$(DATA_DIR_PATH)"
 endif
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars $(QUOTED_VARS)
+	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars $(call quoted,VARS)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
 
 dashboard: $(ROOT)/.venv/installed
@@ -68,11 +80,36 @@ docs: $(ROOT)/.venv/installed
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs serve --host 127.0.0.1 --no-browser
 
+versions: $(ROOT)/.venv/installed
+	@"$(BIN)/python" -m customer_intelligence.versions --data-dir "$(DATA_DIR_PATH)" list
+
+rollback: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.versions --data-dir "$(DATA_DIR_PATH)" \
+		rollback $(call quoted,VERSION)
+
+# Not echoed: the name of who is to be forgotten should not stay in the log of a scheduler.
+forget: $(ROOT)/.venv/installed
+	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
+		erase $(call quoted,CUSTOMER)
+	rm -rf "$(ROOT)/target" "$(ROOT)/logs"
+	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars $(call quoted,VARS)
+	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
+		verify $(call quoted,CUSTOMER)
+	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
+
+export: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.export $(call quoted,MART) \
+		--out $(call quoted,OUT) --data-dir "$(DATA_DIR_PATH)"
+
 test: lint
 	cd "$(ROOT)" && .venv/bin/python -m pytest
 
+test-faults: $(ROOT)/.venv/installed-dev
+	cd "$(ROOT)" && .venv/bin/python -m tests.faults
+
 lint: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .
+	cd "$(ROOT)" && .venv/bin/bandit --quiet --recursive src dashboard python_models
 	cd "$(ROOT)" && .venv/bin/sqlfluff lint models tests analyses
 
 SAMPLE_WORK := $(ROOT)/.sample

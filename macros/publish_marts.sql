@@ -9,7 +9,6 @@
     a failure or `dbt run` leaves the last good version where it is, and says so.
     -#}
     {% if execute and flags.WHICH == "build" %}
-        {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
         {% set ran = {} %}
         {% set failed = [] %}
         {% set skipped = [] %}
@@ -57,16 +56,15 @@
             {% set version = run_started_at.strftime("%Y%m%dT%H%M%S%f") ~ "Z-"
                 ~ invocation_id[:8] %}
             {% set request = tojson({
-                "data_dir": data_dir,
                 "version": version,
                 "built_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
                 "tests_passed": tests | length,
                 "relations": relations,
+                "publish_empty": var("publish_empty"),
             }) %}
-            {% set path = run_query(
-                "select publish_marts("
-                ~ dbt.string_literal(dbt.escape_single_quotes(request)) ~ ")"
-            ).rows[0][0] %}
+            {% set path = call_plugin(
+                "publish_marts(" ~ dbt.string_literal(dbt.escape_single_quotes(request)) ~ ")"
+            ) %}
             {{ log("published: " ~ path, info=true) }}
         {% endif %}
     {% endif %}

@@ -1,4 +1,4 @@
-"""Publish audited marts as one immutable file (a dbt-duckdb plugin).
+"""Publish audited marts as one immutable file.
 
 The macro `publish_marts` decides whether a build may publish; this module copies the
 marts out of the work database, verifies the copy and makes it current. The replacement
@@ -8,54 +8,37 @@ after it the new one.
 
 from __future__ import annotations
 
-import importlib
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import duckdb
-from dbt.adapters.duckdb.plugins import BasePlugin
 from duckdb import DuckDBPyConnection
 
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.tombstones import last_erasure
+from customer_intelligence.marts import READER_CONFIG, current_version
+
 KEPT_VERSIONS = 3
-
-
-class Plugin(BasePlugin):
-    """Give the build's connection the function `publish_marts(request)`."""
-
-    def initialize(self, config: dict[str, Any]) -> None:
-        """Load scikit-learn here, in the main thread.
-
-        Two Python models that import it at the same moment, each in its own thread, see
-        it half-initialised and fail.
-        """
-        importlib.import_module("customer_intelligence.churn")
-
-    def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Register the function; it works on a cursor with a transaction of its own."""
-
-        def publish_marts(request: str) -> str:
-            return publish(conn.cursor(), **json.loads(request))
-
-        conn.create_function("publish_marts", publish_marts, ["VARCHAR"], "VARCHAR")
+BUILDING_PREFIX = ".building-"
+SALES = "fct_orders"
 
 
 def publish(
     connection: DuckDBPyConnection,
-    data_dir: str,
+    data_dir: Path,
     version: str,
     built_at: str,
     tests_passed: int,
     relations: dict[str, str],
-) -> str:
+    publish_empty: bool = False,
+) -> Path:
     """Copy the marts into a new file, verify it and make it the current version.
 
     Parameters
     ----------
     connection : DuckDBPyConnection
         Open on the work database, outside any transaction.
-    data_dir : str
+    data_dir : Path
         The data directory; the file goes into its folder `published`.
     version, built_at : str
         Name of the version, sortable by time, and the time as `YYYY-MM-DD HH:MM:SS`.
@@ -63,33 +46,45 @@ def publish(
         Data tests and unit tests that passed in this build.
     relations : dict of str to str
         Quoted name of the relation in the work database for each mart.
+    publish_empty : bool
+        Whether marts without any order may take the place of marts that have some.
 
     Returns
     -------
-    str
-        Path of the published file.
+    Path
+        The published file.
 
     Raises
     ------
-    RuntimeError
-        When the copy does not hold the rows that were copied; nothing changes then.
+    CustomerIntelligenceError
+        `E_EMPTY` when empty marts would take the place of others, `E_NOT_VERIFIED` when the
+        copy does not hold the rows that were copied; nothing changes then.
     """
-    published = Path(data_dir) / "published"
+    published = data_dir / "published"
     published.mkdir(parents=True, exist_ok=True)
-    for leftover in published.glob(".building-*"):
-        leftover.unlink()
-    building = published / f".building-{version}.duckdb"
+    remove_leftovers(published)
+    building = published / f"{BUILDING_PREFIX}{version}.duckdb"
     final = published / f"marts-{version}.duckdb"
-
-    rows = _copy(connection, building, relations, version, built_at, tests_passed)
-    _verify(building, version, rows)
-    with building.open("rb") as file:
-        os.fsync(file.fileno())
-    building.chmod(0o444)
-    building.replace(final)
+    try:
+        rows = _copy(connection, building, relations, version, built_at, tests_passed)
+        if not publish_empty:
+            _refuse_to_empty(published, rows)
+        verify(building, version, rows)
+        with building.open("rb") as file:
+            os.fsync(file.fileno())
+        building.chmod(0o444)
+        building.replace(final)
+    finally:
+        remove_leftovers(published)
     make_current(published, version)
-    prune(published, keep=version)
-    return str(final)
+    prune(published, keep=version, erased_at=last_erasure(data_dir / "raw"))
+    return final
+
+
+def remove_leftovers(published: Path) -> None:
+    """Delete what a publication that did not end has left."""
+    for leftover in published.glob(f"{BUILDING_PREFIX}*"):
+        leftover.unlink()
 
 
 def _copy(
@@ -106,7 +101,7 @@ def _copy(
         for name, relation in relations.items():
             # Names come from the project's own graph; identifiers cannot be bound.
             connection.execute(
-                f'create table publication."{name}" as select * from {relation}'  # noqa: S608
+                f'create table publication."{name}" as select * from {relation}'  # noqa: S608  # nosec
             )
         connection.execute(
             "update publication.build_info set version = ?, built_at = ?::timestamp, "
@@ -117,7 +112,7 @@ def _copy(
         rows = {}
         for name in relations:
             counted = connection.execute(
-                f'select count(*) from publication."{name}"'  # noqa: S608
+                f'select count(*) from publication."{name}"'  # noqa: S608  # nosec
             ).fetchone()
             rows[name] = counted[0] if counted else 0
             connection.execute("insert into publication._meta values (?, ?)", [name, rows[name]])
@@ -127,19 +122,62 @@ def _copy(
     return rows
 
 
-def _verify(building: Path, version: str, rows: dict[str, int]) -> None:
-    with duckdb.connect(str(building), read_only=True) as copy:
-        found = dict(copy.execute("select mart, row_count from _meta").fetchall())
-        recounted = {
-            name: (copy.execute(f'select count(*) from "{name}"').fetchone() or (None,))[0]  # noqa: S608
-            for name in found
-        }
-        stamped = copy.execute("select version from build_info").fetchall()
-    if found != rows or recounted != rows or stamped != [(version,)]:
-        raise RuntimeError(
-            f"The copy {building.name} does not hold what was built; nothing was published. "
-            "Check the disk and run the build again."
+def _refuse_to_empty(published: Path, rows: dict[str, int]) -> None:
+    if rows[SALES] or not (published / "CURRENT").exists():
+        return
+    version = current_version(published.parent)
+    path = published / f"marts-{version}.duckdb"
+    if not path.exists():
+        return
+    with duckdb.connect(str(path), read_only=True, config=dict(READER_CONFIG)) as marts:
+        orders = (marts.execute(f"select count(*) from {SALES}").fetchone() or (0,))[0]  # noqa: S608  # nosec
+    if orders:
+        raise CustomerIntelligenceError(
+            "E_EMPTY",
+            f"This build has no order, and the published version {version} has {orders:,}.",
+            "Look at the loads and the settings; publish_empty: true publishes it all the same.",
         )
+
+
+def verify(path: Path, version: str, rows: dict[str, int] | None = None) -> None:
+    """Check that a file holds a whole version.
+
+    Parameters
+    ----------
+    path : Path
+        A file of marts.
+    version : str
+        The version it must be.
+    rows : dict of str to int, optional
+        Rows that each mart must have; by default what the file itself states.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_NOT_VERIFIED` when anything differs.
+    """
+    reason = "its tables are not those that were built"
+    try:
+        with duckdb.connect(str(path), read_only=True, config=dict(READER_CONFIG)) as copy:
+            stated = dict(copy.execute("select mart, row_count from _meta").fetchall())
+            # Every value is read: what the disk did not keep shows here.
+            counted = {
+                name: (
+                    copy.execute(f'select count(*), bit_xor(hash(t)) from "{name}" as t').fetchone()  # noqa: S608  # nosec
+                    or (None,)
+                )[0]
+                for name in stated
+            }
+            stamped = copy.execute("select version from build_info").fetchall()
+        if stated == (rows or stated) and counted == stated and stamped == [(version,)]:
+            return
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+    raise CustomerIntelligenceError(
+        "E_NOT_VERIFIED",
+        f"{path.name} cannot be trusted ({reason}); nothing was changed.",
+        "Check the disk, then build again.",
+    )
 
 
 def make_current(published: Path, version: str) -> None:
@@ -157,9 +195,20 @@ def make_current(published: Path, version: str) -> None:
         os.close(directory)
 
 
-def prune(published: Path, keep: str) -> None:
-    """Delete all but the newest versions; the current one always stays."""
+def prune(published: Path, keep: str, erased_at: str | None = None) -> None:
+    """Delete all but the newest versions; the current one always stays.
+
+    Parameters
+    ----------
+    published : Path
+        The folder of the versions.
+    keep : str
+        The current version.
+    erased_at : str, optional
+        Time of the last erasure in the form of a version; what was built before it goes.
+    """
     versions = sorted(published.glob("marts-*.duckdb"), reverse=True)
-    for old in versions[KEPT_VERSIONS:]:
-        if old.name != f"marts-{keep}.duckdb":
+    for place, old in enumerate(versions):
+        is_kept = place < KEPT_VERSIONS and (erased_at is None or old.name > f"marts-{erased_at}")
+        if not is_kept and old.name != f"marts-{keep}.duckdb":
             old.unlink()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,22 @@ def ingested(file: Path, data_dir: Path, *options: str | Path) -> Path:
 def builder() -> Callable[..., Path]:
     """The function that builds a data directory."""
     return build
+
+
+@contextlib.contextmanager
+def another_process_at_work(data_dir: Path) -> Iterator[int]:
+    """Hold a data directory in a child process for the time of a block; gives its id."""
+    program = (
+        "import sys, pathlib; from customer_intelligence import lock; "
+        "lock.acquire(pathlib.Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(data_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
+        child.stdout.readline()
+        try:
+            yield child.pid
+        finally:
+            child.stdin.close()

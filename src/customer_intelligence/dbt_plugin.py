@@ -1,0 +1,77 @@
+"""The dbt-duckdb plugin: what the macros of this project call while dbt runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
+
+from customer_intelligence import preflight
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.publish import publish
+
+
+class Plugin(BasePlugin):
+    """Check the data directory before it is opened, and give SQL its functions."""
+
+    def initialize(self, config: dict[str, Any]) -> None:
+        """Check that a build can work, before dbt opens the work database.
+
+        scikit-learn is loaded here, in the main thread: two Python models that import it at
+        the same moment, each in its own thread, see it half-initialised and fail.
+        """
+        try:
+            preflight.run(self._data_dir())
+        except CustomerIntelligenceError as error:
+            # Of this class dbt shows the words, of others a traceback.
+            raise DbtRuntimeError(str(error)) from error
+        importlib.import_module("customer_intelligence.churn")
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Register the functions; each works on a cursor with a transaction of its own."""
+
+        def begin_run() -> str:
+            return _answer(lambda: preflight.begin_run(self._data_dir()))
+
+        def end_run(is_sound: bool) -> str:
+            return _answer(lambda: preflight.end_run(self._data_dir(), is_sound=is_sound))
+
+        def publish_marts(request: str) -> str:
+            return _answer(lambda: publish(conn.cursor(), self._data_dir(), **json.loads(request)))
+
+        def raw_lines_of_relation(relation: str, latest: dt.datetime) -> str:
+            return _answer(lambda: relation_query(conn.cursor(), relation, latest))
+
+        conn.create_function("begin_run", begin_run, [], "VARCHAR", side_effects=True)
+        conn.create_function("end_run", end_run, ["BOOLEAN"], "VARCHAR", side_effects=True)
+        conn.create_function(
+            "publish_marts", publish_marts, ["VARCHAR"], "VARCHAR", side_effects=True
+        )
+        conn.create_function(
+            "raw_lines_of_relation",
+            raw_lines_of_relation,
+            ["VARCHAR", "TIMESTAMP"],
+            "VARCHAR",
+            side_effects=True,
+        )
+
+    def _data_dir(self) -> Path:
+        # The profile puts the work database into <data dir>/build.
+        return Path(self.creds.path).parent.parent
+
+
+def _answer(work: Callable[[], object]) -> str:
+    """Return what a macro needs: the result, or the error in words instead of a traceback."""
+    try:
+        result = work()
+    except (CustomerIntelligenceError, OSError, duckdb.Error) as error:
+        return json.dumps({"error": str(error)})
+    return json.dumps({"result": None if result is None else str(result)})
