@@ -11,25 +11,41 @@
     {% if execute %}
         {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
         {% set project_dir = invocation_args_dict.get("project_dir") or "." %}
-        {% set loads = find_raw_files(data_dir ~ "/raw") %}
-        {% set files = loads or find_raw_files(project_dir ~ "/data/sample/raw") %}
+        {% set loads = find_raw_files(data_dir ~ "/raw", "invoice_lines.parquet") %}
+        {% set directory = data_dir if loads else project_dir ~ "/data/sample" %}
+        {% set notes = find_raw_files(directory ~ "/raw", "load.json") %}
+        {% if var("raw_relation") %}
+            {% set relation = dbt.escape_single_quotes(var("raw_relation") | string) %}
+            {% set tomorrow = run_started_at + modules.datetime.timedelta(days=1) %}
+            {% set lines = call_plugin(
+                "raw_lines_of_relation(" ~ dbt.string_literal(relation) ~ ", timestamp '"
+                ~ tomorrow.strftime("%Y-%m-%d %H:%M:%S") ~ "')"
+            ) %}
+            {% set notes = [] %}
+        {% else %}
+            {% set files = loads or find_raw_files(
+                directory ~ "/raw", "invoice_lines.parquet"
+            ) %}
+            {% set lines = "select * from read_parquet([" ~ files | join(", ") ~ "])" %}
+        {% endif %}
         {% do run_query("create schema if not exists raw") %}
-        {% do run_query(
-            "create or replace view raw.invoice_lines as select * from read_parquet(["
-            ~ files | join(", ") ~ "])"
-        ) %}
+        {% do run_query("create or replace view raw.invoice_lines as " ~ lines) %}
+        {% do run_query("create or replace view raw.loads as " ~ select_loads(notes)) %}
         {% if flags.WHICH in ("build", "run") %}
             {{ log(
-                "source: " ~ (loads | length ~ " load(s) in " ~ data_dir ~ "/raw" if loads
-                else "the bundled sample (no load in " ~ data_dir ~ "/raw)"), info=true
+                "source: " ~ (
+                    "the relation " ~ var("raw_relation") if var("raw_relation")
+                    else loads | length ~ " load(s) in " ~ data_dir ~ "/raw" if loads
+                    else "the bundled sample (no load in " ~ data_dir ~ "/raw)"
+                ), info=true
             ) }}
         {% endif %}
     {% endif %}
 {% endmacro %}
 
 
-{% macro find_raw_files(directory) %}
-    {%- set pattern = escape_glob(directory) ~ "/[0-9]*/invoice_lines.parquet" -%}
+{% macro find_raw_files(directory, name) %}
+    {%- set pattern = escape_glob(directory) ~ "/[0-9]*/" ~ name -%}
     {%- set found = run_query(
         "select file from glob("
         ~ dbt.string_literal(dbt.escape_single_quotes(pattern)) ~ ") order by file"
@@ -48,4 +64,32 @@
     {{ return(
         path | replace("[", "[[]") | replace("*", "[*]") | replace("?", "[?]")
     ) }}
+{% endmacro %}
+
+
+{% macro select_loads(files) %}
+    {%- set types = {
+        "load_id": "varchar",
+        "load_number": "integer",
+        "source_file": "varchar",
+        "file_sha256": "varchar",
+        "records": "bigint",
+        "pseudonym_key": "varchar",
+        "loaded_at": "varchar",
+    } -%}
+    {%- set columns = [] -%}
+    {%- for name, type in types.items() -%}
+        {%- do columns.append(
+            name ~ ": '" ~ type ~ "'" if files else "cast(null as " ~ type ~ ") as " ~ name
+        ) -%}
+    {%- endfor -%}
+    {%- if files -%}
+        select * from read_json(
+            [{{ files | join(", ") }}],
+            format = 'unstructured',
+            columns = { {{ columns | join(", ") }} }
+        )
+    {%- else -%}
+        select {{ columns | join(", ") }} where false
+    {%- endif -%}
 {% endmacro %}

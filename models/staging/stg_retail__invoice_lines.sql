@@ -12,6 +12,7 @@ typed as (
         cast(load_number as integer) as load_number,
         load_id,
         record_number,
+        line_number,
         upper(trim(invoice_no)) as invoice_no,
         upper(trim(stock_code)) as stock_code,
         nullif(trim(customer_id), '') as customer_id,
@@ -23,14 +24,19 @@ typed as (
         ---------- numbers
         quantity,
         cast(unit_price as decimal(18, 4)) as unit_price,
-        cast(quantity * unit_price as decimal(18, 4)) as line_amount,
+        cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))
+            as line_amount,
 
         ---------- times
         invoiced_at,
         cast(invoiced_at as date) as invoice_date,
 
         ---------- quarantine
-        reasons
+        reasons,
+
+        ---------- source
+        source_file,
+        file_sha256
 
     from invoice_lines
 
@@ -43,7 +49,7 @@ flagged as (
         len(reasons) > 0 as is_quarantined,
         {{ starts_with('invoice_no', 'cancellation_prefix') }}
         or (
-            {{ var("negative_lines_are_returns") }} and quantity < 0 and unit_price > 0
+            {{ var("negative_lines_are_returns") }} and quantity < 0 and line_amount < 0
         ) as is_cancellation,
         {{ starts_with('invoice_no', 'adjustment_prefix') }} as is_adjustment,
         {{ matches_pattern("stock_code", var("product_code_pattern")) }} as is_product

@@ -1,11 +1,15 @@
 """Every file format gives the same raw rows, nothing is lost, and a refusal writes nothing."""
 
+import contextlib
 import csv
 import datetime as dt
 import fcntl
+import hashlib
+import hmac
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -19,13 +23,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT, run_dbt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
+from customer_intelligence.ingest import load as loads
 from customer_intelligence.ingest.__main__ import main
+from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
+from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.text import Structure, measure_structure
+from customer_intelligence.ingest.tombstones import WITHHELD, add_tombstone, customer_hash
+from customer_intelligence.marts import open_marts
 
 HEADER = [
     "InvoiceNo",
@@ -205,6 +215,8 @@ def test_xlsx_gives_the_rows_of_parquet_over_two_sheets(tmp_path, expected_rows)
     result = ingest_file(path, tmp_path / "data")
     assert raw_rows(result.path) == expected_rows
     assert any("notes" in note for note in result.notes)
+    # The row of the sheet, as a spreadsheet shows it.
+    assert raw_rows(result.path, "line_number") == [(2,), (3,), (2,), (3,), (4,), (5,)]
 
 
 def test_xlsx_serial_date_is_read_where_text_is_not(tmp_path):
@@ -229,6 +241,26 @@ def test_xlsx_error_cell_is_not_taken_for_an_empty_one(tmp_path):
     assert first == ("17850", [], None)
     assert second[:2] == (None, ["R_CELL_ERROR"])
     assert json.loads(second[2])["CustomerID"] == "#N/A"
+
+
+def test_formula_whose_result_the_file_does_not_hold_is_not_taken_for_an_empty_cell(tmp_path):
+    book = openpyxl.Workbook()
+    book.active.append([*HEADER, "Total"])
+    for line in xlsx_lines()[:2]:
+        book.active.append([*line[:7], "UK", "=D2*F2"])
+    # Nothing is known of the last row but that it is there.
+    book.active.append([f"={column}2" for column in "ABCDEFGH"])
+    book.active["G3"] = "=G2"
+    book.save(tmp_path / "a.xlsx")
+    result = ingest_file(tmp_path / "a.xlsx", tmp_path / "data")
+    rows = raw_rows(result.path, "line_number, customer_id, reasons, raw_record")
+    # A column that is not used takes nothing from a record.
+    assert rows[0] == (2, "17850", [], None)
+    assert rows[1][:3] == (3, None, ["R_CELL_ERROR"])
+    assert json.loads(rows[1][3])["CustomerID"] == "=G2"
+    assert rows[2][:2] == (4, None)
+    assert "R_CELL_ERROR" in rows[2][2]
+    assert json.loads(rows[2][3])["InvoiceNo"] == "=A2"
 
 
 def test_online_retail_2_headers_float_ids_and_extra_columns(tmp_path):
@@ -699,22 +731,526 @@ def test_messy_text_loses_no_record(tmp_path_factory, lines, line_end, encoding)
     path = directory / "a.csv"
     path.write_bytes(text.encode(encoding))
     result = ingest_file(path, directory / "data")
-    rows = raw_rows(result.path, "record_number, reasons, raw_record")
+    rows = raw_rows(result.path, "record_number, reasons, raw_record, line_number")
     assert [row[0] for row in rows] == list(range(1, result.records + 1))
     assert sum(not row[1] for row in rows) == result.accepted
     assert all(bool(row[1]) == (row[2] is not None) for row in rows)
     # Outside of spanning quotes, which need two quotes, a record is a line that is not empty.
     body = text.split(line_end, 1)[1] if lines else ""
     physical = [line for line in body.replace("\r", "\n").split("\n") if line]
+    numbers = [row[3] for row in rows]
+    assert numbers == sorted(set(numbers))
     if '"' not in body:
         assert result.records == len(physical)
+        every_line = re.split("\r\n|\r|\n", text)
+        filled = [at for at, line in enumerate(every_line, start=1) if line]
+        assert numbers == filled[1:]
     assert result.records <= len(physical)
     assert (result.records == 0) == (not physical)
     # Where the fast reader was allowed, the record by record one finds the same.
     unproven = Structure(0, is_well_formed=False)
     with mock.patch("customer_intelligence.ingest.text.measure_structure", return_value=unproven):
         slow = ingest_file(path, directory / "slow")
-    assert raw_rows(slow.path) == raw_rows(result.path)
+    for columns in (COMPARED, "line_number"):
+        assert raw_rows(slow.path, columns) == raw_rows(result.path, columns)
+
+
+# ---------- lines
+
+
+LINE_ENDS = {"unix": "\n", "windows": "\r\n"}
+
+
+@pytest.mark.parametrize("line_end", LINE_ENDS.values(), ids=LINE_ENDS)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_a_record_knows_the_line_it_starts_on(tmp_path, line_end, encoding, is_proven):
+    good = ",".join(text_lines()[0])
+    header = [HEADER[0], f'"Stock{line_end}Code"', *HEADER[2:]]
+    spanning = [*text_lines()[0]]
+    spanning[2] = '"a £\nb\r\n\nc\rd"'
+    lines = [",".join(header), good, "", "", good, ",".join(spanning), good, good, ""]
+    text = line_end.join(lines)
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode(encoding))
+    unproven = Structure(0, is_well_formed=False)
+    with (
+        contextlib.nullcontext()
+        if is_proven
+        else mock.patch(
+            "customer_intelligence.ingest.text.measure_structure", return_value=unproven
+        )
+    ):
+        result = ingest_file(path, tmp_path / "data")
+    assert ("is not well formed; it was read record by record" in result.notes) != is_proven
+    # The header takes lines 1 and 2, and the text with line ends takes 7 to 11.
+    assert raw_rows(result.path, "line_number") == [(3,), (6,), (7,), (12,), (13,)]
+
+
+# ---------- line totals
+
+
+PLAIN = ["InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "CustomerID"]
+
+
+def money_lines(*records: tuple[str, ...]) -> list[list[str]]:
+    """Return good records of a file with other columns for money: quantity first, then those."""
+    return [["1", "A", quantity, "2010-12-01", "7", *others] for quantity, *others in records]
+
+
+def ingest_money(
+    tmp_path: Path, names: list[str], records: list[tuple[str, ...]], **mapping: object
+) -> list[tuple]:
+    path = write_csv(tmp_path / "a.csv", money_lines(*records), header=[*PLAIN, *names])
+    result = ingest_file(path, tmp_path / "data", SourceMapping(**mapping))
+    return raw_rows(result.path, "quantity, unit_price, line_amount, reasons")
+
+
+def test_the_total_of_a_line_is_kept_to_the_penny_and_gives_its_price(tmp_path):
+    rows = ingest_money(
+        tmp_path,
+        ["Line Total"],
+        [("3", "10.00"), ("-3", "-10"), ("20000", "1"), ("-7", "2"), ("0", "5"), ("0", "0")],
+    )
+    assert rows == [
+        (3, Decimal("3.3333"), Decimal("10.0000"), []),
+        (-3, Decimal("3.3333"), Decimal("-10.0000"), []),
+        # Halves are rounded away from zero.
+        (20000, Decimal("0.0001"), Decimal("1.0000"), []),
+        (-7, Decimal("-0.2857"), Decimal("2.0000"), []),
+        (0, None, Decimal("5.0000"), ["R_UNIT_PRICE"]),
+        (0, None, Decimal("0.0000"), ["R_UNIT_PRICE"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("total", "reasons"),
+    [
+        ("", ["R_LINE_AMOUNT"]),
+        ("ten", ["R_LINE_AMOUNT"]),
+        ("1,234.50", ["R_LINE_AMOUNT"]),
+        ("1.23456", ["R_LINE_AMOUNT_SCALE"]),
+        ("1e20", ["R_OVERFLOW"]),
+        ("nan", ["R_NOT_FINITE"]),
+    ],
+)
+def test_a_total_that_cannot_be_read_has_a_reason_of_its_own(tmp_path, total, reasons):
+    assert ingest_money(tmp_path, ["LineTotal"], [("3", total)]) == [(3, None, None, reasons)]
+
+
+def test_a_total_beside_a_price_is_read_only_where_it_is_mapped(tmp_path):
+    names, records = ["Price", "LineTotal"], [("3", "4.00", "10.80")]
+    assert ingest_money(tmp_path, names, records) == [(3, Decimal(4), None, [])]
+    mapping = {"columns": {"line_amount": "LineTotal"}}
+    (tmp_path / "both").mkdir()
+    assert ingest_money(tmp_path / "both", names, records, **mapping) == [
+        (3, Decimal(4), Decimal("10.8"), [])
+    ]
+
+
+def test_a_file_without_price_and_total_is_told_of_both(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [], header=[*PLAIN, "Total"])
+    assert refusal(tmp_path, path) == (
+        'E_MISSING_COLUMNS: Column for "unit_price" or "line_amount" not found in a.csv. '
+        "Found: InvoiceNo, StockCode, Quantity, InvoiceDate, CustomerID, Total. "
+        "Set `columns: {line_amount: Total}` in mapping.yml."
+    )
+
+
+def test_totals_of_a_workbook_and_of_typed_parquet_are_those_of_text(tmp_path):
+    header = [*PLAIN, "LineTotal"]
+    lines = [["1", "A", 3, AT, "7", 10.0], ["1", "A", 6, AT, "7", 0.1 + 0.2]]
+    for path in (
+        write_parquet(tmp_path / "a.parquet", header, lines),
+        write_xlsx(tmp_path / "a.xlsx", {"s": [header, *lines]}),
+    ):
+        result = ingest_file(path, tmp_path / path.suffix[1:])
+        assert raw_rows(result.path, "unit_price, line_amount, reasons") == [
+            (Decimal("3.3333"), Decimal(10), []),
+            (Decimal("0.05"), Decimal("0.3"), []),
+        ]
+
+
+# ---------- derived fields
+
+
+@pytest.mark.parametrize(
+    ("names", "derived", "record", "expected"),
+    [
+        (["Total"], {"unit_price": "Total / Quantity"}, ("4", "10"), (4, "2.5", None, [])),
+        (
+            ["Total"],
+            {"unit_price": "Total / Quantity"},
+            ("3", "10"),
+            (3, None, None, ["R_UNIT_PRICE_SCALE"]),
+        ),
+        # Where the total is there as well, it counts, and the price may be rounded.
+        (
+            ["LineTotal"],
+            {"unit_price": "LineTotal / quantity"},
+            ("3", "10"),
+            (3, "3.3333", "10", []),
+        ),
+        (["Cases", "Price"], {"quantity": "Cases * 12"}, ("", "2", "1.5"), (24, "1.5", None, [])),
+        (
+            ["Cases", "Price"],
+            {"quantity": "Cases * 12"},
+            ("", "0.1", "1.5"),
+            (None, "1.5", None, ["R_QUANTITY"]),
+        ),
+        (
+            ["Price", "Line Discount"],
+            {"line_amount": '-(-Price * Quantity) - "Line Discount" / 100'},
+            ("3", "0.1", "20"),
+            (3, "0.1", "0.1", []),
+        ),
+        (
+            ["Net", 'Say "Tax"'],
+            {"unit_price": 'Net + "Say ""Tax"""'},
+            ("1", "0.1", "0.2"),
+            (1, "0.3", None, []),
+        ),
+        (
+            ["Total"],
+            {"unit_price": "Total / Quantity"},
+            ("0", "1"),
+            (0, None, None, ["R_UNIT_PRICE"]),
+        ),
+        (["Total"], {"unit_price": "Total * 2"}, ("1", ""), (1, None, None, ["R_UNIT_PRICE"])),
+        (["Total"], {"unit_price": "Total * 2"}, ("1", "nan"), (1, None, None, ["R_UNIT_PRICE"])),
+        (
+            ["Total"],
+            {"line_amount": "Total * Total"},
+            ("1", "99999999999999"),
+            (1, None, None, ["R_LINE_AMOUNT"]),
+        ),
+        (["Pence"], {"unit_price": "Pence / 100"}, ("1", "£1,234"), (1, "12.34", None, [])),
+    ],
+)
+def test_a_field_is_derived_from_columns(tmp_path, names, derived, record, expected):
+    formats = {"thousands": ",", "currency": "GBP"} if "Pence" in names else {}
+    rows = ingest_money(tmp_path, names, [record], derived=derived, **formats)
+    quantity, price, amount, reasons = expected
+    numbers = [None if text is None else Decimal(text) for text in (price, amount)]
+    assert rows == [(quantity, *numbers, reasons)]
+
+
+def test_a_derived_field_is_the_same_in_every_format_and_is_recorded(tmp_path):
+    header = [*PLAIN, "Line Total"]
+    values = ["1", "A", 3, AT, "7", 10.0]
+    derived = {"unit_price": '"Line Total" / 4', "quantity": "Quantity + 1"}
+    (tmp_path / "mapping.yml").write_text(
+        "derived:\n" + "".join(f"  {name}: '{text}'\n" for name, text in derived.items())
+    )
+    for path in (
+        write_csv(tmp_path / "a.csv", [[*values[:3], "2010-12-01", *values[4:]]], header=header),
+        write_parquet(tmp_path / "a.parquet", header, [values]),
+        write_xlsx(tmp_path / "a.xlsx", {"s": [header, values]}),
+    ):
+        result = ingest_file(
+            path, tmp_path / path.suffix[1:], read_mapping(tmp_path / "mapping.yml")
+        )
+        assert raw_rows(result.path, "quantity, unit_price, line_amount") == [
+            (4, Decimal("2.5"), Decimal(10))
+        ]
+        manifest = json.loads((result.path / "load.json").read_text())
+        assert manifest["mapping"]["derived"] == derived
+        assert result.notes == ()
+
+
+@pytest.mark.parametrize(
+    "derived",
+    [
+        "[a]",
+        "{country: Country}",
+        "{quantity: 1}",
+        "{quantity: ''}",
+        "{quantity: 'Quantity +'}",
+        "{quantity: '(Quantity'}",
+        "{quantity: 'Quantity 2'}",
+        "{quantity: 'abs(Quantity)'}",
+        "{quantity: 'Quantity; drop table x'}",
+        "{quantity: '\"Quantity'}",
+        "{quantity: '1e400'}",
+        "{quantity: '" + "-" * 60 + "1'}",
+        "{quantity: 'Boxes * 12'}",
+        "{unit_price: 'UnitPrice * 2'}\ncolumns: {unit_price: UnitPrice}",
+    ],
+)
+def test_arithmetic_outside_of_the_grammar_is_refused(tmp_path, derived):
+    (tmp_path / "mapping.yml").write_text(f"derived: {derived}\n")
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    with pytest.raises(CustomerIntelligenceError, match=r"^E_BAD_MAPPING: ") as caught:
+        ingest_file(path, tmp_path / "data", read_mapping(tmp_path / "mapping.yml"))
+    assert not (tmp_path / "data").exists()
+    if "Boxes" in derived:
+        assert 'No column of a.csv can be "Boxes"' in str(caught.value)
+        assert "Found: InvoiceNo, StockCode, " in str(caught.value)
+
+
+# ---------- limits
+
+
+def test_a_file_that_is_too_big_or_would_not_fit_is_refused(tmp_path, monkeypatch):
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    size = path.stat().st_size
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_MAX_FILE_BYTES", str(size - 1))
+    assert f"E_TOO_BIG: a.csv has {size} bytes; allowed are {size - 1}." in refusal(tmp_path, path)
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_MAX_FILE_BYTES", "64GB")
+    assert refusal(tmp_path, path).startswith("E_BAD_SETTING: ")
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_MAX_FILE_BYTES", str(size))
+    with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=12_000_000)):
+        assert re.match(
+            "E_NO_SPACE: 12 MB are free for .* the load may need 67 MB.", refusal(tmp_path, path)
+        )
+    assert ingest_file(path, tmp_path / "data").records == len(LINES)
+
+
+def test_a_file_outside_of_the_input_directory_is_refused(tmp_path, monkeypatch):
+    root = tmp_path / "inbox"
+    (root / "deep").mkdir(parents=True)
+    (root / "door").symlink_to(tmp_path)
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_INPUT_ROOT", str(root))
+    outside = (path, tmp_path / "none.csv", root / ".." / "a.csv", root / "door" / "a.csv")
+    for place in outside:
+        assert refusal(tmp_path, place).startswith("E_OUTSIDE_ROOT: "), place
+    inside = write_csv(root / "deep" / "a.csv", text_lines())
+    assert ingest_file(inside, tmp_path / "data").records == len(LINES)
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_INPUT_ROOT", "")
+    assert refusal(tmp_path, path).startswith("E_BAD_SETTING: ")
+
+
+# ---------- pseudonyms and tombstones
+
+
+KEY = "correct horse battery staple, and more of it"
+CANARY = "K-canary-17850"
+
+
+def pseudonym(customer_id: str, key: str = KEY) -> str:
+    return hmac.new(key.encode(), customer_id.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def holds(directory: Path, text: str) -> list[Path]:
+    """Return the files that hold a text in their bytes or, in Parquet, in a value."""
+    found = []
+    for path in directory.rglob("*"):
+        if path.is_file():
+            values = str(pq.read_table(path).to_pylist()) if path.suffix == ".parquet" else ""
+            if text.encode() in path.read_bytes() or text in values:
+                found.append(path)
+    return found
+
+
+def naming_lines(customer: str = CANARY) -> list[str]:
+    """Return records that name a customer in every way that a record can be damaged."""
+    good = ",".join(one_line(CustomerID=customer))
+    return [
+        good,
+        ",".join(one_line(CustomerID=f" {customer} ")),
+        ",".join(one_line(CustomerID=customer, Quantity="?")),
+        ",".join([*one_line(CustomerID=customer), "more"]),
+        f"{customer};few",
+        f'"runs away,{good}',
+        ",".join(one_line(CustomerID=customer, Description="@@")),
+        ",".join(one_line(CustomerID="other", Country="Éire")),
+        ",".join(one_line(CustomerID="")),
+        ",".join(one_line(CustomerID="17850.0")),
+    ]
+
+
+def write_naming(path: Path, customer: str = CANARY) -> Path:
+    text = "\n".join([",".join(HEADER), *naming_lines(customer)])
+    path.write_bytes(text.encode().replace(b"@@", b"\xa340"))
+    return path
+
+
+@pytest.mark.parametrize("key", [KEY, "k" * 200], ids=["short", "long"])
+def test_with_a_key_no_id_reaches_the_raw_layer(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", key)
+    result = ingest_file(write_naming(tmp_path / "a.csv"), tmp_path / "data")
+    rows = raw_rows(result.path, "customer_id, reasons, raw_record")
+    canary = pseudonym(CANARY, key)
+    damaged = [None] * 3
+    assert [row[0] for row in rows] == [
+        *[canary] * 3, *damaged, canary, pseudonym("other", key), None, pseudonym("17850", key),
+    ]  # fmt: skip
+    assert json.loads(rows[2][2])["CustomerID"] == canary
+    assert json.loads(rows[2][2])["Quantity"] == "?"
+    # What cannot be cut into fields may hold the id anywhere: only lengths are kept.
+    assert json.loads(rows[4][2]) == {"withheld": "no customer id", "characters": [18]}
+    assert json.loads(rows[6][2])["Description"] == "\\xa340"
+    assert holds(tmp_path / "data", CANARY) == []
+    manifest = json.loads((result.path / "load.json").read_text())
+    assert len(manifest["pseudonym_key"]) == 8
+    assert key not in json.dumps(manifest)
+
+
+def test_with_a_key_columns_that_are_no_field_are_left_out_of_quarantine(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", KEY)
+    lines = [[*one_line(Quantity="?"), "someone@example.org"]]
+    path = write_csv(tmp_path / "a.csv", lines, header=[*HEADER, "Email"])
+    result = ingest_file(path, tmp_path / "data")
+    assert holds(tmp_path / "data", "someone@") == []
+    assert list(json.loads(raw_rows(result.path, "raw_record")[0][0])) == HEADER
+
+
+def test_pseudonyms_are_the_same_from_every_format(tmp_path, monkeypatch, expected_rows):
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", KEY)
+    expected = [(row[7] and pseudonym(row[7]),) for row in expected_rows]
+    for path in (
+        write_csv(tmp_path / "a.csv", text_lines()),
+        write_csv(tmp_path / "b.csv", text_lines(), encoding="utf-16"),
+        write_parquet(tmp_path / "a.parquet"),
+        write_xlsx(tmp_path / "a.xlsx", {"s": [HEADER, *xlsx_lines()]}),
+    ):
+        assert raw_rows(ingest_file(path, tmp_path / "data").path, "customer_id") == expected
+
+
+@pytest.mark.parametrize("key", ["", "k" * 31])
+def test_a_key_that_protects_nothing_is_refused(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", key)
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    assert refusal(tmp_path, path).startswith("E_BAD_KEY: ")
+
+
+@pytest.mark.parametrize(("first", "second"), [(KEY, None), (None, KEY), (KEY, KEY[::-1])])
+def test_one_data_directory_has_one_key(tmp_path, monkeypatch, first, second):
+    def use(key):
+        monkeypatch.delenv("CUSTOMER_INTELLIGENCE_ID_KEY", raising=False)
+        if key is not None:
+            monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", key)
+
+    use(first)
+    same = write_csv(tmp_path / "a.csv", text_lines())
+    other = write_csv(tmp_path / "b.csv", text_lines()[:2])
+    ingest_file(same, tmp_path / "data")
+    use(second)
+    for path in (same, other):
+        with pytest.raises(CustomerIntelligenceError, match=r"^E_OTHER_KEY: Load 0001-"):
+            ingest_file(path, tmp_path / "data")
+    use(first)
+    assert ingest_file(other, tmp_path / "data").load_id.startswith("0002-")
+
+
+def test_trimming_an_id_is_what_trimming_in_sql_is():
+    every = [(code, f"{chr(code)}x{chr(code)}") for code in range(1, 0x3100)]
+    with duckdb.connect() as connection:
+        trimmed = connection.execute(
+            "select list_transform($texts, lambda text: trim(text))",
+            {"texts": [text for _, text in every]},
+        ).fetchone()[0]
+    assert trimmed == [text.strip(BLANKS) for _, text in every]
+    assert plain_id(" 17850.0\u00a0") == "17850"
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "pseudonymised"])
+@pytest.mark.parametrize("customer", [CANARY, "17850"])
+def test_who_was_erased_does_not_come_back(tmp_path, monkeypatch, key, customer):
+    if key is not None:
+        monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", key)
+    data = tmp_path / "data"
+    ingest_file(write_csv(tmp_path / "first.csv", [one_line(CustomerID="other")]), data)
+    raw = data / "raw"
+    add_tombstone(
+        raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.timezone.utc)
+    )
+    assert customer not in (raw / "tombstones.json").read_text()
+    result = ingest_file(write_naming(tmp_path / "a.csv", customer), data)
+    rows = raw_rows(result.path, "customer_id, reasons, raw_record")
+    kept = stored_id("other", loads.read_manifests(raw))
+    # The last record names customer 17850 as a number with a decimal point.
+    is_last_erased = customer == "17850"
+    last = None if is_last_erased else stored_id("17850", loads.read_manifests(raw))
+    assert [row[0] for row in rows] == [*[None] * 7, kept, None, last]
+    assert all(row[2] == WITHHELD for row in rows[:7] if row[1])
+    assert holds(result.path, customer) == []
+    manifest = json.loads((result.path / "load.json").read_text())
+    assert manifest["erased"] == 7 + is_last_erased
+    assert (manifest["records"], manifest["quarantined"]) == (10, 5)
+    assert any("they stay erased" in note for note in result.notes)
+
+
+def test_a_tombstone_is_a_salted_hash_and_stands_once(tmp_path):
+    now = dt.datetime(2026, 1, 2, tzinfo=dt.timezone.utc)
+    for _ in range(2):
+        add_tombstone(tmp_path, "17850", now)
+    content = json.loads((tmp_path / "tombstones.json").read_text())
+    assert content["customers"] == [
+        {"hash": customer_hash(content["salt"], "17850"), "requested_at": now.isoformat()}
+    ]
+    assert customer_hash("00ff", "ä") == hashlib.sha256(b"\x00\xff" + "ä".encode()).hexdigest()
+
+
+def test_damaged_tombstones_stop_the_load(tmp_path):
+    raw = tmp_path / "data" / "raw"
+    raw.mkdir(parents=True)
+    (raw / "tombstones.json").write_text('{"salt": "00"')
+    with pytest.raises(CustomerIntelligenceError, match=r"^E_DATA_DIR: .*tombstones"):
+        ingest_file(write_csv(tmp_path / "a.csv", text_lines()), tmp_path / "data")
+
+
+def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", KEY)
+    program = (
+        "import os, pathlib, signal, sys\n"
+        "from customer_intelligence.ingest import ingest_file, pipeline\n"
+        "pipeline._copy_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "ingest_file(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))\n"
+    )
+    data = tmp_path / "data"
+    path = write_naming(tmp_path / "a.csv")
+    killed = subprocess.run([sys.executable, "-c", program, str(path), str(data)], check=False)
+    assert killed.returncode == -9
+    assert holds(data, CANARY) != []
+    ingest_file(write_csv(tmp_path / "b.csv", text_lines()), data)
+    assert holds(data, CANARY) == []
+
+
+# ---------- what a person is told
+
+
+@pytest.mark.parametrize(
+    ("changes", "mapping", "words"),
+    [
+        (
+            {"UnitPrice": "2,55"},
+            {},
+            '(R_UNIT_PRICE 3). For example line 2: UnitPrice is "2,55". Probably `decimal:`',
+        ),
+        (
+            {"InvoiceDate": "1.13.2010"},
+            {"dates": "dmy"},
+            'InvoiceDate is "1.13.2010". Probably `dates:`',
+        ),
+        ({"UnitPrice": "x"}, {"derived": {"unit_price": "UnitPrice * 2"}}, "Probably `derived:`"),
+        (
+            {"Country": "UK\tmore"},
+            {},
+            '(R_FIELD_COUNT 3). For example line 2: ["536365", "85123A", "WHITE HANGING',
+        ),
+    ],
+)
+def test_a_file_that_was_probably_read_wrongly_is_loaded_with_a_warning(
+    tmp_path, capsys, changes, mapping, words
+):
+    lines = [one_line(**changes)] * 3 + [text_lines()[0]]
+    (tmp_path / "a.csv").write_text("\n".join("\t".join(line) for line in [HEADER, *lines]))
+    (tmp_path / "mapping.yml").write_text(json.dumps(mapping))
+    arguments = ["--data-dir", str(tmp_path / "data"), "--mapping", str(tmp_path / "mapping.yml")]
+    assert main([str(tmp_path / "a.csv"), *arguments]) == 0
+    loaded, warning = capsys.readouterr().out.splitlines()
+    assert loaded.startswith("loaded a.csv: 4 records, 3 quarantined -> load 0001-")
+    assert warning.startswith("WARNING: most of 4 records cannot be read (")
+    assert words in warning
+    (directory,) = (tmp_path / "data" / "raw").iterdir()
+    assert warning.endswith(f"Remove {directory} before you load the file again.")
+
+
+def test_a_few_damaged_records_are_no_reason_for_a_warning(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [one_line(), one_line(Quantity="?")])
+    assert ingest_file(path, tmp_path / "data").warning is None
 
 
 # ---------- loads
@@ -793,22 +1329,29 @@ def test_file_that_grows_meanwhile_is_refused(tmp_path, monkeypatch):
     assert refusal(tmp_path, path).startswith("E_CHANGED: a.csv changed while")
 
 
-def test_killed_load_leaves_nothing_that_counts(tmp_path):
+@pytest.mark.parametrize("is_renamed", [False, True], ids=["before", "after"])
+def test_killed_load_is_whole_or_not_there(tmp_path, is_renamed):
     path = write_csv(tmp_path / "a.csv", text_lines())
     data = tmp_path / "data"
     program = (
         "import os, pathlib, signal, sys\n"
         "from customer_intelligence.ingest import ingest_file\n"
-        "kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "replace = pathlib.Path.replace\n"
+        "def kill(*paths):\n"
+        f"    {is_renamed} and replace(*paths)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
         "pathlib.Path.replace = kill\n"
         "ingest_file(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))\n"
     )
     killed = subprocess.run([sys.executable, "-c", program, str(path), str(data)], check=False)
     assert killed.returncode == -9
-    assert [entry.name[:5] for entry in (data / "raw").iterdir()] == [".tmp-"]
+    expected = "0001-" if is_renamed else ".tmp-"
+    assert [entry.name[:5] for entry in (data / "raw").iterdir()] == [expected]
     result = ingest_file(path, data)
+    assert (result.first_source_file is not None) == is_renamed
     assert [entry.name for entry in (data / "raw").iterdir()] == [result.load_id]
     assert result.load_id.startswith("0001-")
+    assert len(raw_rows(result.path)) == len(LINES)
 
 
 def test_two_loads_at_once_are_refused(tmp_path):
@@ -822,6 +1365,136 @@ def test_two_loads_at_once_are_refused(tmp_path):
     finally:
         os.close(descriptor)
     assert (raw / ".tmp-4711").exists()
+
+
+# ---------- a relation in place of files
+
+
+SAMPLE = str(ROOT / "data/sample/raw/*/invoice_lines.parquet")
+
+
+@pytest.fixture()
+def database():
+    with duckdb.connect() as connection:
+        connection.execute("create schema shop")
+        yield connection
+
+
+def relation_rows(database, relation="shop.lines", columns=COMPARED) -> list[tuple]:
+    query = relation_query(database, relation, dt.datetime(2026, 1, 1))
+    return database.execute(f"select {columns} from ({query}) order by record_number").fetchall()
+
+
+def test_a_relation_gives_the_rows_of_a_file(tmp_path, database, expected_rows):
+    write_parquet(tmp_path / "a.parquet")
+    database.execute(
+        f"create table shop.lines as select *, row_number() over () as record_number "
+        f"from read_parquet('{tmp_path / 'a.parquet'}')"
+    )
+    assert relation_rows(database) == expected_rows
+    assert relation_rows(database, columns="distinct load_number, load_id, source_file") == [
+        (1, "shop.lines", "shop.lines")
+    ]
+    # Without numbers of its own, records are numbered in the order of their values.
+    database.execute(
+        "create view shop.unnumbered as select * exclude (record_number) from shop.lines"
+    )
+    numbered = relation_rows(database, "shop.unnumbered")
+    assert [row[0] for row in numbered] == list(range(1, len(LINES) + 1))
+    assert sorted(map(str, [row[1:] for row in numbered])) == sorted(
+        map(str, [row[1:] for row in expected_rows])
+    )
+
+
+def test_lines_of_a_relation_have_the_reasons_of_a_file(database):
+    database.execute(
+        """
+        create table shop.lines as
+        from (values
+            (1, '1', 'A', 3::double, 10::decimal(12, 3), date '2011-01-01', 7.0::double),
+            (2, null, 'A', 1.5, 1, '2011-01-01', 'nan'),
+            (3, ' ', 'A', 'inf', null, null, null),
+            (4, '1', 'A', 0, 1, '1989-01-01', 7),
+            (5, '1', 'A', null, 1, 'infinity', 7),
+            (6, '1', 'A', 1, 1, '2026-01-02', 7)
+        ) as lines(record_number, invoice_no, sku, qty, line_total, invoiced_at, customer_id)
+        """
+    )
+    columns = "quantity, unit_price, line_amount, customer_id, reasons"
+    rows = relation_rows(database, columns=columns)
+    assert rows[0] == (3, Decimal("3.3333"), Decimal(10), "7", [])
+    assert [row[3:] for row in rows[1:]] == [
+        (None, ["R_INVOICE_NO", "R_QUANTITY"]),
+        (None, ["R_INVOICE_DATE", "R_INVOICE_NO", "R_LINE_AMOUNT", "R_NOT_FINITE"]),
+        ("7", ["R_DATE_RANGE", "R_UNIT_PRICE"]),
+        ("7", ["R_NOT_FINITE", "R_QUANTITY"]),
+        ("7", ["R_FUTURE_DATE"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("relation", "words"),
+    [
+        ("shop.nothing", "cannot be read: Catalog Error: "),
+        ("shop.", "is no name"),
+        ("a.b.c.d", "is no name"),
+        ('shop.lines"; drop schema shop; --', "cannot be read: Catalog Error: "),
+        (
+            "shop.lines",
+            '"quantity", "unit_price" or "line_amount" not found in shop.lines. Found: ',
+        ),
+        ("shop.twice", 'Several columns could be "invoice_no"'),
+    ],
+)
+def test_a_relation_that_cannot_be_read_is_refused_with_its_columns(database, relation, words):
+    database.execute(
+        "create table shop.lines as select 1 as invoice_no, 'A' as sku, date '2011-01-01' as "
+        "invoice_date, 7 as customer"
+    )
+    database.execute(
+        "create view shop.twice as select *, 1 as invoice, 1 as qty, 1 as price from shop.lines"
+    )
+    with pytest.raises(CustomerIntelligenceError, match=r"^E_BAD_RELATION: ") as caught:
+        relation_rows(database, relation)
+    assert words in str(caught.value)
+
+
+def test_a_build_on_a_relation_has_the_ledger_of_the_sample(tmp_path, published_dir):
+    (tmp_path / "build").mkdir()
+    with duckdb.connect(str(tmp_path / "build" / "warehouse.duckdb")) as database:
+        database.execute("create schema shop")
+        columns = (
+            "invoice_no, stock_code, description, quantity, invoiced_at, unit_price, customer_id"
+        )
+        database.execute(
+            f"create table shop.lines as select {columns}, country from read_parquet('{SAMPLE}') "
+            "union all by name select '' as invoice_no, 'A' as stock_code, 1 as quantity"
+        )
+    result = run_dbt(
+        tmp_path,
+        *("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
+        *("--select", "+rpt_line_dispositions", "+rpt_quarantine", "+rpt_loads"),
+        variables={"raw_relation": "shop.lines"},
+    )
+    assert result.returncode == 0, result.stdout[-3000:]
+    ledger = "select disposition, lines, amount from rpt_line_dispositions order by all"
+    with duckdb.connect(str(tmp_path / "build" / "warehouse.duckdb")) as database:
+        database.execute("use warehouse.marts")
+        found = database.execute(ledger).fetchall()
+        quarantine = database.execute("select reason, records from rpt_quarantine order by all")
+        assert quarantine.fetchall() == [
+            ("R_INVOICE_DATE", 1), ("R_INVOICE_NO", 1), ("R_UNIT_PRICE", 1),
+        ]  # fmt: skip
+        loaded = database.execute(
+            "select * exclude (first_invoice_date, last_invoice_date) from rpt_loads"
+        )
+        records = loaded.fetchall()
+    with open_marts(published_dir) as marts:
+        assert found == marts.execute(ledger).fetchall()
+        (rows_in,) = marts.execute("select rows_in from build_info").fetchone()
+    assert records == [
+        ("shop.lines", 1, "shop.lines", None, rows_in + 1, rows_in, 1, 0, None, None)
+    ]
 
 
 # ---------- the real file

@@ -11,6 +11,7 @@ reasons as (
     select
         load_id,
         record_number,
+        line_number,
         unnest(reasons) as reason
     from quarantined_lines
 
@@ -19,6 +20,7 @@ reasons as (
 select
     cast(load_id as varchar) as load_id,
     cast(reason as varchar) as reason,
-    cast(count(distinct record_number) as bigint) as records
+    cast(count(distinct record_number) as bigint) as records,
+    cast(min(line_number) as bigint) as first_line_number
 from reasons
 group by load_id, reason

@@ -2,26 +2,60 @@
 
 Every record of the file becomes exactly one raw row. A record that cannot be read or typed is kept
 with the reasons why and its source values; nothing is dropped and nothing turns into null unseen.
+A row knows the line of the text, or the row of the sheet, on which its record starts; where several
+sheets hold the table, their rows follow each other sheet by sheet.
 
-=================== ============================================================================
-Reason              The record is quarantined because
-=================== ============================================================================
-R_INVOICE_NO        the invoice number is empty
-R_QUANTITY          the quantity is missing or no whole number
-R_UNIT_PRICE        the unit price is missing or no number
-R_UNIT_PRICE_SCALE  the unit price has more than four decimals that mean something
-R_INVOICE_DATE      the date is missing, impossible or not in the form the file was found to use
-R_DATE_RANGE        the date is before 1990
-R_FUTURE_DATE       the date is more than a day after the moment of loading
-R_NOT_FINITE        a number or date is NaN or infinite
-R_OVERFLOW          a number is larger than the raw layer can hold
-R_NUL               a text holds a NUL character
-R_FIELD_LIMIT       a text is longer than 131,072 characters
-R_ENCODING          bytes of the record are not text in the file's encoding
-R_FIELD_COUNT       the record has more or fewer fields than the header
-R_QUOTE             a quoted field is never closed, or goes on after its closing quote
-R_CELL_ERROR        a cell holds an Excel error such as #N/A
-=================== ============================================================================
+===================== ==========================================================================
+Reason                The record is quarantined because
+===================== ==========================================================================
+R_INVOICE_NO          the invoice number is empty
+R_QUANTITY            the quantity is missing or no whole number
+R_UNIT_PRICE          the unit price is missing, no number, or an amount for no units
+R_UNIT_PRICE_SCALE    the unit price has more than four decimals that mean something
+R_LINE_AMOUNT         the line's total is missing or no number
+R_LINE_AMOUNT_SCALE   the line's total has more than four decimals that mean something
+R_INVOICE_DATE        the date is missing, impossible or not in the form the file was found to use
+R_DATE_RANGE          the date is before 1990
+R_FUTURE_DATE         the date is more than a day after the moment of loading
+R_NOT_FINITE          a number or date is NaN or infinite
+R_OVERFLOW            a number is larger than the raw layer can hold
+R_NUL                 a text holds a NUL character
+R_FIELD_LIMIT         a text is longer than 131,072 characters
+R_ENCODING            bytes of the record are not text in the file's encoding
+R_FIELD_COUNT         the record has more or fewer fields than the header
+R_QUOTE               a quoted field is never closed, or goes on after its closing quote
+R_CELL_ERROR          a cell holds an Excel error such as #N/A
+===================== ==========================================================================
+
+mapping.yml says what a file cannot tell by itself. All keys are optional.
+
+============= ==================================================================================
+Key           Meaning
+============= ==================================================================================
+columns       field to column: invoice_no, stock_code, quantity, invoice_date, customer_id,
+              unit_price or line_amount, description, country. What a line costs is its
+              ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a price
+              that is not stated is worked out and rounded to four decimals.
+derived       quantity, unit_price or line_amount to arithmetic over columns, such as
+              ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
+              (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
+              Where a value in it cannot be read, the field cannot.
+encoding      of a text file, such as cp1252
+dates         ymd, mdy, dmy or a strptime format
+decimal       the decimal mark of numbers stored as text, ``.`` or ``,``
+thousands     the mark between thousands
+currency      ISO 4217 code; it or its symbol may stand beside an amount
+============= ==================================================================================
+
+======================================= ========================================================
+Environment variable                    Meaning
+======================================= ========================================================
+CUSTOMER_INTELLIGENCE_ID_KEY            key of at least 32 characters: customer ids are stored as
+                                        HMAC-SHA256 of the key and the trimmed id, one key per
+                                        data directory
+CUSTOMER_INTELLIGENCE_INPUT_ROOT        files outside of this directory are refused
+CUSTOMER_INTELLIGENCE_MAX_FILE_BYTES    larger files are refused; 64 GiB
+======================================= ========================================================
 """
 
 from customer_intelligence.ingest.load import LoadResult

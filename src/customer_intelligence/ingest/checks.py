@@ -7,24 +7,37 @@ are evaluated only for the values that do not, because DuckDB computes a branch 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest import derived
 from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS, SourceMapping
 from customer_intelligence.ingest.stage import UNREADABLE_REASONS
 from customer_intelligence.ingest.text import MAX_FIELD_CHARS
 
+# What a source says of its records where nothing was found wrong with them so far.
+NO_FINDINGS = (
+    "cast([] as varchar[]) as found_reasons, cast(null as varchar) as found_raw_record, "
+    "cast(null as timestamp) as date_cell"
+)
+# Where the rows come from, and up to when they may be dated: parameters of the query.
+PROVENANCE = {
+    name: f"${name}" for name in ("load_number", "load_id", "source_file", "file_sha256", "latest")
+}
 TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country")
 _INTEGER_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
 )
 
-_ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?"
+_ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]([01]?\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?)?"
 _ISO_DATE_WITH_OFFSET = (
-    r"\d{4}-\d{1,2}-\d{1,2}[T ]\d{1,2}:\d{2}:\d{2}(\.\d{1,9})? ?(Z|UTC|[+-]\d{2}(:?\d{2})?)"
+    r"\d{4}-\d{1,2}-\d{1,2}[T ]([01]?\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})? ?"
+    r"(Z|UTC|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
 )
 _SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
 _INTEGER = r"[+-]?\d{1,18}"
 _WHOLE = r"[+-]?\d+\.?0*"
-_PRICE = r"[+-]?\d{1,14}(\.\d{1,4})?"
+_AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
 _WHOLE_ID = r"\d+\.0"
+_SOMETHING_SEEN = r"[^\s\p{Z}\p{Cf}]"
 _FIRST, _SECOND = r"\1", r"\2"
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"
 _FIRST_PART = r"^(\d{1,2})[-/.]\d{1,2}[-/.]\d{4}"
@@ -41,10 +54,12 @@ def literal(text: str) -> str:
 
 def raw_rows_query(
     columns: Mapping[str, int],
+    derivations: Mapping[str, tuple[derived.Expression, Mapping[str, int]]],
     types: Sequence[str],
     keys: Sequence[str],
     mapping: SourceMapping,
     date_order: str | None,
+    provenance: Mapping[str, str] = PROVENANCE,
 ) -> str:
     """Write the query that turns the view ``source`` into raw rows.
 
@@ -52,6 +67,8 @@ def raw_rows_query(
     ----------
     columns : mapping of str to int
         Field to position in the source.
+    derivations : mapping of str to tuple
+        Derived field to its expression and the positions of the columns in it.
     types : sequence of str
         DuckDB types of the source columns ``c0``, ``c1``, ….
     keys : sequence of str
@@ -60,46 +77,74 @@ def raw_rows_query(
         Number marks, currency and date format of values stored as text.
     date_order : str, optional
         ``ymd``, ``mdy``, ``dmy``, a strptime format, or None when no text needs one.
+    provenance : mapping of str to str
+        SQL of load_number, load_id, source_file, file_sha256 and latest.
 
     Returns
     -------
     str
-        A query with the parameters load_number, load_id, source_file, file_sha256 and latest.
+        A query; with the parameters of `PROVENANCE` unless others are given.
     """
 
     def column(field: str) -> tuple[str, str]:
+        if field in derivations:
+            return f"derived_{field}", derived.TYPE
         position = columns.get(field)
         # An untyped null would land as an integer column.
         absent = ("cast(null as varchar)", "VARCHAR")
         return absent if position is None else (f"c{position}", types[position])
 
+    has_price, has_amount = (
+        field in columns or field in derivations for field in ("unit_price", "line_amount")
+    )
     texts = {field: column(field) for field in TEXT_FIELDS}
     typed = ",\n        ".join(
         [
             *(f"{_text_value(*texts[field], field)} as {field}" for field in TEXT_FIELDS),
             f"{_quantity_value(*column('quantity'), mapping)} as quantity",
-            f"{_price_value(*column('unit_price'), mapping)} as unit_price",
+            f"{_amount_value(*column('line_amount'), mapping)} as line_amount",
             f"{_date_value(*column('invoice_date'), date_order)} as invoiced_at",
         ]
     )
+    computed = "".join(
+        f", {_derived_value(field, *derivation, types, mapping, has_amount)} as derived_{field}"
+        for field, derivation in derivations.items()
+    )
+    if has_price:
+        price = _amount_value(*column("unit_price"), mapping)
+        price_reason = _amount_reason(*column("unit_price"), mapping, "UNIT_PRICE")
+    else:
+        quotient = derived.quotient_as_sql("line_amount", "quantity")
+        price = f"cast(round({quotient}, 4) as decimal(18, 4))"
+        # Without an amount or a quantity, theirs is the reason.
+        price_reason = (
+            "case when line_amount is not null and quantity is not null then 'R_UNIT_PRICE' end"
+        )
+    amount_reason = _amount_reason(*column("line_amount"), mapping, "LINE_AMOUNT")
     named = {f"c{position}" for position in columns.values()}
     text_columns = [name for name, kind in texts.values() if kind == "VARCHAR" and name in named]
     has_nul = _any(_has_nul(name) for name in text_columns)
     is_too_long = _any(_is_too_long(name) for name in text_columns)
-    invoice_no = f"trim(cast({texts['invoice_no'][0]} as varchar), chr(32) || chr(9))"
+    has_invoice = f"regexp_matches(cast({texts['invoice_no'][0]} as varchar), '{_SOMETHING_SEEN}')"
     raw_values = ", ".join(
         f"{literal(key)}, nullif(cast(c{position} as varchar), '')"
         for position, key in enumerate(keys)
     )
     unreadable = ", ".join(literal(reason) for reason in UNREADABLE_REASONS)
     return f"""
-    with typed as (
+    with computed as (
+        select *{computed} from source
+    ),
+    typed as (
         select
             *,
             {typed},
             {has_nul} as has_nul,
             {is_too_long} as is_too_long
-        from source
+        from computed
+    ),
+    priced as (
+        select *, {price} as unit_price from typed
     ),
     judged as (
         select
@@ -108,43 +153,46 @@ def raw_rows_query(
                 len(found_reasons) = 0
                 and not has_nul
                 and not is_too_long
-                and {invoice_no} <> ''
+                and {has_invoice}
                 and quantity is not null
                 and unit_price is not null
+                and {"line_amount is not null" if has_amount else "true"}
                 and invoiced_at >= timestamp '1990-01-01'
-                and invoiced_at <= $latest,
+                and invoiced_at <= {provenance["latest"]},
                 false
             ) as is_clean
-        from typed
+        from priced
     )
     select
-        cast($load_number as integer) as load_number,
-        $load_id as load_id,
-        $source_file as source_file,
-        $file_sha256 as file_sha256,
+        cast({provenance["load_number"]} as integer) as load_number,
+        {provenance["load_id"]} as load_id,
+        {provenance["source_file"]} as source_file,
+        {provenance["file_sha256"]} as file_sha256,
         record_number,
+        line_number,
         invoice_no,
         stock_code,
         description,
         quantity,
         case when isfinite(invoiced_at) then invoiced_at end as invoiced_at,
         unit_price,
+        line_amount,
         customer_id,
         country,
         case
             when is_clean then cast([] as varchar[])
             when list_has_any(found_reasons, [{unreadable}]) then list_sort(found_reasons)
             else list_sort(list_distinct(list_concat(found_reasons, list_filter([
-                case when coalesce({invoice_no}, '') = '' then 'R_INVOICE_NO' end,
+                case when not coalesce({has_invoice}, false) then 'R_INVOICE_NO' end,
                 case when quantity is null
                     then {_quantity_reason(*column("quantity"), mapping)} end,
-                case when unit_price is null
-                    then {_price_reason(*column("unit_price"), mapping)} end,
+                case when unit_price is null then {price_reason} end,
+                case when {has_amount} and line_amount is null then {amount_reason} end,
                 case
                     when invoiced_at is null then 'R_INVOICE_DATE'
                     when not isfinite(invoiced_at) then 'R_NOT_FINITE'
                     when invoiced_at < timestamp '1990-01-01' then 'R_DATE_RANGE'
-                    when invoiced_at > $latest then 'R_FUTURE_DATE'
+                    when invoiced_at > {provenance["latest"]} then 'R_FUTURE_DATE'
                 end,
                 case when has_nul then 'R_NUL' end,
                 case when is_too_long then 'R_FIELD_LIMIT' end
@@ -154,7 +202,7 @@ def raw_rows_query(
             then coalesce(found_raw_record, cast(json_object({raw_values}) as varchar))
         end as raw_record
     from judged
-    """  # noqa: S608  # names are positions, texts of the file are quoted literals
+    """  # noqa: S608  # nosec  # names are positions, texts of the file are quoted literals
 
 
 def date_survey_query(column: str) -> str:
@@ -169,7 +217,8 @@ def date_survey_query(column: str) -> str:
     -------
     str
         A query for one row: an example of each a date that can only be day first, a date that can
-        only be month first, and a date that differs by the order; null where there is none.
+        only be month first, a date that differs by the order, and a date that does not because
+        day and month are equal; null where there is none.
     """
     # The first ten characters hold day and month, and repeat: few distinct values at any size.
     return f"""
@@ -191,9 +240,39 @@ def date_survey_query(column: str) -> str:
         min(trim(value)) filter (second between 13 and 31 and first between 1 and 12),
         min(trim(value)) filter (
             first between 1 and 12 and second between 1 and 12 and first <> second
-        )
+        ),
+        min(trim(value)) filter (first between 1 and 12 and first = second)
     from parts
-    """  # noqa: S608  # the column is one of c0, c1, …
+    """  # noqa: S608  # nosec  # the column is one of c0, c1, …
+
+
+def proven_date_order(survey: tuple[str | None, ...] | None, column: str, name: str) -> str:
+    """Return the order of day and month that a column's dates prove.
+
+    Parameters
+    ----------
+    survey : tuple of str
+        The row of `date_survey_query`.
+    column, name : str
+        Column and file, for the message.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_AMBIGUOUS_DATES when there is a date that depends on the order, and no proof.
+    """
+    day_first, month_first, undecided, either = survey or (None, None, None, None)
+    if day_first and month_first:
+        what = f'holds both "{day_first}" (day first) and "{month_first}" (month first)'
+    elif undecided and not day_first and not month_first:
+        what = f'holds "{undecided}" and no date that shows whether the day or the month is first'
+    else:
+        return "dmy" if day_first else "mdy" if month_first or either else "ymd"
+    raise CustomerIntelligenceError(
+        "E_AMBIGUOUS_DATES",
+        f'Column "{column}" of {name} {what}.',
+        "Set `dates: mdy` or `dates: dmy` in mapping.yml.",
+    )
 
 
 def _any(conditions: Iterable[str]) -> str:
@@ -226,8 +305,8 @@ def _text_value(name: str, kind: str, field: str) -> str:
     value = f"nullif({name}, '')"
     if field == "customer_id":
         value = (
-            f"case when ends_with({name}, '.0') and regexp_full_match({name}, '{_WHOLE_ID}') "
-            f"then left({name}, -2) else {value} end"
+            f"case when contains({name}, '.0') and regexp_full_match(trim({name}), '{_WHOLE_ID}') "
+            f"then left(trim({name}), -2) else {value} end"
         )
     return f"case when {_has_nul(name)} or {_is_too_long(name)} then null else {value} end"
 
@@ -286,7 +365,8 @@ def _quantity_reason(name: str, kind: str, mapping: SourceMapping) -> str:
     )
 
 
-def _price_value(name: str, kind: str, mapping: SourceMapping) -> str:
+def _amount_value(name: str, kind: str, mapping: SourceMapping) -> str:
+    """Money with at most four decimals that mean something; more are noise of a float."""
     if kind in _INTEGER_TYPES:
         return f"try_cast({name} as decimal(18, 4))"
     if kind == "DOUBLE":
@@ -297,7 +377,7 @@ def _price_value(name: str, kind: str, mapping: SourceMapping) -> str:
     text = _number_text(name, kind, mapping, with_currency=True)
     wide = f"try_cast({text} as decimal(38, 18))"
     return (
-        f"case when regexp_full_match({text}, '{_PRICE}') "
+        f"case when regexp_full_match({text}, '{_AMOUNT}') "
         f"then cast({text} as decimal(18, 4)) "
         f"when regexp_full_match({text}, '{_NUMBER}') "
         f"and abs({wide} - try_cast({wide} as decimal(18, 4))) < 0.000001 "
@@ -305,14 +385,36 @@ def _price_value(name: str, kind: str, mapping: SourceMapping) -> str:
     )
 
 
-def _price_reason(name: str, kind: str, mapping: SourceMapping) -> str:
+def _amount_reason(name: str, kind: str, mapping: SourceMapping, reason: str) -> str:
     text = _number_text(name, kind, mapping, with_currency=True)
     return (
         f"case when regexp_full_match(lower({text}), '{_NOT_FINITE}') then 'R_NOT_FINITE' "
-        f"when not coalesce(regexp_full_match({text}, '{_NUMBER}'), false) then 'R_UNIT_PRICE' "
+        f"when not coalesce(regexp_full_match({text}, '{_NUMBER}'), false) then 'R_{reason}' "
         f"when abs(try_cast({text} as double)) >= 1e14 then 'R_OVERFLOW' "
-        "else 'R_UNIT_PRICE_SCALE' end"
+        f"else 'R_{reason}_SCALE' end"
     )
+
+
+def _derived_value(
+    field: str,
+    expression: derived.Expression,
+    positions: Mapping[str, int],
+    types: Sequence[str],
+    mapping: SourceMapping,
+    has_amount: bool,
+) -> str:
+    def operand(name: str) -> str:
+        position = positions[name]
+        text = _number_text(f"c{position}", types[position], mapping, with_currency=True)
+        return (
+            f"case when regexp_full_match({text}, '{_NUMBER}') "
+            f"then try_cast({text} as {derived.TYPE}) end"
+        )
+
+    value = derived.as_sql(expression, operand)
+    # Where the amount is known, it is what counts, and the price need not be exact.
+    is_rounded = field == "unit_price" and has_amount
+    return f"cast(round({value}, 4) as {derived.TYPE})" if is_rounded else value
 
 
 def _date_value(name: str, kind: str, date_order: str | None) -> str:

@@ -2,15 +2,37 @@
 
 import hashlib
 import os
+import re
+import shutil
 import stat
 import zipfile
+import zlib
 from pathlib import Path
 
 from customer_intelligence.errors import CustomerIntelligenceError
 
+ROOT_VARIABLE = "CUSTOMER_INTELLIGENCE_INPUT_ROOT"
+LIMIT_VARIABLE = "CUSTOMER_INTELLIGENCE_MAX_FILE_BYTES"
+
 CHUNK_BYTES = 1 << 22
+DEFAULT_MAX_FILE_BYTES = 64 * 1024**3
+# The rows of a load and what it needs meanwhile stay below this many times the file.
+SPACE_FACTOR = 2
+SMALLEST_SPACE = 64 * 1024**2
 XLSX_MAX_BYTES = 2 * 1024**3
 XLSX_MAX_RATIO = 100
+
+# What a damaged archive can raise; UnicodeError is a ValueError.
+ARCHIVE_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 # First bytes of formats people try, with what to do instead.
 FOREIGN_FORMATS = {
@@ -23,17 +45,28 @@ FOREIGN_FORMATS = {
     b"7z\xbc\xaf": ("a 7z archive", "Extract it first."),
     b"BZh": ("bzip2-compressed", "Decompress it first."),
     b"\x28\xb5\x2f\xfd": ("zstd-compressed", "Decompress it first."),
+    b"PARE": ("an encrypted Parquet file", "Decrypt it first."),
 }
+# The same for text, by its first signs after any blanks.
+FOREIGN_TEXTS = {
+    rb"<\?xml": ("an XML document", "Save it as .xlsx or CSV."),
+    rb"<(!|[a-z])": ("a web page (HTML)", "Open it in a spreadsheet and save it as .xlsx or CSV."),
+    rb"\{\s*[\"}]|\[\s*[{\[\]]": ("JSON", "Export the data as CSV, XLSX or Parquet."),
+}
+_HEAD_BYTES = 1024
 
 
 def check_regular_file(path: Path) -> os.stat_result:
-    """Refuse what is no plain, readable, non-empty file.
+    """Refuse what is no plain, readable, non-empty file of a size and at a place allowed.
 
     Raises
     ------
     CustomerIntelligenceError
-        E_NOT_FOUND, E_SYMLINK, E_NOT_A_FILE, E_UNREADABLE or E_EMPTY_FILE.
+        E_OUTSIDE_ROOT, E_NOT_FOUND, E_SYMLINK, E_NOT_A_FILE, E_UNREADABLE, E_EMPTY_FILE or
+        E_TOO_BIG; E_BAD_SETTING when a limit in the environment means nothing.
     """
+    # First, so that nothing is said about files elsewhere, not even whether they exist.
+    _check_inside_root(path)
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -53,7 +86,45 @@ def check_regular_file(path: Path) -> os.stat_result:
         )
     if status.st_size == 0:
         raise empty_file(path)
+    limit = _max_file_bytes()
+    if status.st_size > limit:
+        raise CustomerIntelligenceError(
+            "E_TOO_BIG",
+            f"{path.name} has {status.st_size:,} bytes; allowed are {limit:,}.",
+            f"Split it, or allow more in the environment variable {LIMIT_VARIABLE}.",
+        )
     return status
+
+
+def check_space(size: int, data_dir: Path) -> None:
+    """Refuse a file whose load would not fit on the disk.
+
+    Parameters
+    ----------
+    size : int
+        Of the file, in bytes.
+    data_dir : Path
+        Where the load goes; it need not exist yet.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_NO_SPACE, with what is free and what is needed.
+    """
+    needed = SPACE_FACTOR * size + SMALLEST_SPACE
+    places = (data_dir, *data_dir.absolute().parents)
+    try:
+        free = shutil.disk_usage(next(path for path in places if path.exists())).free
+    except OSError:
+        # What may not even be looked at is refused where it is opened.
+        return
+    if free < needed:
+        raise CustomerIntelligenceError(
+            "E_NO_SPACE",
+            f"{free / 1e6:,.0f} MB are free for {data_dir}, and the load may need "
+            f"{needed / 1e6:,.0f} MB.",
+            "Free some space, or name a data directory on another disk.",
+        )
 
 
 def detect_format(path: Path) -> str:
@@ -66,7 +137,7 @@ def detect_format(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(_HEAD_BYTES)
     except OSError as error:
         raise unreadable(path, error) from error
     if head.startswith(b"PAR1"):
@@ -77,7 +148,15 @@ def detect_format(path: Path) -> str:
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         _check_workbook(path)
         return "xlsx"
+    for pattern, (kind, hint) in FOREIGN_TEXTS.items():
+        if re.match(rb"(\xef\xbb\xbf)?\s*(" + pattern + rb")", head, re.IGNORECASE):
+            raise CustomerIntelligenceError("E_UNKNOWN_FORMAT", f"{path.name} is {kind}.", hint)
     return "csv"
+
+
+def shown_name(path: Path) -> str:
+    r"""Return the name of a file as text; bytes that are none as ``\xNN``."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
 def file_sha256(path: Path) -> str:
@@ -109,11 +188,44 @@ def empty_file(path: Path) -> CustomerIntelligenceError:
     )
 
 
+def _check_inside_root(path: Path) -> None:
+    root = os.environ.get(ROOT_VARIABLE)
+    if root is None:
+        return
+    if not root.strip():
+        raise _bad_setting(ROOT_VARIABLE, root, "Name a directory, or unset it.")
+    try:
+        is_inside = path.resolve().is_relative_to(Path(root).resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        is_inside = False
+    if not is_inside:
+        raise CustomerIntelligenceError(
+            "E_OUTSIDE_ROOT",
+            f"{path} lies outside of {root}, where files may be read from.",
+            f"Move it there; {ROOT_VARIABLE} names the directory.",
+        )
+
+
+def _max_file_bytes() -> int:
+    text = os.environ.get(LIMIT_VARIABLE)
+    if text is None:
+        return DEFAULT_MAX_FILE_BYTES
+    if not text.isdecimal():
+        raise _bad_setting(LIMIT_VARIABLE, text, "Give a number of bytes, or unset it.")
+    return int(text)
+
+
+def _bad_setting(variable: str, value: str, hint: str) -> CustomerIntelligenceError:
+    return CustomerIntelligenceError(
+        "E_BAD_SETTING", f"The environment variable {variable} is {value!r}.", hint
+    )
+
+
 def _check_workbook(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except ARCHIVE_ERRORS as error:
         raise unreadable(path, error) from error
     names = {member.filename for member in members}
     if "xl/workbook.xml" not in names:
@@ -125,16 +237,19 @@ def _check_workbook(path: Path) -> None:
         )
     inflated = sum(member.file_size for member in members)
     # The whole file, not a member: XML of a small workbook compresses oddly well part by part.
-    if inflated > XLSX_MAX_BYTES or inflated > XLSX_MAX_RATIO * path.stat().st_size:
-        raise xlsx_bomb(path, inflated)
+    size = path.stat().st_size
+    if inflated > XLSX_MAX_BYTES or inflated > XLSX_MAX_RATIO * size:
+        raise xlsx_bomb(
+            path,
+            f"would inflate to {inflated:,} bytes, {inflated / size:,.0f} times its size; allowed "
+            f"are {XLSX_MAX_RATIO} times and {XLSX_MAX_BYTES:,} bytes",
+        )
 
 
-def xlsx_bomb(path: Path, inflated: int) -> CustomerIntelligenceError:
-    """Return the refusal of a workbook that would inflate beyond the limits."""
-    ratio = inflated / path.stat().st_size
+def xlsx_bomb(path: Path, what: str) -> CustomerIntelligenceError:
+    """Return the refusal of a workbook that would take more than there is room for."""
     return CustomerIntelligenceError(
         "E_XLSX_BOMB",
-        f"{path.name} would inflate to {inflated:,} bytes, {ratio:,.0f} times its size; "
-        f"allowed are {XLSX_MAX_RATIO} times and {XLSX_MAX_BYTES:,} bytes.",
+        f"{path.name} {what}.",
         "If the file is what it should be, export it as CSV or Parquet.",
     )

@@ -33,6 +33,8 @@ class LoadResult:
     notes: tuple[str, ...] = ()
     first_source_file: str | None = None
     """Name under which the same content was loaded before; None when it is new."""
+    warning: str | None = None
+    """What is probably wrong when most of the records could not be read."""
 
     @property
     def accepted(self) -> int:
@@ -40,16 +42,17 @@ class LoadResult:
         return self.records - self.quarantined
 
     def summary(self) -> str:
-        """Return the one line to show at the end."""
+        """Return the line to show at the end, with a warning below it if there must be one."""
         if self.first_source_file is not None:
             return (
                 f"skipped {self.source_file}: same content as load {self.load_id} "
                 f"({self.first_source_file}, {self.records:,} records)"
             )
-        return (
+        loaded = (
             f"loaded {self.source_file}: {self.records:,} records, "
             f"{self.quarantined:,} quarantined -> load {self.load_id}"
         )
+        return loaded if self.warning is None else f"{loaded}\n{self.warning}"
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import codecs
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,19 +12,15 @@ from typing import Any
 import yaml
 
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.derived import Expression, column_names, parse
 
-REQUIRED_FIELDS = (
-    "invoice_no",
-    "stock_code",
-    "quantity",
-    "invoice_date",
-    "unit_price",
-    "customer_id",
-)
-OPTIONAL_FIELDS = ("description", "country")
-FIELDS = REQUIRED_FIELDS + OPTIONAL_FIELDS
+REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "customer_id")
+# One of these says what a line costs; where both are given, both are kept.
+MONEY_FIELDS = ("unit_price", "line_amount")
+FIELDS = (*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country")
+DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 
-# Compared without case, blanks, underscores, hyphens and dots.
+# Compared without case, blanks, underscores, hyphens, dots and invisible marks.
 ALIASES: dict[str, tuple[str, ...]] = {
     "invoice_no": (
         "invoiceno",
@@ -52,6 +49,18 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "orderdatetime",
     ),
     "unit_price": ("unitprice", "price", "priceperunit", "itemprice"),
+    # Without a unit price only. A bare "total" may be that of the order, so it is no alias.
+    "line_amount": (
+        "lineamount",
+        "linetotal",
+        "linetotalprice",
+        "lineprice",
+        "linevalue",
+        "extendedprice",
+        "extendedamount",
+        "itemtotal",
+        "totalprice",
+    ),
     "customer_id": ("customerid", "customer", "customerno", "customernumber", "clientid"),
     "country": ("country", "customercountry", "shippingcountry"),
 }
@@ -63,6 +72,7 @@ PLAUSIBLE: dict[str, tuple[str, ...]] = {
     "quantity": ("qty", "quant", "units", "pieces"),
     "invoice_date": ("created", "date", "time", "day"),
     "unit_price": ("price", "unitcost"),
+    "line_amount": ("total", "amount", "revenue", "sales"),
     "customer_id": ("cust", "client", "buyer", "user", "email"),
 }
 
@@ -79,6 +89,9 @@ class SourceMapping:
     ----------
     columns : dict of str to str
         Field name to the column's name in the file, for columns the aliases do not know.
+    derived : dict of str to str
+        Quantity, unit price or line amount to the arithmetic that gives it, such as
+        ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
     encoding : str, optional
         Python codec name of a text file.
     dates : str, optional
@@ -90,6 +103,7 @@ class SourceMapping:
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     dates: str | None = None
     decimal: str = "."
@@ -112,6 +126,7 @@ class SourceMapping:
                 column,
                 "Give the column's name in the file, in quotes.",
             )
+        self._check_derived()
         for name in ("encoding", "dates", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
@@ -141,6 +156,30 @@ class SourceMapping:
             self.currency,
             "Use a three-letter code such as GBP.",
         )
+
+    def _check_derived(self) -> None:
+        example = "Write `derived: {unit_price: '\"Line Total\" / Quantity'}`."
+        _require(isinstance(self.derived, Mapping), "derived", self.derived, example)
+        for name, text in self.derived.items():
+            _require(
+                name in DERIVABLE_FIELDS,
+                "derived",
+                name,
+                f"Fields that can be derived are: {', '.join(DERIVABLE_FIELDS)}.",
+            )
+            key = f"derived.{name}"
+            _require(isinstance(text, str), key, text, "Write it in quotes.")
+            _require(
+                name not in self.columns, key, text, "Name a column or derive the field, not both."
+            )
+            try:
+                parse(text)
+            except ValueError as error:
+                raise CustomerIntelligenceError(
+                    "E_BAD_MAPPING",
+                    f"The mapping's {key} does not allow {text!r}: {error}.",
+                    example,
+                ) from error
 
     def as_dict(self) -> dict[str, Any]:
         """Return the mapping as plain values for the manifest."""
@@ -203,26 +242,29 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
     Returns
     -------
     dict of str to int
-        Field to 0-based position; absent optional fields are left out.
+        Field to 0-based position; derived and absent fields are left out.
 
     Raises
     ------
     CustomerIntelligenceError
-        E_MISSING_COLUMNS or E_DUPLICATE_COLUMNS, with the header found.
+        E_MISSING_COLUMNS or E_DUPLICATE_COLUMNS, with the header found; E_BAD_MAPPING from
+        `resolve_derived`.
     """
-    found: dict[str, list[int]] = {field_name: [] for field_name in FIELDS}
-    missing: dict[str, str | None] = {}
     claimed = {_normalise(column) for column in mapping.columns.values()}
-    for field_name in FIELDS:
-        wanted = mapping.columns.get(field_name)
-        names = ALIASES[field_name] if wanted is None else (_normalise(wanted),)
-        for position, column in enumerate(header):
-            normal = _normalise(column)
-            # A column the mapping gives to one field is not taken by another's alias as well.
-            if normal in names and (wanted is not None or normal not in claimed):
-                found[field_name].append(position)
-        if not found[field_name] and (field_name in REQUIRED_FIELDS or wanted is not None):
-            missing[field_name] = wanted
+    found = {
+        field_name: _positions(field_name, header, mapping, claimed)
+        for field_name in FIELDS
+        if field_name not in mapping.derived
+    }
+    if found.get("unit_price") and "line_amount" not in mapping.columns:
+        found["line_amount"] = []
+    missing = {
+        field_name: mapping.columns.get(field_name)
+        for field_name, positions in found.items()
+        if not positions and (field_name in REQUIRED_FIELDS or field_name in mapping.columns)
+    }
+    if not any(found.get(money) or money in mapping.derived for money in MONEY_FIELDS):
+        missing.setdefault("unit_price", None)
     if missing:
         raise _missing_columns(missing, header, found, name)
     for field_name, positions in found.items():
@@ -234,7 +276,57 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
                 f"Found: {_listed(header)}.",
                 f"Rename one of them, or set `columns: {{{field_name}: …}}` in mapping.yml.",
             )
+    resolve_derived(header, mapping, name)
     return {field_name: positions[0] for field_name, positions in found.items() if positions}
+
+
+def resolve_derived(
+    header: Sequence[str], mapping: SourceMapping, name: str
+) -> dict[str, tuple[Expression, dict[str, int]]]:
+    """Find the columns that the derived fields are worked out from.
+
+    Returns
+    -------
+    dict of str to tuple
+        Field to its expression and to the 0-based position of each column in it.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_BAD_MAPPING when there is no such column, or more than one, with the header found.
+    """
+    resolved = {}
+    for field_name, text in mapping.derived.items():
+        expression = parse(text)
+        positions = {}
+        for wanted in column_names(expression):
+            matches = [at for at, column in enumerate(header) if column == wanted] or [
+                at for at, column in enumerate(header) if _normalise(column) == _normalise(wanted)
+            ]
+            if len(matches) != 1:
+                count = "Several columns" if matches else "No column"
+                raise CustomerIntelligenceError(
+                    "E_BAD_MAPPING",
+                    f'{count} of {name} can be "{wanted}", which the mapping\'s '
+                    f"derived.{field_name} names. Found: {_listed(header)}.",
+                    "Write the name as it stands in the file, in double quotes.",
+                )
+            positions[wanted] = matches[0]
+        resolved[field_name] = (expression, positions)
+    return resolved
+
+
+def _positions(
+    field_name: str, header: Sequence[str], mapping: SourceMapping, claimed: set[str]
+) -> list[int]:
+    wanted = mapping.columns.get(field_name)
+    names = ALIASES[field_name] if wanted is None else (_normalise(wanted),)
+    return [
+        position
+        for position, column in enumerate(header)
+        # A column the mapping gives to one field is not taken by another's alias as well.
+        if _normalise(column) in names and (wanted is not None or _normalise(column) not in claimed)
+    ]
 
 
 def _missing_columns(
@@ -245,24 +337,24 @@ def _missing_columns(
 ) -> CustomerIntelligenceError:
     taken = {position for positions in found.values() for position in positions}
     free = [column for position, column in enumerate(header) if position not in taken]
-    suggestions: dict[str, str] = {}
-    for field_name in missing:
-        column = _suggestion(field_name, free)
-        if column is not None:
-            suggestions[field_name] = column
-            free.remove(column)
-    wanted = ", ".join(
-        f'"{field_name}"' if column is None else f'"{field_name}" (mapped to "{column}")'
-        for field_name, column in missing.items()
-    )
-    pairs = ", ".join(
-        f"{field_name}: {suggestions.get(field_name, '<column>')}" for field_name in missing
-    )
+    pairs, wanted = [], []
+    for field_name, column in missing.items():
+        is_price = field_name == "unit_price" and column is None
+        candidates = MONEY_FIELDS if is_price else (field_name,)
+        suggestions = [(candidate, _suggestion(candidate, free)) for candidate in candidates]
+        suggested, suggestion = next((pair for pair in suggestions if pair[1]), (field_name, None))
+        if suggestion is not None:
+            free.remove(suggestion)
+        pairs.append(f"{suggested}: {suggestion or '<column>'}")
+        wanted.append(
+            " or ".join(f'"{candidate}"' for candidate in candidates)
+            + ("" if column is None else f' (mapped to "{column}")')
+        )
     noun = "Column" if len(missing) == 1 else "Columns"
     return CustomerIntelligenceError(
         "E_MISSING_COLUMNS",
-        f"{noun} for {wanted} not found in {name}. Found: {_listed(header)}.",
-        f"Set `columns: {{{pairs}}}` in mapping.yml.",
+        f"{noun} for {', '.join(wanted)} not found in {name}. Found: {_listed(header)}.",
+        f"Set `columns: {{{', '.join(pairs)}}}` in mapping.yml.",
     )
 
 
@@ -278,7 +370,9 @@ def _suggestion(field_name: str, free: Sequence[str]) -> str | None:
 
 
 def _normalise(column: str) -> str:
-    return re.sub(r"[\s_.\-]+", "", column).casefold()
+    # Marks such as a zero-width space are not seen, and not meant.
+    seen = "".join(sign for sign in column if unicodedata.category(sign) != "Cf")
+    return re.sub(r"[\s_.\-]+", "", seen).casefold()
 
 
 def _listed(header: Sequence[str]) -> str:

@@ -8,32 +8,41 @@ import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest import load, stage, text
-from customer_intelligence.ingest.checks import date_survey_query, literal, raw_rows_query
+from customer_intelligence.ingest import alarm, load, stage, text
+from customer_intelligence.ingest.checks import (
+    NO_FINDINGS,
+    date_survey_query,
+    literal,
+    proven_date_order,
+    raw_rows_query,
+)
+from customer_intelligence.ingest.derived import Expression
 from customer_intelligence.ingest.files import (
     check_regular_file,
+    check_space,
     detect_format,
     file_sha256,
+    shown_name,
     unreadable,
 )
-from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns
+from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns, resolve_derived
+from customer_intelligence.ingest.privacy import Privacy
+from customer_intelligence.ingest.pseudonyms import check_key, key_id
+from customer_intelligence.ingest.tombstones import read_tombstones
 from customer_intelligence.ingest.workbook import Workbook
 
 LOGGER = logging.getLogger(__name__)
 MEMORY_LIMIT = "2GB"
 # Clocks and time zones differ; a date further ahead than this is wrong.
 FUTURE_TOLERANCE = dt.timedelta(days=1)
-
-_NO_FINDINGS = (
-    "cast([] as varchar[]) as found_reasons, cast(null as varchar) as found_raw_record, "
-    "cast(null as timestamp) as date_cell"
-)
 
 
 @dataclass
@@ -49,6 +58,19 @@ class Source:
     """Ways to create the view, fastest first; each returns the records it must hold."""
     encoding: str | None = None
     notes: list[str] = field(default_factory=list)
+    derivations: dict[str, tuple[Expression, dict[str, int]]] = field(default_factory=dict)
+    """Fields that are worked out: how, and from which columns."""
+
+    @property
+    def keys(self) -> list[str]:
+        """Names of the columns in ``raw_record``."""
+        return stage.record_keys(self.header)
+
+    @property
+    def used(self) -> set[int]:
+        """Positions of the columns that are read into fields."""
+        operands = (positions.values() for _, positions in self.derivations.values())
+        return {*self.columns.values()}.union(*operands)
 
 
 def ingest_file(
@@ -79,16 +101,23 @@ def ingest_file(
     _check_date_format(mapping)
     before = check_regular_file(path)
     source = _recognise(path, mapping)
+    check_space(before.st_size, data_dir)
     sha256 = file_sha256(path)
     with load.open_raw(data_dir) as raw:
         manifests = load.read_manifests(raw)
+        privacy = Privacy(
+            check_key(manifests),
+            read_tombstones(raw),
+            source.keys[source.columns["customer_id"]],
+            [source.keys[position] for position in sorted(source.used)],
+        )
         for manifest in manifests:
             if manifest["file_sha256"] == sha256:
                 return _skipped(path, raw, manifest, mapping)
         number = 1 + max((manifest["load_number"] for manifest in manifests), default=0)
         try:
             with load.temporary_load(raw) as directory:
-                result, manifest = _write_load(source, directory, number, sha256, mapping)
+                result, manifest = _write_load(source, directory, number, sha256, mapping, privacy)
                 after = path.stat()
                 if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                     raise CustomerIntelligenceError(
@@ -127,10 +156,10 @@ def _recognise(path: Path, mapping: SourceMapping) -> Source:
     try:
         recognise = {"parquet": _parquet_source, "xlsx": _workbook_source, "csv": _text_source}
         source = recognise[kind](path, mapping)
-    except (OSError, ArrowException) as error:
+    except (OSError, ArrowException, UnicodeError) as error:
         raise unreadable(path, error) from error
-    used = set(source.columns.values())
-    extra = [name for position, name in enumerate(source.header) if position not in used]
+    source.derivations = resolve_derived(source.header, mapping, path.name)
+    extra = [name for position, name in enumerate(source.header) if position not in source.used]
     if extra:
         source.notes.append(f"has columns that are not used: {', '.join(map(repr, extra))}")
     return source
@@ -138,17 +167,22 @@ def _recognise(path: Path, mapping: SourceMapping) -> Source:
 
 def _parquet_source(path: Path, mapping: SourceMapping) -> Source:
     header = list(pq.read_schema(path).names)
+    if any("\0" in name for name in header):
+        raise unreadable(path, "the name of a column holds a NUL")
     columns = resolve_columns(header, mapping, path.name)
     scan = (
-        f"read_parquet({literal(glob.escape(str(path)))}, file_row_number = true, "
-        "hive_partitioning = false, binary_as_string = true)"
+        f"read_parquet({literal(glob.escape(str(path)))}, hive_partitioning = false, "
+        f"binary_as_string = true"
     )
+    # Numbers from the file allow several threads, but not beside a column of that name.
+    is_numbered = "file_row_number" not in map(str.lower, header)
+    number = "file_row_number + 1" if is_numbered else "row_number() over ()"
     with _connect() as connection:
         try:
-            described = connection.execute(f"describe select * from {scan}").fetchall()  # noqa: S608
-        except _READ_ERRORS as error:
+            described = connection.execute(f"describe select * from {scan})").fetchall()  # noqa: S608  # nosec
+        except (duckdb.Error, UnicodeEncodeError) as error:
             raise unreadable(path, error) from error
-    names, types = zip(*[row[:2] for row in described if row[0] != "file_row_number"], strict=True)
+    names, types = zip(*[row[:2] for row in described], strict=True)
 
     def read(connection: duckdb.DuckDBPyConnection, directory: Path) -> int:
         selected = ", ".join(
@@ -156,8 +190,9 @@ def _parquet_source(path: Path, mapping: SourceMapping) -> Source:
             for position, name in enumerate(names)
         )
         connection.execute(
-            f"create or replace view source as select file_row_number + 1 as record_number, "  # noqa: S608
-            f"{selected}, {_NO_FINDINGS} from {scan}"
+            f"create or replace view source as select {number} as record_number, "  # noqa: S608  # nosec
+            f"cast(null as bigint) as line_number, {selected}, {NO_FINDINGS} "
+            f"from {scan}, file_row_number = {is_numbered})"
         )
         return int(pq.read_metadata(path).num_rows)
 
@@ -171,20 +206,23 @@ def _text_source(path: Path, mapping: SourceMapping) -> Source:
 
     def read_fast(connection: duckdb.DuckDBPyConnection, directory: Path) -> int:
         readable = path
-        if encoding.name not in ("utf-8", "utf-8-sig", "ascii"):
+        # DuckDB reads UTF-8, in text and in the names of files.
+        if encoding.name not in ("utf-8", "utf-8-sig", "ascii") or shown_name(path) != path.name:
             readable = directory / "text.csv"
             text.transcode(path, encoding, readable)
         structure = text.measure_structure(readable, separator, width)
         if not structure.is_well_formed:
             raise _NotWellFormedError
         types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width))
+        line_number = _line_number(connection, structure.line_shifts)
         connection.execute(
-            "create or replace view source as "  # noqa: S608
-            f"select row_number() over () as record_number, *, {_NO_FINDINGS} "
+            "create or replace view source as "  # noqa: S608  # nosec
+            f"select record_number, {line_number} as line_number, * exclude (record_number), "
+            f"{NO_FINDINGS} from (select row_number() over () as record_number, * "
             f"from read_csv({literal(glob.escape(str(readable)))}, auto_detect = false, "
             f"header = true, columns = {{{types}}}, delim = {literal(separator)}, quote = '\"', "
             "escape = '\"', strict_mode = true, null_padding = false, ignore_errors = false, "
-            "hive_partitioning = false)"
+            "hive_partitioning = false))"
         )
         return structure.records - 1
 
@@ -227,18 +265,28 @@ def _workbook_source(path: Path, mapping: SourceMapping) -> Source:
     return source
 
 
+def _line_number(connection: duckdb.DuckDBPyConnection, shifts: text.LineShifts) -> str:
+    """Write the line on which a record starts as SQL of the record's number."""
+    if shifts.records.size == 1:
+        return f"record_number + {shifts.shifts[0]}"
+
+    def line_of_record(records: pa.ChunkedArray) -> pa.Array:
+        return pa.array(shifts.lines(records.to_numpy()))
+
+    connection.create_function("line_of_record", line_of_record, ["BIGINT"], "BIGINT", type="arrow")
+    return "line_of_record(record_number)"
+
+
 class _NotWellFormedError(Exception):
     """The text needs reading record by record."""
 
 
-# What a damaged file can make DuckDB raise; anything else is a mistake of this program.
-_READ_ERRORS = (
-    _NotWellFormedError,
-    duckdb.ConversionException,
-    duckdb.InvalidInputException,
-    duckdb.IOException,
-    duckdb.OutOfRangeException,
-    duckdb.SerializationException,
+# A mistake of this program; anything else that DuckDB raises comes of a damaged file.
+_MISTAKES = (
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ParserException,
+    duckdb.SyntaxException,
 )
 
 
@@ -258,65 +306,110 @@ def _stage(
 
 
 def _write_load(
-    source: Source, directory: Path, number: int, sha256: str, mapping: SourceMapping
+    source: Source,
+    directory: Path,
+    number: int,
+    sha256: str,
+    mapping: SourceMapping,
+    privacy: Privacy,
 ) -> tuple[load.LoadResult, dict[str, object]]:
-    name = source.path.name
+    """Write the rows of a load and return what became of the file, and its manifest."""
     load_id = f"{number:04d}-{sha256[:12]}"
+    final = directory.parent / load_id
     loaded_at = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
-    parameters = {
+    provenance = {
         "load_number": number,
         "load_id": load_id,
-        "source_file": name,
+        "source_file": shown_name(source.path),
         "file_sha256": sha256,
-        "latest": loaded_at.replace(tzinfo=None) + FUTURE_TOLERANCE,
     }
+    parameters = {**provenance, "latest": loaded_at.replace(tzinfo=None) + FUTURE_TOLERANCE}
     rows = directory / load.ROWS_FILE
     work = directory / "work"
     work.mkdir()
     with _connect(work / "spill") as connection:
-        for read in source.readers:
-            try:
-                expected = read(connection, work)
-                date_order = _date_order(connection, source, mapping)
-                _copy_rows(connection, source, mapping, date_order, parameters, rows)
-                records, quarantined, reasons = _count(connection, rows)
-            except _READ_ERRORS as error:
-                if str(directory) in str(error):
-                    raise OSError(str(error).splitlines()[0]) from error
-                failure: Exception = error
-                continue
-            if records == expected:
-                break
-            failure = ValueError(f"{expected:,} records were counted and {records:,} read")
-        else:
-            raise unreadable(source.path, failure) from failure
-    if read is not source.readers[0]:
-        source.notes.append("is not well formed; it was read record by record")
+        privacy.register(connection)
+        written = _write_rows(connection, source, mapping, parameters, privacy, rows, work)
+        warning = None
+        if written.quarantined > alarm.ALARMING_SHARE * written.records:
+            keys = {field: source.keys[position] for field, position in source.columns.items()}
+            warning = alarm.warning(connection, rows, written.records, written.reasons, keys, final)
     shutil.rmtree(work)
-    notes = [*source.notes, *_warnings(records, quarantined, reasons)]
+    notes = [*source.notes, *_warnings(written)]
     result = load.LoadResult(
-        name, load_id, directory.parent / load_id, records, quarantined, reasons, tuple(notes)
+        provenance["source_file"],
+        load_id,
+        final,
+        written.records,
+        written.quarantined,
+        written.reasons,
+        tuple(notes),
+        warning=warning,
     )
     manifest = {
-        "load_id": load_id,
-        "load_number": number,
-        "source_file": name,
-        "file_sha256": sha256,
+        **provenance,
         "format": source.format,
         "encoding": source.encoding,
-        "date_order": date_order,
+        "date_order": written.date_order,
         "header": source.header,
         "columns": {field: source.header[at] for field, at in source.columns.items()},
         "mapping": mapping.as_dict(),
         "currency": mapping.currency,
-        "records": records,
+        "pseudonym_key": key_id(privacy.key) if privacy.key is not None else None,
+        "records": result.records,
         "accepted": result.accepted,
-        "quarantined": quarantined,
-        "reasons": reasons,
+        "quarantined": result.quarantined,
+        "reasons": result.reasons,
+        "erased": written.erased,
         "notes": notes,
         "loaded_at": loaded_at.isoformat(),
     }
     return result, manifest
+
+
+class _Written(NamedTuple):
+    """What was written for a file."""
+
+    records: int
+    quarantined: int
+    reasons: dict[str, int]
+    erased: int
+    date_order: str | None
+
+
+def _write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    source: Source,
+    mapping: SourceMapping,
+    parameters: dict[str, object],
+    privacy: Privacy,
+    rows: Path,
+    work: Path,
+) -> _Written:
+    """Read the file, by the first of its readers that loses nothing."""
+    for read in source.readers:
+        try:
+            expected = read(connection, work)
+            date_order = _date_order(connection, source, mapping)
+            erased = _copy_rows(connection, source, mapping, date_order, parameters, privacy, rows)
+            records, quarantined, reasons = _count(connection, rows)
+        except (_NotWellFormedError, duckdb.Error) as error:
+            if isinstance(error, _MISTAKES):
+                raise
+            # The load's own files, or memory for want of a place to spill to.
+            own = str(rows.parent) in str(error)
+            if own or isinstance(error, duckdb.OutOfMemoryException):
+                raise OSError(str(error).splitlines()[0]) from error
+            failure: Exception = error
+            continue
+        if records == expected:
+            break
+        failure = ValueError(f"{expected:,} records were counted and {records:,} read")
+    else:
+        raise unreadable(source.path, failure) from failure
+    if read is not source.readers[0]:
+        source.notes.append("is not well formed; it was read record by record")
+    return _Written(records, quarantined, reasons, erased, date_order)
 
 
 def _date_order(
@@ -328,19 +421,20 @@ def _date_order(
         return None
     if mapping.dates is not None:
         return mapping.dates
-    row = connection.execute(date_survey_query(f"c{position}")).fetchone()
-    day_first, month_first, undecided = row or (None, None, None)
-    if day_first and month_first:
-        what = f'holds both "{day_first}" (day first) and "{month_first}" (month first)'
-    elif undecided and not day_first and not month_first:
-        what = f'holds "{undecided}" and no date that shows whether the day or the month is first'
-    else:
-        return "dmy" if day_first else "mdy" if month_first or undecided else "ymd"
-    raise CustomerIntelligenceError(
-        "E_AMBIGUOUS_DATES",
-        f'Column "{source.header[position]}" of {source.path.name} {what}.',
-        "Set `dates: mdy` or `dates: dmy` in mapping.yml.",
-    )
+    survey = connection.execute(date_survey_query(f"c{position}")).fetchone()
+    slashed = next((example for example in survey or () if example), None)
+    has_cells = connection.execute(
+        "select exists(select 1 from source where date_cell is not null)"
+    ).fetchone()
+    if slashed and has_cells == (True,):
+        raise CustomerIntelligenceError(
+            "E_AMBIGUOUS_DATES",
+            f'Column "{source.header[position]}" of {source.path.name} holds true dates and the '
+            f'text "{slashed}": a spreadsheet of another region may have swapped day and month of '
+            "those it took for dates.",
+            "Check them there; set `dates: dmy` or `dates: mdy` in mapping.yml if they are right.",
+        )
+    return proven_date_order(survey, source.header[position], source.path.name)
 
 
 def _copy_rows(
@@ -349,15 +443,22 @@ def _copy_rows(
     mapping: SourceMapping,
     date_order: str | None,
     parameters: dict[str, object],
+    privacy: Privacy,
     target: Path,
-) -> None:
-    query = raw_rows_query(
-        source.columns, source.types, stage.record_keys(source.header), mapping, date_order
+) -> int:
+    """Write the raw rows and return how many of them named a customer who was erased."""
+    query, parameters, erased = privacy.rows_query(
+        connection,
+        raw_rows_query(
+            source.columns, source.derivations, source.types, source.keys, mapping, date_order
+        ),
+        parameters,
     )
     connection.execute(
         f"copy ({query}) to $target (format parquet, compression zstd)",
         {**parameters, "target": str(target)},
     )
+    return erased
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rows: Path) -> tuple[int, int, dict[str, int]]:
@@ -375,13 +476,18 @@ def _count(connection: duckdb.DuckDBPyConnection, rows: Path) -> tuple[int, int,
     return records, quarantined, dict(reasons)
 
 
-def _warnings(records: int, quarantined: int, reasons: dict[str, int]) -> list[str]:
-    if records == 0:
-        return ["has a header and no records"]
-    if quarantined == 0:
-        return []
-    listed = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-    return [f"has quarantined records: {listed}"]
+def _warnings(written: _Written) -> list[str]:
+    warnings = []
+    if written.records == 0:
+        warnings.append("has a header and no records")
+    if written.quarantined:
+        listed = ", ".join(f"{reason} {count:,}" for reason, count in written.reasons.items())
+        warnings.append(f"has quarantined records: {listed}")
+    if written.erased:
+        warnings.append(
+            f"names customers who were erased, in {written.erased:,} records; they stay erased"
+        )
+    return warnings
 
 
 def _skipped(
@@ -395,7 +501,7 @@ def _skipped(
             f"Remove {directory} to load it again, or use the same mapping as then.",
         )
     return load.LoadResult(
-        path.name,
+        shown_name(path),
         str(manifest["load_id"]),
         directory,
         int(str(manifest["records"])),
@@ -422,4 +528,6 @@ def _connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
     connection.execute("set enable_progress_bar = false")
     # The slow path writes again what the fast one wrote; no remembered block may stand in for it.
     connection.execute("set enable_external_file_cache = false")
+    # A damaged Parquet file may state bounds that its values do not keep to.
+    connection.execute("set disabled_optimizers = 'statistics_propagation'")
     return connection

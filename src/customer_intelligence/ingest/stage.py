@@ -25,6 +25,7 @@ class StagedRecord(NamedTuple):
     reasons: Sequence[str] = ()
     raw_record: str | None = None
     date: Any = None
+    line_number: int | None = None
 
 
 def write_stage(path: Path, records: Iterable[StagedRecord], width: int) -> int:
@@ -47,6 +48,7 @@ def write_stage(path: Path, records: Iterable[StagedRecord], width: int) -> int:
     schema = pa.schema(
         [
             ("record_number", pa.int64()),
+            ("line_number", pa.int64()),
             ("found_reasons", pa.list_(pa.string())),
             ("found_raw_record", pa.string()),
             ("date_cell", pa.timestamp("us")),
@@ -59,6 +61,7 @@ def write_stage(path: Path, records: Iterable[StagedRecord], width: int) -> int:
         while batch := list(islice(iterator, BATCH_RECORDS)):
             columns = [
                 range(written + 1, written + len(batch) + 1),
+                [record.line_number for record in batch],
                 [record.reasons for record in batch],
                 [record.raw_record for record in batch],
                 [record.date for record in batch],
@@ -104,7 +107,12 @@ def text_records(
             fields = [None if has_kept_bytes([field]) else field for field in record.fields]
         if record.reason in UNREADABLE_REASONS:
             fields = [None] * width
-        yield StagedRecord(fields, reasons, _raw_record(record, keys) if reasons else None)
+        yield StagedRecord(
+            fields,
+            reasons,
+            _raw_record(record, keys) if reasons else None,
+            line_number=record.line_number,
+        )
 
 
 def workbook_records(workbook: Workbook) -> Iterator[StagedRecord]:
@@ -121,7 +129,7 @@ def workbook_records(workbook: Workbook) -> Iterator[StagedRecord]:
             reasons.append("R_CELL_ERROR")
             fields = [None if at in row.errors else text for at, text in enumerate(fields)]
         raw = _raw_record(Record(row.fields), keys) if reasons else None
-        yield StagedRecord(fields, reasons, raw, row.date)
+        yield StagedRecord(fields, reasons, raw, row.date, row.number)
 
 
 def record_keys(header: Sequence[str]) -> list[str]:

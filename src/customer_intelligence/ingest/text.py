@@ -23,10 +23,13 @@ from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns
 SEPARATORS = (",", ";", "\t", "|")
 MAX_FIELD_CHARS = 131_072  # also the csv module's own limit
 MAX_QUOTED_LINES = 100  # a quote still open after so many lines was never meant to open
-MAX_LINE_CHARS = 1 << 24
+MAX_LINE_CHARS = 1 << 26
 MAX_BLOCK_BYTES = 1 << 26
-HEADER_CHARS = 1 << 16
+MAX_LINE_SHIFTS = 1 << 22  # 64 MB
+HEADER_CHARS = 1 << 20
 
+# Excel's own word to itself, above the header of some exports.
+_SEPARATOR_LINE = re.compile('\ufeff?"?sep=.?"?', re.IGNORECASE)
 DECODE_ERRORS = "customer_intelligence.keep_bytes"
 _KEPT_BYTE = re.compile("[\udc00-\udcff]")
 _UTF8_SEQUENCE = re.compile(
@@ -65,6 +68,27 @@ class Record(NamedTuple):
 
     fields: list[str]
     reason: str | None = None
+    line_number: int | None = None
+    """Physical line on which the record starts, from 1."""
+
+
+class LineShifts(NamedTuple):
+    """How far the line on which a record starts lies beyond the record's number.
+
+    Records are numbered from 0, the header. The shift grows at records that follow an empty line
+    or a field with a line end; between them it stays.
+    """
+
+    records: np.ndarray
+    """First record of each shift, increasing from 0."""
+    shifts: np.ndarray
+
+    def lines(self, records: np.ndarray) -> np.ndarray:
+        """Return the line on which each record starts."""
+        return records + self.shifts[np.searchsorted(self.records, records, side="right") - 1]
+
+
+ONE_LINE_A_RECORD = LineShifts(np.array([0]), np.array([1]))
 
 
 @dataclass(frozen=True)
@@ -73,6 +97,7 @@ class Structure:
 
     records: int
     is_well_formed: bool
+    line_shifts: LineShifts = ONE_LINE_A_RECORD
 
 
 def detect_encoding(path: Path, configured: str | None) -> Encoding:
@@ -186,9 +211,10 @@ def read_records(
 ) -> Iterator[Record]:
     """Cut text into records, one at a time, losing none.
 
-    Empty lines are no records. A quoted field may span lines; when it never closes, goes on after
-    its closing quote, or the spanning record has the wrong number of fields, only its first line
-    is taken as a damaged record and reading goes on at the next line.
+    Empty lines are no records, nor is a first line ``sep=;``. A quoted field may span lines; when
+    it never closes, goes on after its closing quote, or the spanning record has the wrong number
+    of fields, only its first line is taken as a damaged record and reading goes on at the next
+    line.
 
     Parameters
     ----------
@@ -205,34 +231,42 @@ def read_records(
     ------
     Record
     """
-    pending: deque[str] = deque()
+    pending: deque[tuple[str, int]] = deque()
+    number = 1
 
-    def next_line() -> str:
-        return pending.popleft() if pending else stream.readline(limit)
+    def next_line() -> tuple[str, int]:
+        nonlocal number
+        if pending:
+            return pending.popleft()
+        line, at = stream.readline(limit), number
+        # A line that was cut goes on under the same number.
+        number += line.endswith(("\n", "\r"))
+        return line, at
 
-    while line := next_line():
+    while True:
+        line, at = next_line()
+        if not line:
+            return
         body = line.rstrip("\r\n")
-        if not body:
+        if not body or (at == 1 and _SEPARATOR_LINE.fullmatch(body)):
             continue
         if '"' not in body:
             fields, reason = body.split(separator), None
         else:
-            lines = [line]
+            lines, rest = [line], []
             parsed, reason = _parse_quoted(lines, separator)
-            while reason == "open" and len(lines) < MAX_QUOTED_LINES and (more := next_line()):
-                lines.append(more)
-                if '"' in more:
+            while reason == "open" and len(lines) < MAX_QUOTED_LINES and (more := next_line())[0]:
+                rest.append(more)
+                lines.append(more[0])
+                if '"' in more[0]:
                     parsed, reason = _parse_quoted(lines, separator)
-            is_spanning = len(lines) > 1
-            if parsed is None or (is_spanning and width is not None and len(parsed) != width):
-                pending.extendleft(reversed(lines[1:]))
-                yield Record([body], "R_FIELD_LIMIT" if reason == "limit" else "R_QUOTE")
+            if parsed is None or (rest and width is not None and len(parsed) != width):
+                pending.extendleft(reversed(rest))
+                yield Record([body], "R_FIELD_LIMIT" if reason == "limit" else "R_QUOTE", at)
                 continue
             fields = parsed
-        if width is not None and len(fields) != width:
-            yield Record(fields, "R_FIELD_COUNT")
-        else:
-            yield Record(fields)
+        is_whole = width is None or len(fields) == width
+        yield Record(fields, None if is_whole else "R_FIELD_COUNT", at)
 
 
 def measure_structure(path: Path, separator: str, width: int) -> Structure:
@@ -240,7 +274,8 @@ def measure_structure(path: Path, separator: str, width: int) -> Structure:
 
     Well formed means: every opening quote follows a separator or line end, every closing quote
     precedes one, line ends are all alike, no NUL, and every record has `width` fields. For such
-    text every CSV reader finds the same records and fields.
+    text every CSV reader finds the same records and fields. Text with more line shifts than fit
+    in memory is not taken for well formed.
 
     Parameters
     ----------
@@ -254,10 +289,11 @@ def measure_structure(path: Path, separator: str, width: int) -> Structure:
     Returns
     -------
     Structure
-        The count holds only when the text is well formed.
+        The count and the lines hold only when the text is well formed.
     """
     malformed = Structure(0, is_well_formed=False)
-    records = 0
+    records = lines = shifts = 0
+    changes: list[LineShifts] = []
     carriage_returns: set[bool] = set()
     with path.open("rb") as file:
         rest = file.read(3).removeprefix(codecs.BOM_UTF8)
@@ -270,37 +306,52 @@ def measure_structure(path: Path, separator: str, width: int) -> Structure:
             counted = _measure_block(block, ord(separator), width)
             if counted is None:
                 return malformed
-            found, end, line_ends = counted
-            records += found
-            carriage_returns |= line_ends
-            rest = block[end:]
-            if len(carriage_returns) > 1 or len(rest) > MAX_BLOCK_BYTES:
+            starts = counted.record_lines + lines
+            moved = _line_shifts(starts, records, changes[-1].shifts[-1] if changes else None)
+            if moved.records.size:
+                changes.append(moved)
+                shifts += moved.records.size
+            records += counted.record_lines.size
+            lines += counted.lines
+            carriage_returns |= counted.carriage_returns
+            rest = block[counted.end :]
+            if len(carriage_returns) > 1 or len(rest) > MAX_BLOCK_BYTES or shifts > MAX_LINE_SHIFTS:
                 return malformed
             if not chunk:
-                return malformed if rest else Structure(records, is_well_formed=True)
+                if rest or not changes:
+                    return malformed
+                joined = LineShifts(
+                    *(np.concatenate(parts) for parts in zip(*changes, strict=True))
+                )
+                return Structure(records, is_well_formed=True, line_shifts=joined)
 
 
-def _measure_block(block: bytes, separator: int, width: int) -> tuple[int, int, set[bool]] | None:
-    """Count the complete records at the start of a block that begins with a record.
+class _Block(NamedTuple):
+    """The complete records at the start of a piece of text."""
 
-    Returns
-    -------
-    tuple of int, int, set of bool, or None
-        Records, bytes they take, whether their line ends have a carriage return; None when the
-        block is not well formed.
-    """
+    end: int
+    """Bytes they take."""
+    lines: int
+    record_lines: np.ndarray
+    """Line on which each of them starts, from 1 for the first line of the piece."""
+    carriage_returns: set[bool]
+    """Whether their line ends have a carriage return."""
+
+
+def _measure_block(block: bytes, separator: int, width: int) -> _Block | None:
+    """Find the complete records of a block that begins with a record; None when it is damaged."""
     if b"\x00" in block:
         return None
     data = np.frombuffer(block, dtype=np.uint8)
     quotes = np.flatnonzero(data == ord('"'))
-    line_ends = np.flatnonzero(data == ord("\n"))
+    line_ends = every_line_end = np.flatnonzero(data == ord("\n"))
     separators = np.flatnonzero(data == separator)
     if quotes.size:
         # Outside of quotes, an even number of them has gone before.
         line_ends = line_ends[np.searchsorted(quotes, line_ends) % 2 == 0]
         separators = separators[np.searchsorted(quotes, separators) % 2 == 0]
     if not line_ends.size:
-        return 0, 0, set()
+        return _Block(0, 0, np.array([], dtype=np.int64), set())
     end = int(line_ends[-1]) + 1
     quotes = quotes[: np.searchsorted(quotes, end)]
     if not _quotes_are_placed(data, quotes, separator):
@@ -309,7 +360,14 @@ def _measure_block(block: bytes, separator: int, width: int) -> tuple[int, int, 
     has_return[0] &= line_ends[0] > 0
     returns = np.flatnonzero(data[:end] == ord("\r"))
     if quotes.size:
-        returns = returns[np.searchsorted(quotes, returns) % 2 == 0]
+        is_outside = np.searchsorted(quotes, returns) % 2 == 0
+        # Within quotes a lone carriage return ends a line as well.
+        inside = returns[~is_outside]
+        lone = inside[data[inside + 1] != ord("\n")]
+        every_line_end = (
+            np.sort(np.concatenate((every_line_end, lone))) if lone.size else every_line_end
+        )
+        returns = returns[is_outside]
     if returns.size != np.count_nonzero(has_return):
         return None
     starts = np.concatenate(([0], line_ends[:-1] + 1))
@@ -317,7 +375,22 @@ def _measure_block(block: bytes, separator: int, width: int) -> tuple[int, int, 
     fields = np.diff(np.searchsorted(separators, line_ends), prepend=0) + 1
     if np.any(fields[is_record] != width):
         return None
-    return int(np.count_nonzero(is_record)), end, set(has_return.tolist())
+    return _Block(
+        end,
+        int(np.searchsorted(every_line_end, end)),
+        np.searchsorted(every_line_end, starts[is_record]) + 1,
+        set(has_return.tolist()),
+    )
+
+
+def _line_shifts(lines: np.ndarray, first_record: int, before: np.int64 | None) -> LineShifts:
+    """Return the shifts of consecutive records that differ from the one before them."""
+    records = np.arange(first_record, first_record + lines.size)
+    shifts = lines - records
+    is_new = np.ones(lines.size, dtype=bool)
+    is_new[1:] = shifts[1:] != shifts[:-1]
+    is_new[:1] = before is None or shifts[:1] != before
+    return LineShifts(records[is_new], shifts[is_new])
 
 
 def _quotes_are_placed(data: np.ndarray, quotes: np.ndarray, separator: int) -> bool:

@@ -1,7 +1,9 @@
 """XLSX workbooks: the sheets that hold the table, and their cells as text.
 
-python-calamine reads the cells; it shows an Excel error (#N/A) as an empty cell. So the sheets' XML
-is searched for error cells first, which also measures what the workbook really inflates to.
+python-calamine reads the cells. It shows an Excel error (#N/A), and a formula whose result the file
+does not hold, as an empty cell; and it takes memory for every cell up to the last one in use, and
+for what entities in the XML stand for. So all XML is searched first: for such cells, for entities,
+for cells far out, and for what the workbook really inflates to.
 """
 
 import datetime as dt
@@ -16,6 +18,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.files import (
+    ARCHIVE_ERRORS,
     CHUNK_BYTES,
     XLSX_MAX_BYTES,
     XLSX_MAX_RATIO,
@@ -23,23 +26,39 @@ from customer_intelligence.ingest.files import (
     unreadable,
     xlsx_bomb,
 )
-from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns
+from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns, resolve_derived
 
 _EPOCH = dt.datetime(1899, 12, 30)  # spreadsheet dates have no zone
 _DAYS_1904 = 1462
 _MAX_SERIAL = 2_958_466  # the day after 9999-12-31
+_NEAR_COLUMNS = 26  # A to Z, counted as used without a look
+_MAX_CELLS = 1 << 26  # 64 columns of as many rows as a sheet can have
+_MAX_ROW_BYTES = 1 << 26
+_LAST_BYTES = 1 << 16
 _ERROR_CELL = re.compile(
     rb"""<(?:\w+:)?c\b(?P<attributes>[^>]*?\bt\s*=\s*["']e["'][^>]*)(?<!/)>"""
     rb"""(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>(?P<error>[^<]*)<""",
     re.DOTALL,
 )
 _ERROR_TYPE = re.compile(rb"""<(?:\w+:)?c\b[^>]*?\bt\s*=\s*["']e["'][^>]*(?<!/)>""")
+_NO_RESULT = re.compile(
+    rb"""(?:</(?:\w+:)?f>|<(?:\w+:)?f\b[^>]*/>)\s*"""
+    rb"""(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
+)
+_FORMULA_CELL = re.compile(
+    rb"""(?:\w+:)?c\b(?P<attributes>[^>]*)>\s*<(?:\w+:)?f\b[^>]*>(?P<formula>[^<]*)"""
+)
+_TEXT_RESULT = re.compile(rb"""\bt\s*=\s*["']str["']""")
+_DISTANT_CELL = re.compile(rb"""\br\s*=\s*["']([A-Z]{2,3})(\d{1,7})["']""")
+_ROW_REFERENCE = re.compile(rb"""\br\s*=\s*["'][A-Z]{0,3}(\d{1,7})["']""")
 _CELL_REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
 
 
 class Row(NamedTuple):
-    """One record of a sheet: cell texts, the date cell if it is a date, columns with an error."""
+    """One record of a sheet: cell texts, the date cell if it is a date, fields without a value."""
 
+    number: int
+    """Row of the sheet, from 1 as a spreadsheet shows it."""
     fields: list[str]
     date: dt.datetime | None
     errors: tuple[int, ...]
@@ -70,12 +89,14 @@ class Workbook:
             # Reading a sheet is most of the work, so each is read once and kept.
             self._sheets = {name: book.get_sheet_by_name(name) for name in self._errors}
             headers = {name: self._header(name) for name in self._sheets}
-        except (CalamineError, zipfile.BadZipFile, OSError, ValueError) as error:
+        except (CalamineError, *ARCHIVE_ERRORS) as error:
             raise unreadable(path, error) from error
         headers = {name: header for name, header in headers.items() if header}
         if not headers:
             raise empty_file(path)
         self.header, self.columns = _first_table(headers, mapping, path.name)
+        derived = resolve_derived(self.header, mapping, path.name).values()
+        self._used = {*self.columns.values()}.union(*(at.values() for _, at in derived))
         self.sheets = [name for name, header in headers.items() if header == self.header]
         self.other_sheets = [name for name in headers if name not in self.sheets]
 
@@ -91,28 +112,40 @@ class Workbook:
         date_column = self.columns["invoice_date"]
         width = len(self.header)
         for name in self.sheets:
-            sheet = self._sheets[name]
-            first_row, first_column = sheet.start or (0, 0)
-            errors = self._errors[name]
-            # The rows start at the top of the sheet, their cells at the first column in use.
-            for number, row in enumerate(sheet.iter_rows()):
+            first_row, first_column = self._sheets[name].start or (0, 0)
+            for number, cells in self._cells(name):
                 if number <= first_row:
                     continue
-                cells = row[len(row) - sheet.width :]
                 fields = [self._text(cell) for cell in cells]
-                damaged = errors.get(number, {})
+                damaged = {
+                    column - first_column: error
+                    for column, error in self._errors[name].get(number, {}).items()
+                    if column >= first_column
+                }
+                fields += [""] * (max(damaged, default=-1) + 1 - len(fields))
                 for column, error in damaged.items():
-                    fields[column - first_column] = error
+                    fields[column] = error
                 while len(fields) > width and not fields[-1]:
                     fields.pop()
                 if not any(fields):
                     continue
                 fields += [""] * (width - len(fields))
                 yield Row(
+                    number + 1,
                     fields,
                     self._date(cells[date_column]) if date_column < len(cells) else None,
-                    tuple(column - first_column for column in damaged),
+                    tuple(self._used & damaged.keys()),
                 )
+
+    def _cells(self, name: str) -> Iterator[tuple[int, list[Any]]]:
+        """Yield the rows of a sheet, numbered from 0, from the first column in use on."""
+        sheet, number = self._sheets[name], -1
+        for number, row in enumerate(sheet.iter_rows()):
+            yield number, row[len(row) - sheet.width :]
+        # Rows of nothing but cells without a value are not in use.
+        for below in sorted(self._errors[name]):
+            if below > number:
+                yield below, []
 
     def _text(self, cell: Any) -> str:
         if isinstance(cell, str):
@@ -149,12 +182,12 @@ def _first_table(
 
 
 def _inspect(path: Path) -> tuple[dict[str, dict[int, dict[int, str]]], dt.datetime]:
-    """Inflate the sheets once, counting bytes and collecting error cells.
+    """Inflate the workbook once, and refuse it or collect the cells without a value.
 
     Returns
     -------
     errors : dict
-        Sheet name to 0-based row to 0-based column to the error's text.
+        Sheet name to 0-based row to 0-based column to the error, or the formula, of the cell.
     epoch : datetime
         Day 0 of the workbook's serial dates.
     """
@@ -162,44 +195,92 @@ def _inspect(path: Path) -> tuple[dict[str, dict[int, dict[int, str]]], dt.datet
     inflated = 0
     with zipfile.ZipFile(path) as archive:
         workbook = archive.read("xl/workbook.xml")
+        _refuse_entities(path, workbook)
         parts = _sheet_parts(workbook, archive)
-        errors: dict[str, dict[int, dict[int, str]]] = {}
-        for name, part in parts.items():
-            errors[name] = {}
-            tail = b""
+        scans = {part: _SheetScan() for part in parts.values()}
+        for part in archive.namelist():
+            if not part.endswith((".xml", ".rels")):
+                continue
+            scan, tail = scans.get(part), b""
             with archive.open(part) as file:
                 while chunk := file.read(CHUNK_BYTES):
                     inflated += len(chunk)
                     if inflated > limit:
-                        raise xlsx_bomb(path, inflated)
-                    tail = _collect_errors(tail + chunk, errors[name])
+                        raise xlsx_bomb(path, f"would inflate to more than {limit:,} bytes")
+                    _refuse_entities(path, tail + chunk)
+                    tail = chunk[-len("<!DOCTYPE") :]
+                    if scan is not None:
+                        scan.read(chunk)
+            if scan is not None and scan.cells > _MAX_CELLS:
+                raise xlsx_bomb(path, f"has a sheet of {scan.cells:,} cells, used or not")
     is_1904 = re.search(rb"""date1904\s*=\s*["'](1|true)["']""", workbook) is not None
+    errors = {name: scans[part].errors for name, part in parts.items()}
     return errors, _EPOCH + dt.timedelta(days=_DAYS_1904 if is_1904 else 0)
 
 
-def _collect_errors(xml: bytes, errors: dict[int, dict[int, str]]) -> bytes:
-    """Add the error cells of a piece of sheet XML and return its unfinished last row."""
-    boundary = max(xml.rfind(b"</row>"), xml.rfind(b":row>"))
-    complete, rest = (xml[:boundary], xml[boundary:]) if boundary > 0 else (b"", xml)
-    if b't="e"' in complete or b"t='e'" in complete:
-        found = 0
-        for match in _ERROR_CELL.finditer(complete):
-            reference = _CELL_REFERENCE.search(match["attributes"])
-            if reference is None:
-                break
-            row, column = int(reference[2]) - 1, _column_number(reference[1])
-            errors.setdefault(row, {})[column] = html.unescape(match["error"].decode())
-            found += 1
-        if found != len(_ERROR_TYPE.findall(complete)):
-            raise ValueError("a cell with an Excel error cannot be located")
-    return rest
+def _refuse_entities(path: Path, xml: bytes) -> None:
+    if b"<!DOCTYPE" in xml or b"<!ENTITY" in xml:
+        raise xlsx_bomb(path, "declares entities in its XML")
+
+
+class _SheetScan:
+    """What is found while the XML of a sheet goes by."""
+
+    def __init__(self) -> None:
+        self.errors: dict[int, dict[int, str]] = {}
+        self._rest = b""
+        self._columns = _NEAR_COLUMNS
+        self._rows = 0
+
+    @property
+    def cells(self) -> int:
+        """Cells up to the last column and row in use."""
+        return self._columns * self._rows
+
+    def read(self, chunk: bytes) -> None:
+        """Read on; what follows the last row that is complete waits for more."""
+        xml = self._rest + chunk
+        boundary = max(xml.rfind(b"</row>"), xml.rfind(b":row>"), 0)
+        complete, self._rest = xml[:boundary], xml[boundary:]
+        if len(self._rest) > _MAX_ROW_BYTES:
+            raise ValueError(f"a row takes more than {_MAX_ROW_BYTES:,} bytes")
+        self._measure(complete)
+        if b't="e"' in complete or b"t='e'" in complete:
+            found = [
+                self._add(match["attributes"], match["error"].decode())
+                for match in _ERROR_CELL.finditer(complete)
+            ]
+            if len(found) != len(_ERROR_TYPE.findall(complete)):
+                raise ValueError("a cell with an Excel error cannot be located")
+        for match in _NO_RESULT.finditer(complete):
+            start = max(complete.rfind(mark, 0, match.start()) for mark in (b"<c ", b":c "))
+            cell = _FORMULA_CELL.match(complete, start + 1)
+            if cell is None:
+                raise ValueError("a formula without a result cannot be located")
+            # An empty text is a result.
+            if not _TEXT_RESULT.search(cell["attributes"]):
+                self._add(cell["attributes"], "=" + (cell["formula"] or b"").decode())
+
+    def _measure(self, xml: bytes) -> None:
+        rows = [int(row) for row in _ROW_REFERENCE.findall(xml[-_LAST_BYTES:])[-1:]]
+        for letters, row in _DISTANT_CELL.findall(xml):
+            self._columns = max(self._columns, _column_number(letters))
+            rows.append(int(row))
+        self._rows = max([self._rows, *rows])
+
+    def _add(self, attributes: bytes, shown: str) -> None:
+        reference = _CELL_REFERENCE.search(attributes)
+        if reference is None:
+            raise ValueError("a cell without a value cannot be located")
+        row, column = int(reference[2]) - 1, _column_number(reference[1]) - 1
+        self.errors.setdefault(row, {})[column] = html.unescape(shown)
 
 
 def _column_number(letters: bytes) -> int:
     number = 0
     for letter in letters:
         number = number * 26 + letter - ord("A") + 1
-    return number - 1
+    return number
 
 
 def _sheet_parts(workbook: bytes, archive: zipfile.ZipFile) -> dict[str, str]:
@@ -212,12 +293,15 @@ def _sheet_parts(workbook: bytes, archive: zipfile.ZipFile) -> dict[str, str]:
         targets[attributes.get("Id")] = (
             target.lstrip("/") if target.startswith("/") else str(PurePosixPath("xl") / target)
         )
-    parts = {}
+    parts, members = {}, set(archive.namelist())
     for tag in re.findall(r"<(?:\w+:)?sheet\s[^>]*>", workbook.decode()):
         attributes = _attributes(tag)
         relation = next((value for key, value in attributes.items() if key.endswith(":id")), None)
-        if targets.get(relation) in archive.namelist():
-            parts[attributes["name"]] = targets[relation]
+        part = targets.get(relation)
+        if part not in members:
+            raise ValueError(f"the sheet {attributes['name']} is missing")
+        if "/worksheets/" in part:
+            parts[attributes["name"]] = part
     return parts
 
 

@@ -1,0 +1,15 @@
+with loads as (
+
+    select * from {{ source("retail", "loads") }}
+
+)
+
+select
+    load_id,
+    cast(load_number as integer) as load_number,
+    source_file,
+    file_sha256,
+    cast(records as bigint) as records,
+    pseudonym_key is not null as is_pseudonymised,
+    cast(substring(loaded_at, 1, 19) as timestamp) as loaded_at
+from loads

@@ -1,0 +1,174 @@
+"""What the raw layer does not hold: customer ids where a key is set, and who was erased.
+
+Rows are changed on their way from the source file to the raw layer; nothing is written first and
+changed afterwards. A source value that may name a customer stands in these places:
+
+* ``customer_id``: its pseudonym is stored where a key is set, null for a customer who was erased.
+* ``description`` and ``country``: the customer's id within such a text gives way as well, where it
+  can be told from other words and numbers.
+* ``raw_record``, the source values of a quarantined record: with a key, columns that are no field
+  are left out and the customer's value gives way to the pseudonym; of a record that could not be
+  cut into its fields only their lengths stay. It is withheld whole when a value in it names a
+  customer who was erased.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import duckdb
+
+from customer_intelligence.ingest.pseudonyms import (
+    DISTINCTIVE_CHARS,
+    hash_blocks,
+    is_distinctive,
+    plain_id,
+    pseudonym,
+    pseudonym_as_sql,
+)
+from customer_intelligence.ingest.tombstones import WITHHELD, customer_hash
+
+_CUTS = [re.compile(mark) for mark in (",", ";", "\t", r"\|", '"', '[,;\t|"\r\n]')]
+
+
+_TRIMMED = "trim(customer_id)"
+_IS_DISTINCTIVE = (
+    f"length({_TRIMMED}) >= {DISTINCTIVE_CHARS} and regexp_matches({_TRIMMED}, '[^0-9]')"
+)
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """What must not reach the raw layer.
+
+    Parameters
+    ----------
+    key : str or None
+        Key of the pseudonyms; None to keep ids as they are.
+    tombstones : dict or None
+        As `read_tombstones` returns them.
+    customer : str
+        Name of the customer's column in ``raw_record``.
+    fields : sequence of str
+        Names of all columns in ``raw_record`` that are read into fields.
+    """
+
+    key: str | None
+    tombstones: Mapping[str, Any] | None
+    customer: str
+    fields: Sequence[str]
+
+    @cached_property
+    def _hashes(self) -> frozenset[str]:
+        return frozenset(
+            entry["hash"] for entry in (self.tombstones or {"customers": []})["customers"]
+        )
+
+    def register(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Give a connection the functions that `rows_query` needs."""
+        if self._hashes:
+            connection.create_function("names_erased", self.names_erased, ["VARCHAR"], "BOOLEAN")
+        if self.key is not None:
+            connection.create_function("redacted", self.redacted, ["VARCHAR"], "VARCHAR")
+
+    def rows_query(
+        self, connection: duckdb.DuckDBPyConnection, query: str, parameters: Mapping[str, object]
+    ) -> tuple[str, dict[str, object], int]:
+        """Change a query of raw rows so that it gives only what may be written.
+
+        Parameters
+        ----------
+        connection : DuckDBPyConnection
+            Where the query runs; it is given a temporary table of the records to be erased.
+        query : str
+            As `raw_rows_query` writes it.
+        parameters : mapping
+            Of the query.
+
+        Returns
+        -------
+        query : str
+        parameters : dict
+        erased : int
+            Records that named a customer who was erased.
+        """
+        parameters = dict(parameters)
+        if self.key is None and not self._hashes:
+            return query, parameters, 0
+        customer, raw_record, erased = "customer_id", "raw_record", 0
+        shown = "customer_id"
+        if self.key is not None:
+            inner, outer = hash_blocks(self.key)
+            parameters |= {"inner": inner, "outer": outer}
+            customer, raw_record = pseudonym_as_sql("customer_id"), "redacted(raw_record)"
+            shown = customer
+        if self._hashes:
+            erased = self._find_erased(connection, query, parameters, customer)
+            is_erased = "record_number in (select record_number from erased)"
+            customer = f"case when not {is_erased} then {customer} end"
+            shown = f"case when {is_erased} then '' else {shown} end"
+            withheld = f"when {is_erased} then '{WITHHELD}'"
+            raw_record = f"case when raw_record is null then null {withheld} else {raw_record} end"
+        texts = ", ".join(
+            f"case when contains({text}, {_TRIMMED}) and {_IS_DISTINCTIVE} "
+            f"then nullif(replace({text}, {_TRIMMED}, {shown}), '') else {text} end as {text}"
+            for text in ("description", "country")
+        )
+        replaced = f"{customer} as customer_id, {texts}, {raw_record} as raw_record"
+        return f"select * replace ({replaced}) from ({query})", parameters, erased  # noqa: S608  # nosec
+
+    def _find_erased(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        query: str,
+        parameters: Mapping[str, object],
+        customer: str,
+    ) -> int:
+        salt = bytes.fromhex((self.tombstones or {})["salt"])
+        connection.execute(
+            "create or replace temp table erased as "  # noqa: S608  # nosec
+            f"select record_number from ({query}) "
+            f"where sha256($salt || encode(trim({customer}))) in (select unnest($hashes)) "
+            "or names_erased(raw_record)",
+            {**parameters, "salt": salt, "hashes": sorted(self._hashes)},
+        )
+        counted = connection.execute("select count(*) from erased").fetchone()
+        return counted[0] if counted else 0
+
+    def names_erased(self, raw_record: str) -> bool:
+        """Tell whether a value of a raw record is the id of a customer who was erased."""
+        salt = (self.tombstones or {})["salt"]
+        return any(
+            customer_hash(salt, name if self.key is None else pseudonym(self.key, name))
+            in self._hashes
+            for name in _possible_ids(json.loads(raw_record))
+        )
+
+    def redacted(self, raw_record: str) -> str:
+        """Return a raw record without the customer's id."""
+        content = json.loads(raw_record)
+        if isinstance(content, list):
+            return _as_json(
+                {"withheld": "no customer id", "characters": [len(v or "") for v in content]}
+            )
+        customer = plain_id(content[self.customer] or "")
+        hidden = pseudonym(str(self.key), customer)
+        kept = {name: content[name] for name in content if name in self.fields}
+        if is_distinctive(customer):
+            kept = {name: text and text.replace(customer, hidden) for name, text in kept.items()}
+        return _as_json({**kept, self.customer: hidden if customer else None})
+
+
+def _possible_ids(content: Mapping[str, str | None] | Sequence[str | None]) -> set[str]:
+    values: Iterable[str | None] = content.values() if isinstance(content, Mapping) else content
+    texts = {value for value in values if value}
+    if not isinstance(content, Mapping):
+        texts |= {part for text in texts for cut in _CUTS for part in cut.split(text)}
+    return {plain_id(text) for text in texts} - {""}
+
+
+def _as_json(content: object) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
