@@ -1,5 +1,6 @@
 {% macro check_vars() %}
     {%- set known = [
+        "raw_relation",
         "as_of_date",
         "cleaning_policy",
         "drop_exact_duplicates",
@@ -21,6 +22,7 @@
         "bootstrap_resamples",
         "clusters_k",
         "random_seed",
+        "publish_empty",
         "negative_lines_are_returns"
     ] -%}
     {%- for name in invocation_args_dict.get("vars") or {} -%}

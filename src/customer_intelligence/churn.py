@@ -3,7 +3,9 @@
 An example is a customer as known just before a cutoff date; its label says whether the customer
 bought nothing in the ``horizon_days`` from the cutoff on. Test examples are predicted by models
 fitted on the training examples, current ones by the same models refitted on everything labelled.
-Nothing is evaluated here: that is SQL's work. The functions know no engine.
+A probability that nothing tested is not given: where the test examples cannot be predicted, the
+current ones are not either. Nothing is evaluated here: that is SQL's work. The functions know no
+engine.
 """
 
 from __future__ import annotations
@@ -164,7 +166,7 @@ def fit_predict(
         One row for each test or current example and model, sorted by model (in the mapping's
         order), cutoff_date and customer_id: customer_id, cutoff_date, example_set, model,
         churn_probability (0…1), model_status ('ok' or 'insufficient_data', the probability then
-        null: too few labelled customers, or all with the same label).
+        null: too few labelled customers, all with the same label, or nothing to test on).
 
     Raises
     ------
@@ -176,13 +178,17 @@ def fit_predict(
     table = _checked(examples, features)
     _refuse_overlap(table, horizon_days)
     parts = []
+    is_tested = False
     for predicted, labelled in (("test", ["train"]), ("current", ["train", "test"])):
         known = table[table["example_set"].isin(labelled)]
         train = known.iloc[sample_positions(known["customer_id"], max_train_rows)]
         target = table[table["example_set"] == predicted]
         is_enough = (
-            known["customer_id"].nunique() >= min_customers and train["has_churned"].nunique() == 2
+            known["customer_id"].nunique() >= min_customers
+            and train["has_churned"].nunique() == 2
+            and (predicted == "test" or is_tested)
         )
+        is_tested = is_enough and len(target) > 0
         for name, factory in models.items():
             part = target[["customer_id", "cutoff_date", "example_set"]].assign(
                 model=name,
@@ -220,15 +226,13 @@ def describe_fit(examples: pd.DataFrame, predictions: pd.DataFrame) -> str:
     str
     """
     sets = examples["example_set"].value_counts()
-    line = (
+    if not (predictions["model_status"] == OK).any():
+        customers = examples.loc[examples["example_set"] == "train", "customer_id"].nunique()
+        return f"churn: skipped (too little to learn from {customers:,} training customers)"
+    return (
         f"churn: {predictions['model'].nunique()} models on {sets.get('train', 0):,} examples … "
         f"predicted {sets.get('test', 0):,} test and {sets.get('current', 0):,} current customers"
     )
-    if (predictions["model_status"] == OK).all():
-        return line
-    customers = examples.loc[examples["example_set"] != "current", "customer_id"].nunique()
-    thin = predictions.loc[predictions["model_status"] != OK, "example_set"].unique()
-    return f"{line}; skipped {' and '.join(thin)} ({customers:,} labelled customers are too few)"
 
 
 def _select(features: Sequence[str]) -> ColumnTransformer:

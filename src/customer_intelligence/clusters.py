@@ -289,7 +289,7 @@ def diagnose(
 
 
 def mark_choices(measures: pd.DataFrame, forced_k: int | None = None) -> pd.DataFrame:
-    """Add which criterion picks which k, and the k that the rule chooses.
+    """Add which criterion picks which k, the k that the rule chooses, and why, or why none.
 
     Parameters
     ----------
@@ -319,7 +319,8 @@ def mark_choices(measures: pd.DataFrame, forced_k: int | None = None) -> pd.Data
     for column, pick in picks.items():
         table[column] = table["k"] == (-1 if pick is None else pick)
     table["is_candidate"] = _is_candidate(table)
-    table["chosen_reason"] = [reason if chosen else None for chosen in table["is_chosen"]]
+    told = table["is_chosen"] | (k is None)
+    table["chosen_reason"] = [reason if is_told else None for is_told in told]
     return table.astype(_DIAGNOSTICS)
 
 

@@ -27,7 +27,8 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
     -------
     dict
         JSON-ready: version, as_of_date, currency, rows and tests, customers, net revenue,
-        segments, the churn model's AUC with its interval, and the findings.
+        segments, the churn model's AUC with its interval (null where it was not tested, or
+        nothing was left to rank), status and explanation of each model, and the findings.
     """
     with open_marts(data_dir) as marts:
         marts.execute("select * from build_info")
@@ -41,9 +42,13 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
             """
             select model, value, ci_low, ci_high from rpt_churn_metrics
             where metric = 'roc_auc' and population = 'all_known' and model = ?
+                and value is not null
             """,
             [build["churn_scoring_model"]],
         ).fetchone()
+        models = marts.execute(
+            "select model, model_status, explanation from rpt_model_status order by model"
+        ).fetchall()
         findings = [
             row[0]
             for row in marts.execute(
@@ -56,14 +61,14 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
         ]
     return {
         "version": build["version"],
-        "as_of_date": str(build["as_of_date"]),
+        "as_of_date": build["as_of_date"] and str(build["as_of_date"]),
         "cleaning_policy": build["cleaning_policy"],
         "currency": build["currency"],
         "rows_in": build["rows_in"],
         "rows_quarantined": build["rows_quarantined"],
         "tests_passed": build["tests_passed"],
         "customers": int(kpis["customers"]),
-        "net_revenue": None if kpis["net_revenue"] is None else float(kpis["net_revenue"]),
+        "net_revenue": float(kpis["net_revenue"]),
         "segments": [
             {"segment": name, "customers": customers, "net_revenue_share": share}
             for name, customers, share in segments
@@ -71,36 +76,53 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
         "churn": None
         if churn is None
         else dict(zip(("model", "roc_auc", "ci_low", "ci_high"), churn, strict=True)),
+        "models": {
+            model: {"model_status": status, "explanation": explanation}
+            for model, status, explanation in models
+        },
         "findings": findings,
     }
 
 
 def as_lines(summary: dict[str, Any], published: Path) -> list[str]:
     """Put a summary into at most 15 lines of text."""
-    segments = " · ".join(
-        f"{row['segment']} {row['customers']:,} ({row['net_revenue_share'] or 0:.0%})"
-        for row in summary["segments"]
-    )
+    customers = "1 customer" if summary["customers"] == 1 else f"{summary['customers']:,} customers"
+    segments = [_segment_text(row) for row in summary["segments"]]
     churn = summary["churn"]
-    if churn is None:
-        skill = "churn: not modelled, too little data (see model_status in dim_customers)"
-    else:
-        skill = (
-            f"churn: {churn['model']} reaches AUC {churn['roc_auc']:.3f} "
-            f"[{churn['ci_low']:.3f}–{churn['ci_high']:.3f}] on later purchases"
-        )
-    revenue = f"{summary['net_revenue'] or 0:,.2f}"
+    skill = [] if churn is None else [_skill_text(churn)]
+    # What could not be modelled, or not be judged, is said in the words of the marts.
+    skill += [
+        status["explanation"]
+        for model, status in summary["models"].items()
+        if status["model_status"] != "ok" or (model == "churn" and churn is None)
+    ]
     return [
-        f"as of {summary['as_of_date']} ({summary['cleaning_policy']} cleaning): "
+        f"as of {summary['as_of_date'] or 'no day'} ({summary['cleaning_policy']} cleaning): "
         f"{summary['rows_in']:,} rows in, {summary['rows_quarantined']:,} quarantined, "
         f"{summary['tests_passed']} tests passed",
-        f"{summary['customers']:,} customers; net revenue {summary['currency']} {revenue}",
-        f"segments (share of revenue): {segments}",
-        skill,
+        f"{customers}; net revenue {summary['currency']} {summary['net_revenue']:,.2f}",
+        *([f"segments (share of revenue): {' · '.join(segments)}"] if segments else []),
+        *skill,
         *summary["findings"],
         f"marts: {published}",
         "next: `make dashboard` to look at them, `make docs` for lineage and definitions",
     ]
+
+
+def _segment_text(row: dict[str, Any]) -> str:
+    """Return a segment with its customers and, where there is one, its share of revenue."""
+    share = row["net_revenue_share"]
+    return f"{row['segment']} {row['customers']:,}" + ("" if share is None else f" ({share:.0%})")
+
+
+def _skill_text(churn: dict[str, Any]) -> str:
+    """Return how well the churn model ranks; rare churners may leave it without an interval."""
+    interval = ""
+    if churn["ci_low"] is not None:
+        interval = f" [{churn['ci_low']:.3f}–{churn['ci_high']:.3f}]"
+    return (
+        f"churn: {churn['model']} reaches AUC {churn['roc_auc']:.3f}{interval} on later purchases"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -4,7 +4,7 @@ with raw_lines as (
 
     select
         count(*) as raw_rows,
-        sum(cast(quantity * unit_price as decimal(18, 4))) as raw_amount
+        sum(coalesce(line_amount, quantity * unit_price)) as raw_amount
     from {{ source("retail", "invoice_lines") }}
 
 ),

@@ -246,6 +246,14 @@ def test_every_criterion_marks_its_pick():
     assert marked["chosen_reason"].notna().tolist() == [False, False, True, False]
 
 
+def test_every_row_says_why_nothing_could_be_chosen():
+    marked = clusters.mark_choices(measures(silhouette=[np.nan] * 3, status="insufficient_data"))
+    assert not marked["is_chosen"].any()
+    assert marked["chosen_reason"].unique().tolist() == [
+        "too few distinct customers for any of k = 3…8"
+    ]
+
+
 # ---------------------------------------------------------------- diagnosis
 
 

@@ -84,16 +84,16 @@ select
     cast(coalesce(order_days.orders, 0) as integer) as orders,
     cast(coalesce(order_days.lines, 0) as integer) as lines,
     cast(coalesce(order_days.units, 0) as bigint) as units,
-    cast(coalesce(order_days.gross_revenue, 0) as decimal(18, 4)) as gross_revenue,
-    cast(coalesce(order_days.void_amount, 0) as decimal(18, 4)) as void_amount,
-    cast(coalesce(return_days.returned_amount, 0) as decimal(18, 4))
+    cast(coalesce(order_days.gross_revenue, 0) as decimal(38, 4)) as gross_revenue,
+    cast(coalesce(order_days.void_amount, 0) as decimal(38, 4)) as void_amount,
+    cast(coalesce(return_days.returned_amount, 0) as decimal(38, 4))
         as returned_amount,
-    cast(coalesce(discount_days.discount_amount, 0) as decimal(18, 4))
+    cast(coalesce(discount_days.discount_amount, 0) as decimal(38, 4))
         as discount_amount,
     cast(
         coalesce(order_days.gross_revenue, 0)
         - coalesce(return_days.returned_amount, 0)
-        - coalesce(discount_days.discount_amount, 0) as decimal(18, 4)
+        - coalesce(discount_days.discount_amount, 0) as decimal(38, 4)
     ) as net_revenue,
     coalesce(order_days.orders, 0) > 0 as has_purchase
 from customer_days

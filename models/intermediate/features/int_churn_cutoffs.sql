@@ -29,6 +29,7 @@ bounds as (
             as last_training_cutoff
     from as_of
     cross join horizon
+    where as_of.as_of_date is not null
 
 ),
 

@@ -4,10 +4,10 @@ with as_of as (
 
 ),
 
--- 16,384 days are 44 years.
+-- 32,768 days are 89 years.
 numbers as (
 
-    {{ dbt.generate_series(16384) }}
+    {{ dbt.generate_series(32768) }}
 
 ),
 

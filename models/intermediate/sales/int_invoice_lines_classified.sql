@@ -1,6 +1,7 @@
-{%- set eight_columns = [
-    "invoice_no", "stock_code", "description", "quantity",
-    "invoiced_at", "unit_price", "customer_id", "country",
+{#- Where a source states line totals, lines that differ in them are no copies. -#}
+{%- set compared_columns = [
+    "invoice_no", "stock_code", "description", "quantity", "invoiced_at",
+    "unit_price", "line_amount", "customer_id", "country",
 ] -%}
 with readable_lines as (
 
@@ -28,7 +29,7 @@ known_lines as (
 
     select
         readable_lines.*,
-        {{ row_hash(eight_columns) }} as row_hash
+        {{ row_hash(compared_columns) }} as row_hash
     from readable_lines
     cross join as_of
     where readable_lines.invoice_date <= as_of.as_of_date
@@ -62,7 +63,7 @@ repeated_lines as (
     select
         known_lines.line_id,
         row_number() over (
-            partition by known_lines.load_number, {{ eight_columns | join(", ") }}
+            partition by known_lines.load_number, {{ compared_columns | join(", ") }}
             order by known_lines.line_id
         ) as copy_number
     from known_lines
@@ -110,8 +111,10 @@ disposed as (
             when is_adjustment then 'bad_debt_adjustment'
             when stock_code_class <> 'product' then 'non_product'
             when quantity < 0 and not is_cancellation then 'stock_write_off'
-            when unit_price = 0 then 'zero_price'
+            when line_amount = 0 and (unit_price = 0 or quantity <> 0)
+                then 'zero_price'
             when unit_price < 0 or quantity = 0 or (is_cancellation and quantity > 0)
+                or sign(line_amount) <> sign(quantity)
                 then 'contradictory'
             when is_cancellation and customer_id is null then 'return_anonymous'
             when is_cancellation then 'return'

@@ -80,10 +80,10 @@ select
     cast(identified.units as bigint) as units,
     cast(coalesce(returns_by_order.void_lines, 0) as integer) as void_lines,
     cast(coalesce(returns_by_order.void_units, 0) as bigint) as void_units,
-    cast(identified.gross_revenue as decimal(18, 4)) as gross_revenue,
-    cast(coalesce(returns_by_order.void_amount, 0) as decimal(18, 4)) as void_amount,
+    cast(identified.gross_revenue as decimal(38, 4)) as gross_revenue,
+    cast(coalesce(returns_by_order.void_amount, 0) as decimal(38, 4)) as void_amount,
     cast(
-        coalesce(returns_by_order.returned_amount, 0) as decimal(18, 4)
+        coalesce(returns_by_order.returned_amount, 0) as decimal(38, 4)
     ) as returned_amount,
     coalesce(returns_by_order.void_lines, 0) = identified.lines as is_void
 from identified

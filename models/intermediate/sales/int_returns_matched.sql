@@ -24,6 +24,7 @@ events as (
         classified_lines.stock_code,
         classified_lines.unit_price,
         abs(classified_lines.quantity) as quantity,
+        abs(classified_lines.line_amount) as amount,
         classified_lines.invoice_no,
         classified_lines.invoice_date,
         classified_lines.invoiced_at as event_at
@@ -36,7 +37,7 @@ events as (
 
 ),
 
--- Tier 1: the same quantity at the same price, so that whole lines are the units.
+-- Tier 1: the same quantity for the same money, so that whole lines are the units.
 exact_events as (
 
     select
@@ -49,7 +50,7 @@ exact_events as (
 exact_matches as (
 
     select * from {{ match_last_in_first_out(
-        "exact_events", ["customer_id", "stock_code", "unit_price", "quantity"]
+        "exact_events", ["customer_id", "stock_code", "quantity", "amount"]
     ) }}
     where purchase_line_id is not null
 
@@ -183,21 +184,60 @@ allocated as (
     union all
     select * from unmatched
 
+),
+
+counted as (
+
+    select
+        allocated.*,
+        returns.customer_id,
+        returns.invoice_date as return_date,
+        returns.quantity,
+        returns.amount,
+        sum(allocated.units) over (
+            partition by allocated.return_line_id
+            order by allocated.match_tier, allocated.purchase_line_id
+            rows between unbounded preceding and current row
+        ) as units_so_far
+    from allocated
+    inner join events as returns on allocated.return_line_id = returns.line_id
+
+),
+
+-- Units share the money of their return; the last ones take what is left of it, so that
+-- the parts add up to the penny.
+shared as (
+
+    select
+        *,
+        case
+            when units_so_far = quantity then amount
+            else
+                cast(
+                    round(cast(amount as double) * units_so_far / quantity, 4)
+                    as decimal(38, 4)
+                )
+        end as amount_so_far
+    from counted
+
 )
 
 select
-    allocated.return_line_id,
-    allocated.purchase_line_id,
-    allocated.match_tier,
-    returns.customer_id,
+    shared.return_line_id,
+    shared.purchase_line_id,
+    shared.match_tier,
+    shared.customer_id,
     purchases.invoice_no as purchase_invoice_no,
     purchases.invoice_date as purchase_date,
-    returns.invoice_date as return_date,
-    cast(allocated.units as bigint) as units,
-    cast(allocated.units * returns.unit_price as decimal(18, 4)) as returned_amount,
+    shared.return_date,
+    cast(shared.units as bigint) as units,
+    cast(
+        shared.amount_so_far - coalesce(lag(shared.amount_so_far) over (
+            partition by shared.return_line_id order by shared.units_so_far
+        ), 0) as decimal(38, 4)
+    ) as returned_amount,
     -- The whole line taken back on the day it was bought was never really a purchase.
-    allocated.match_tier = 'exact_line'
-    and returns.invoice_date = purchases.invoice_date as is_order_correction
-from allocated
-inner join events as returns on allocated.return_line_id = returns.line_id
-left join events as purchases on allocated.purchase_line_id = purchases.line_id
+    shared.match_tier = 'exact_line'
+    and shared.return_date = purchases.invoice_date as is_order_correction
+from shared
+left join events as purchases on shared.purchase_line_id = purchases.line_id

@@ -12,7 +12,7 @@ select
     last_sold_date,
     cast(units_sold as bigint) as units_sold,
     cast(units_returned as bigint) as units_returned,
-    cast(gross_revenue as decimal(18, 4)) as gross_revenue,
-    cast(returned_amount as decimal(18, 4)) as returned_amount,
-    cast(gross_revenue - returned_amount as decimal(18, 4)) as net_revenue
+    cast(gross_revenue as decimal(38, 4)) as gross_revenue,
+    cast(returned_amount as decimal(38, 4)) as returned_amount,
+    cast(gross_revenue - returned_amount as decimal(38, 4)) as net_revenue
 from products

@@ -14,7 +14,7 @@ select
     units,
     gross_revenue,
     returned_amount,
-    cast(gross_revenue - returned_amount as decimal(18, 4)) as net_revenue,
+    cast(gross_revenue - returned_amount as decimal(38, 4)) as net_revenue,
     void_amount,
     is_void
 from orders

@@ -74,7 +74,7 @@ select
     numbered.invoiced_at as returned_at,
     numbered.invoice_date as return_date,
     cast(-numbered.quantity as bigint) as quantity,
-    cast(-numbered.line_amount as decimal(18, 4)) as amount,
+    cast(-numbered.line_amount as decimal(38, 4)) as amount,
     cast(coalesce(main_allocations.match_tier, 'anonymous') as varchar) as match_tier,
     cast(main_allocations.order_id as varchar) as matched_order_id,
     cast(coalesce(main_allocations.matched_quantity, 0) as bigint) as matched_quantity,

@@ -93,7 +93,7 @@ select
     returned_amount,
     discount_amount,
     net_revenue,
-    cast(net_revenue / nullif(orders, 0) as decimal(18, 4)) as average_order_value,
+    cast(net_revenue / nullif(orders, 0) as decimal(38, 4)) as average_order_value,
     cast(
         coalesce(
             (returned_amount - void_amount) / nullif(gross_revenue - void_amount, 0), 0
@@ -122,7 +122,7 @@ select
         churn_probability * greatest(net_revenue, 0) * horizon_days
         / greatest(
             least(tenure_days, {{ integer_var("rfm_window_days") }}), horizon_days
-        ) as decimal(18, 4)
+        ) as decimal(38, 4)
     ) as value_at_risk,
     cast(model_status as varchar) as model_status
 from combined

@@ -36,10 +36,9 @@ select
     profiles.cluster_name,
     cast(profiles.customers as bigint) as customers,
     cast(profiles.customers * 1.0 / totals.customers as double) as customer_share,
-    cast(profiles.net_revenue as decimal(18, 4)) as net_revenue,
-    cast(
-        profiles.net_revenue / nullif(totals.net_revenue, 0) as double
-    ) as net_revenue_share,
+    cast(profiles.net_revenue as decimal(38, 4)) as net_revenue,
+    {{ share_of("profiles.net_revenue", "totals.net_revenue") }}
+        as net_revenue_share,
     profiles.median_days_since_last_order,
     profiles.median_orders,
     profiles.median_net_revenue,

@@ -97,8 +97,8 @@ select
     cast(active_customers as bigint) as active_customers,
     cast(active_customers * 1.0 / customers as double) as retention_rate,
     cast(orders as bigint) as orders,
-    cast(cumulative_net_revenue as decimal(18, 4)) as cumulative_net_revenue,
-    cast(cumulative_net_revenue / customers as decimal(18, 4))
+    cast(cumulative_net_revenue as decimal(38, 4)) as cumulative_net_revenue,
+    cast(cumulative_net_revenue / customers as decimal(38, 4))
         as cumulative_net_revenue_per_customer,
     is_partial as is_partial_month,
     is_history_censored

@@ -17,12 +17,6 @@ customers as (
 
 ),
 
-drivers as (
-
-    select * from {{ ref("rpt_churn_drivers") }}
-
-),
-
 churn_metrics as (
 
     select * from {{ ref("rpt_churn_metrics") }}
@@ -30,6 +24,22 @@ churn_metrics as (
         population = 'all_known'
         and model = '{{ var("churn_scoring_model") }}'
         and metric = 'roc_auc'
+        and value is not null
+
+),
+
+-- What goes with churn is told where there was enough to test a model on.
+drivers as (
+
+    select rpt_churn_drivers.*
+    from {{ ref("rpt_churn_drivers") }} as rpt_churn_drivers
+    cross join churn_metrics
+
+),
+
+model_status as (
+
+    select * from {{ ref("rpt_model_status") }}
 
 ),
 
@@ -42,8 +52,8 @@ horizon as (
 monthly_revenue as (
 
     select
-        sum(net_revenue) as net_revenue,
-        sum(net_revenue_anonymous) as net_revenue_anonymous
+        {{ share_of("sum(net_revenue_anonymous)", "sum(net_revenue)") }}
+            as anonymous_share
     from {{ ref("rpt_monthly_revenue") }}
 
 ),
@@ -142,13 +152,13 @@ insights as (
         null as ci_high,
         'rpt_revenue_concentration' as source_mart
     from concentration
-    where top_percent = 10
+    where top_percent = 10 and customers > 1
     union all
     select
         1 + segment_rank as insight_order,
         'segment_value: ' || segment as insight,
-        segment || ': ' || {{ format_integer("customers") }} || ' customers ('
-        || {{ format_percent("customer_share") }} || ') bring '
+        segment || ': ' || {{ count_noun("customers", "customer") }} || ' ('
+        || {{ format_percent("customer_share") }} || ') with '
         || {{ format_percent("net_revenue_share") }} || ' of net revenue'
         || case
             when repurchase_rate_90d is null then ''
@@ -177,7 +187,7 @@ insights as (
         null as ci_high,
         'rpt_churn_drivers' as source_mart
     from ranked_drivers
-    where driver_rank <= 3
+    where driver_rank <= 3 and low_churn_rate <> high_churn_rate
     union all
     select
         20 as insight_order,
@@ -185,9 +195,10 @@ insights as (
         'Whether a customer stays away for ' || horizon.horizon_days
         || ' days can be told with AUC '
         || cast(round(churn_metrics.value, 3) as varchar)
-        || ' [' || cast(round(churn_metrics.ci_low, 3) as varchar) || '–'
-        || cast(round(churn_metrics.ci_high, 3) as varchar)
-        || '] on months the model has not seen.' as finding,
+        || coalesce(
+            ' [' || cast(round(churn_metrics.ci_low, 3) as varchar) || '–'
+            || cast(round(churn_metrics.ci_high, 3) as varchar) || ']', ''
+        ) || ' on months the model has not seen.' as finding,
         churn_metrics.value as figure,
         churn_metrics.ci_low,
         churn_metrics.ci_high,
@@ -209,7 +220,7 @@ insights as (
         null as ci_high,
         'dim_customers' as source_mart
     from contact_lists
-    where contacted_customers > 0
+    where by_value > by_risk
     union all
     select
         22 as insight_order,
@@ -228,15 +239,27 @@ insights as (
     select
         23 as insight_order,
         'anonymous_revenue' as insight,
-        {{ format_percent("net_revenue_anonymous / nullif(net_revenue, 0)") }}
+        {{ format_percent("anonymous_share") }}
         || ' of net revenue has no customer: it counts in sales,'
         || ' and in no figure about customers.'
             as finding,
-        net_revenue_anonymous / nullif(net_revenue, 0) as figure,
+        anonymous_share as figure,
         null as ci_low,
         null as ci_high,
         'rpt_monthly_revenue' as source_mart
     from monthly_revenue
+    where anonymous_share between 0.005 and 1
+    union all
+    select
+        23 + row_number() over (order by model) as insight_order,
+        'not_modelled: ' || model as insight,
+        explanation as finding,
+        null as figure,
+        null as ci_low,
+        null as ci_high,
+        'rpt_model_status' as source_mart
+    from model_status
+    where model_status.model_status <> 'ok'
 
 )
 

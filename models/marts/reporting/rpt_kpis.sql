@@ -52,11 +52,11 @@ periods as (
                 and customer_days.activity_date > as_of.previous_period_start_date
                 then customer_days.customer_id
         end) as previous_active_customers,
-        sum(case
+        coalesce(sum(case
             when customer_days.activity_date > as_of.period_start_date
                 then customer_days.net_revenue
             else 0
-        end) as net_revenue,
+        end), 0) as net_revenue,
         sum(case
             when
                 customer_days.activity_date <= as_of.period_start_date
@@ -76,7 +76,7 @@ totals as (
 
     select
         count(*) as customers,
-        sum(net_revenue) as net_revenue,
+        coalesce(sum(net_revenue), 0) as net_revenue,
         sum(orders) as orders,
         sum(case when orders > 1 then 1 else 0 end) as repeat_customers,
         sum(returned_amount) as returned_amount,
@@ -90,8 +90,8 @@ totals as (
 revenue as (
 
     select
-        sum(net_revenue) as net_revenue,
-        sum(net_revenue_anonymous) as net_revenue_anonymous
+        coalesce(sum(net_revenue), 0) as net_revenue,
+        coalesce(sum(net_revenue_anonymous), 0) as net_revenue_anonymous
     from monthly_revenue
 
 ),
@@ -143,7 +143,7 @@ kpis as (
         6 as kpi_order,
         'anonymous_revenue_share' as kpi,
         'share' as unit,
-        net_revenue_anonymous / nullif(net_revenue, 0) as value,
+        {{ share_of("net_revenue_anonymous", "net_revenue") }} as value,
         null as previous_value
     from revenue
     union all
@@ -209,8 +209,8 @@ select
     cast(kpis.kpi as varchar) as kpi,
     cast(kpis.kpi_order as integer) as kpi_order,
     cast(kpis.unit as varchar) as unit,
-    cast(kpis.value as decimal(18, 4)) as value,
-    cast(kpis.previous_value as decimal(18, 4)) as previous_value,
+    cast(kpis.value as decimal(38, 4)) as value,
+    cast(kpis.previous_value as decimal(38, 4)) as previous_value,
     as_of.as_of_date
 from kpis
 cross join as_of

@@ -29,7 +29,7 @@ select
     cast(line_dispositions.meaning as varchar) as meaning,
     cast(line_dispositions.counts_in as varchar) as counts_in,
     cast(ledger.lines as bigint) as lines,
-    cast(ledger.amount as decimal(18, 4)) as amount,
+    cast(ledger.amount as decimal(38, 4)) as amount,
     cast(ledger.invoices as bigint) as invoices,
     cast(ledger.customers as bigint) as customers
 from ledger

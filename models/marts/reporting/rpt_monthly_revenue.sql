@@ -108,17 +108,17 @@ select
     cast(coalesce(identified.customers, 0) as bigint) as customers,
     cast(coalesce(identified.new_customers, 0) as bigint) as new_customers,
     cast(coalesce(identified.orders, 0) as bigint) as orders,
-    cast(coalesce(identified.net_revenue_new, 0) as decimal(18, 4))
+    cast(coalesce(identified.net_revenue_new, 0) as decimal(38, 4))
         as net_revenue_new_customers,
     cast(
         coalesce(identified.net_revenue, 0) - coalesce(identified.net_revenue_new, 0)
-        as decimal(18, 4)
+        as decimal(38, 4)
     ) as net_revenue_returning_customers,
-    cast(coalesce(anonymous.net_revenue, 0) as decimal(18, 4))
+    cast(coalesce(anonymous.net_revenue, 0) as decimal(38, 4))
         as net_revenue_anonymous,
     cast(
         coalesce(identified.net_revenue, 0) + coalesce(anonymous.net_revenue, 0)
-        as decimal(18, 4)
+        as decimal(38, 4)
     ) as net_revenue
 from months
 left join identified on months.month_start_date = identified.month_start_date

@@ -17,7 +17,7 @@ select
     coalesce(max(stock_code_classes.counts_as_revenue), false) as counts_as_revenue,
     cast(max(stock_code_classes.note) as varchar) as note,
     cast(count(*) as bigint) as lines,
-    cast(sum(non_product_lines.line_amount) as decimal(18, 4)) as amount
+    cast(sum(non_product_lines.line_amount) as decimal(38, 4)) as amount
 from non_product_lines
 left join stock_code_classes
     on non_product_lines.stock_code = stock_code_classes.stock_code

@@ -21,14 +21,18 @@ ranked as (
 
 ),
 
--- Gini of the net amounts: 0 if all spend alike, towards 1 if one spends everything.
+-- Gini of the net amounts: 0 if all spend alike, towards 1 if one spends everything. Of
+-- a total that is not positive there are no shares.
 gini as (
 
     select
         cast(
-            2.0 * sum(ascending_rank * cast(net_revenue as double))
-            / nullif(max(customers) * cast(max(total_net_revenue) as double), 0)
-            - (max(customers) + 1.0) / max(customers) as double
+            case
+                when max(total_net_revenue) > 0
+                    then 2.0 * sum(ascending_rank * cast(net_revenue as double))
+                        / (max(customers) * cast(max(total_net_revenue) as double))
+                        - (max(customers) + 1.0) / max(customers)
+            end as double
         ) as gini
     from ranked
 
@@ -58,10 +62,9 @@ curve as (
 select
     cast(curve.top_percent as integer) as top_percent,
     cast(curve.customers as bigint) as customers,
-    cast(curve.net_revenue as decimal(18, 4)) as net_revenue,
-    cast(
-        curve.net_revenue / nullif(curve.total_net_revenue, 0) as double
-    ) as net_revenue_share,
+    cast(curve.net_revenue as decimal(38, 4)) as net_revenue,
+    {{ share_of("curve.net_revenue", "curve.total_net_revenue") }}
+        as net_revenue_share,
     gini.gini
 from curve
 cross join gini

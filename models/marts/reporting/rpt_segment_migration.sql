@@ -36,7 +36,7 @@ select
     cast(earlier_segments.segment as varchar) as from_segment,
     cast(current_segments.segment as varchar) as to_segment,
     cast(count(*) as bigint) as customers,
-    cast(sum(current_segments.net_revenue) as decimal(18, 4)) as net_revenue
+    cast(sum(current_segments.net_revenue) as decimal(38, 4)) as net_revenue
 from earlier_segments
 inner join current_segments
     on earlier_segments.customer_id = current_segments.customer_id

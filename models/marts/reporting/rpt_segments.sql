@@ -114,19 +114,18 @@ select
     cast(segment_playbook.recommended_action as varchar) as recommended_action,
     cast(segments.customers as bigint) as customers,
     cast(segments.customers * 1.0 / totals.customers as double) as customer_share,
-    cast(segments.net_revenue as decimal(18, 4)) as net_revenue,
+    cast(segments.net_revenue as decimal(38, 4)) as net_revenue,
+    {{ share_of("segments.net_revenue", "totals.net_revenue") }}
+        as net_revenue_share,
     cast(
-        segments.net_revenue / nullif(totals.net_revenue, 0) as double
-    ) as net_revenue_share,
-    cast(
-        segments.net_revenue / nullif(segments.orders, 0) as decimal(18, 4)
+        segments.net_revenue / nullif(segments.orders, 0) as decimal(38, 4)
     ) as average_order_value,
     segments.mean_days_since_last_order,
     segments.median_days_since_last_order,
     segments.median_orders,
     segments.median_net_revenue,
     segments.mean_churn_probability,
-    cast(segments.value_at_risk as decimal(18, 4)) as value_at_risk,
+    cast(segments.value_at_risk as decimal(38, 4)) as value_at_risk,
     validity_date.as_of_date as validity_as_of_date,
     cast(validity.customers as bigint) as validity_customers,
     cast(

@@ -1,0 +1,3 @@
+{% macro share_of(part, total) -%}
+    cast(case when {{ total }} > 0 then {{ part }} / {{ total }} end as double)
+{%- endmacro %}

@@ -1,0 +1,202 @@
+"""Promise R7: shops at the edge of the definitions are built, published and told in plain words.
+
+With ALL_SHOPS=1 in the environment every shop is built, otherwise the ones that tell most.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+from conftest import ingested, run_dbt
+from shops import QUICK, SHOPS, THIN, Shop
+
+from customer_intelligence.marts import open_marts
+from customer_intelligence.summary import as_lines, main, summarise
+
+CHOSEN = tuple(SHOPS) if os.environ.get("ALL_SHOPS") else QUICK
+
+
+@dataclass(frozen=True)
+class Built:
+    """A shop, its data directory, and what dbt said."""
+
+    shop: Shop
+    data_dir: Path
+    result: subprocess.CompletedProcess[str]
+
+    def value(self, statement: str) -> object:
+        """Return the only value that a statement on the published marts gives."""
+        with open_marts(self.data_dir) as marts:
+            ((value,),) = marts.execute(statement).fetchall()
+        return value
+
+
+@pytest.fixture(scope="module")
+def builds(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Built]]]:
+    """The builds of all shops that the selected tests ask for, two at a time.
+
+    dbt reuses what it has parsed only for the same path of the data directory, so every shop is
+    moved to one of two places to be built.
+    """
+    root = tmp_path_factory.mktemp("shops")
+    places: SimpleQueue[Path] = SimpleQueue()
+    for number in range(2):
+        places.put(root / f"place-{number}")
+
+    def build(name: str) -> Built:
+        shop, data_dir = SHOPS[name], root / name
+        ingested(shop.write(root / f"{name}.csv"), data_dir)
+        in_target = data_dir / "build" / "target" / "partial_parse.msgpack"
+        in_target.parent.mkdir(parents=True)
+        place = places.get()
+        parsed = place.with_suffix(".msgpack")
+        try:
+            if parsed.exists():
+                shutil.copy(parsed, in_target)
+            data_dir.rename(place)
+            result = run_dbt(place, "build", variables=shop.variables, threads=1)
+            place.rename(data_dir)
+            shutil.copy(in_target, parsed)
+        finally:
+            places.put(place)
+        return Built(shop, data_dir, result)
+
+    wanted = [
+        item.callspec.params["name"]
+        for item in request.session.items
+        if item.module is request.module
+    ]
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(build, name) for name in dict.fromkeys(wanted)}
+        pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def built(builds: dict[str, Future[Built]], name: str) -> Built:
+    return builds[name].result()
+
+
+published = pytest.mark.parametrize(
+    "name", [name for name in CHOSEN if SHOPS[name].refusal is None]
+)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_it_is_published_or_refused_with_the_reason(built):
+    log = built.result.stdout
+    is_published = (built.data_dir / "published" / "CURRENT").exists()
+    if built.shop.refusal is None:
+        assert (built.result.returncode, is_published) == (0, True), log[-4000:]
+    else:
+        assert (built.result.returncode, is_published) == (1, False), log[-4000:]
+        assert "not published: " in log
+        assert built.shop.refusal in log
+
+
+@published
+def test_every_mart_has_the_columns_of_its_contract(built):
+    manifest = json.loads((built.data_dir / "build/target/manifest.json").read_text())
+    contracts = {
+        node["name"]: {
+            name: column["data_type"].upper() for name, column in node["columns"].items()
+        }
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["fqn"][1] == "marts"
+    }
+    with open_marts(built.data_dir) as marts:
+        found = {
+            mart: {name: kind for name, kind, *_ in marts.execute(f'describe "{mart}"').fetchall()}
+            for (mart,) in marts.execute("select mart from _meta").fetchall()
+        }
+    assert found == contracts
+
+
+@published
+def test_no_figure_is_infinite_or_no_number(built):
+    with open_marts(built.data_dir) as marts:
+        for (mart,) in marts.execute("select mart from _meta").fetchall():
+            for column, kind, *_ in marts.execute(f'describe "{mart}"').fetchall():
+                if kind == "DOUBLE":
+                    assert not marts.execute(
+                        f'select bool_or(not isfinite("{column}")) from "{mart}"'
+                    ).fetchone()[0], f"{mart}.{column}"
+
+
+@published
+def test_every_line_and_every_penny_is_accounted_for(built):
+    lines = built.shop.lines()
+    readable = [x for x in lines if isinstance(x[4], datetime) and x[4] < datetime.now()]
+    assert built.value("select rows_in from build_info") == len(lines)
+    assert built.value("select rows_quarantined from build_info") == len(lines) - len(readable)
+    assert built.value("select coalesce(sum(lines), 0) from rpt_line_dispositions") == len(readable)
+    assert built.value("select coalesce(sum(amount), 0) from rpt_line_dispositions") == sum(
+        built.shop.amount(x) for x in readable
+    )
+
+
+@published
+def test_models_that_do_not_apply_say_so(built):
+    with open_marts(built.data_dir) as marts:
+        models = marts.execute("select model, model_status from rpt_model_status").fetchall()
+        customers = marts.execute(
+            "select model_status, churn_probability is null, value_at_risk is null, "
+            "churn_risk = 'unknown', cluster_id is null, cluster_name is null, count(*) "
+            "from dim_customers group by all"
+        ).fetchall()
+    churn, clusters = built.shop.churn, built.shop.clusters
+    assert dict(models) == {"churn": churn, "clusters": clusters}
+    expected = (churn, *[churn == THIN] * 3, *[clusters == THIN] * 2, built.shop.customers)
+    assert customers == ([expected] if built.shop.customers else [])
+    assert built.value("select count(*) > 0 from fct_churn_backtest") == (churn != THIN)
+    assert built.value("select count(*) > 0 from rpt_cluster_profiles") == (clusters != THIN)
+
+
+@published
+def test_the_marts_agree_with_what_is_true_of_the_shop(built):
+    for statement, value in built.shop.facts.items():
+        assert built.value(statement) == value, statement
+
+
+@published
+def test_findings_are_sentences_about_shares_that_exist(built):
+    with open_marts(built.data_dir) as marts:
+        findings = marts.execute("select finding from rpt_insights").fetchall()
+    for (finding,) in findings:
+        assert not re.search(r"\b(null|nan|inf)\b", finding, re.I), finding
+        assert not re.search(r"\b1 customers\b|\b1 days\b", finding), finding
+        assert all(0 <= int(n) <= 100 for n in re.findall(r"(-?\d+) %", finding)), finding
+
+
+@published
+def test_the_summary_says_in_words_what_was_skipped(built, capsys):
+    assert main(["--data-dir", str(built.data_dir)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 15
+    count = built.shop.customers
+    assert lines[1].startswith("1 customer; " if count == 1 else f"{count} customers; ")
+    with open_marts(built.data_dir) as marts:
+        for status, words in marts.execute(
+            "select model_status, explanation from rpt_model_status"
+        ).fetchall():
+            assert (words in lines) == (status == THIN or "cannot be judged" in words)
+            assert words.endswith("skipped.") == (status == THIN)
+
+
+@pytest.mark.parametrize("name", ["everybody_stays"])
+def test_churners_too_rare_for_an_interval_leave_the_figure_alone(built):
+    rare = {"model": "random_forest", "roc_auc": 0.75, "ci_low": None, "ci_high": None}
+    lines = as_lines({**summarise(built.data_dir), "churn": rare}, built.data_dir)
+    assert "churn: random_forest reaches AUC 0.750 on later purchases" in lines
