@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 
+import access
 import duckdb
+import layout
 import store
 import streamlit as st
 import wording
@@ -22,14 +24,7 @@ PAGES = {
     "clusters": "Clusters",
     "churn": "Churn",
 }
-
-
-def tell(what: str, todo: str) -> None:
-    """Say what is missing and what to do about it, as plain text."""
-    st.title("There is nothing to show yet")
-    with st.container(border=True):
-        st.text(what)
-        st.text(todo)
+NOTHING = "There is nothing to show yet"
 
 
 def draw_sidebar() -> None:
@@ -75,23 +70,28 @@ def main() -> None:
             for name, title in PAGES.items()
         ]
     )
+    if not access.admit():
+        return
     try:
         store.follow_publication()
-    except CustomerIntelligenceError as error:
-        tell(error.what, error.hint)
-        return
-    except duckdb.Error:
-        logging.getLogger(__name__).exception("The published marts cannot be opened")
-        tell("The published marts cannot be opened.", "Run `make build` to publish them anew.")
-        return
-    try:
         draw_sidebar()
         page.run()
+    except CustomerIntelligenceError as error:
+        logging.getLogger(__name__).warning("%s", error)
+        layout.tell(NOTHING, error.what, error.hint)
     except (duckdb.CatalogException, duckdb.BinderException):
         logging.getLogger(__name__).exception("The published marts do not fit this dashboard")
-        tell(
+        layout.tell(
+            NOTHING,
             "The published marts are of another version of the project than this dashboard.",
             "Run `make build` to publish them anew.",
+        )
+    except duckdb.Error:
+        logging.getLogger(__name__).exception("The published marts cannot be read")
+        layout.tell(
+            NOTHING,
+            "The published marts cannot be read.",
+            "The log of the dashboard says why. Run `make build` to publish them anew.",
         )
 
 

@@ -9,6 +9,14 @@ import streamlit as st
 import wording
 
 
+def tell(title: str, what: str, todo: str) -> None:
+    """Say why there is nothing to see and what to do about it, as plain text."""
+    st.title(title, anchor=False)
+    with st.container(border=True):
+        st.text(what)
+        st.text(todo)
+
+
 def show(question: str, chart: alt.TopLevelMixin, alt_text: str, note: str | None = None) -> None:
     """Show a chart under the question it answers.
 

@@ -52,9 +52,7 @@ def follow_publication() -> str:
     Raises
     ------
     CustomerIntelligenceError
-        When nothing has been published.
-    duckdb.IOException
-        When the published file cannot be opened.
+        When nothing has been published, or the published file cannot be opened.
     """
     version = current_version()
     _connection(version)

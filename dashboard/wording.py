@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -210,6 +211,11 @@ def cluster_colours(clusters: Sequence[str]) -> dict[str, str]:
         cluster: COLOURS[rank] if rank < len(COLOURS) else MUTED
         for rank, cluster in enumerate(clusters)
     }
+
+
+def as_markdown(text: str) -> str:
+    """Return Markdown that shows the text as it is, for places that take Markdown only."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def whole(value: float) -> str:

@@ -17,12 +17,12 @@ CARD_WIDTH = 222
 def draw_card(kpi: pd.Series, currency: str) -> None:
     """Draw a key figure with its unit, its day, its change and its definition."""
     known = wording.KPIS.get(kpi["kpi"])
-    label = known.label if known else kpi["kpi"].replace("_", " ").capitalize()
+    label = known.label if known else wording.as_markdown(kpi["kpi"].replace("_", " ").capitalize())
     definition = known.definition if known else ""
     delta = wording.change(kpi["value"], kpi["previous_value"], kpi["unit"])
     if delta:
         before = wording.figure(kpi["previous_value"], kpi["unit"], currency)
-        definition += f" The period before: {before}."
+        definition += f" The period before: {wording.as_markdown(str(before))}."
     unit = {"currency": currency, "share": "share"}.get(kpi["unit"], kpi["unit"])
     with st.container(border=True, width=CARD_WIDTH, height="stretch", gap="xsmall"):
         st.metric(
@@ -33,7 +33,7 @@ def draw_card(kpi: pd.Series, currency: str) -> None:
             delta_description="vs. before" if delta else None,
             help=definition or None,
         )
-        st.caption(f"{unit} · as of {store.day(kpi['as_of_date'])}")
+        st.caption(f"{wording.as_markdown(unit)} · as of {store.day(kpi['as_of_date'])}")
 
 
 def draw_cards(currency: str) -> None:

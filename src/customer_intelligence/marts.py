@@ -7,6 +7,7 @@ complete, audited file, which is never written again.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import duckdb
@@ -15,16 +16,20 @@ from customer_intelligence.errors import CustomerIntelligenceError
 
 DATA_DIR_VARIABLE = "CUSTOMER_INTELLIGENCE_DATA_DIR"
 DEFAULT_DATA_DIR = Path("data") / "local"
-# Nothing that a query says can reach a file, the network or another database.
+# Nothing that a query says can reach a file, the network, another database or a variable of
+# the program around it. What does not fit into memory fails: nothing is spilled to disk.
 READER_CONFIG = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
     "lock_configuration": "true",
+    "temp_directory": "",
     "threads": "2",
     "memory_limit": "1GB",
 }
-_TRIES = 5
+VERSION_PATTERN = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,99}")
 
 
 def data_directory(data_dir: str | os.PathLike[str] | None = None) -> Path:
@@ -38,17 +43,24 @@ def current_version(data_dir: str | os.PathLike[str] | None = None) -> str:
     Raises
     ------
     CustomerIntelligenceError
-        `E_NOT_PUBLISHED` when no build has published marts in this directory.
+        `E_NOT_PUBLISHED` when no build has published marts in this directory,
+        `E_DAMAGED` when `CURRENT` holds no name of a version.
     """
     current = data_directory(data_dir) / "published" / "CURRENT"
     try:
-        return current.read_text(encoding="utf-8").strip()
+        version = current.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         raise CustomerIntelligenceError(
             "E_NOT_PUBLISHED",
             f"No marts have been published in {current.parent}.",
             "Run `make build` first, or name the directory of an earlier build.",
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _damaged(current.parent, f"{current} cannot be read: {error}.") from error
+    # A name only, never a path: it becomes part of one.
+    if not VERSION_PATTERN.fullmatch(version):
+        raise _damaged(current.parent, f"{current} holds {version[:40]!r}, which is no version.")
+    return version
 
 
 def open_marts(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBPyConnection:
@@ -69,15 +81,34 @@ def open_marts(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBP
     Raises
     ------
     CustomerIntelligenceError
-        `E_NOT_PUBLISHED` when there is nothing to open.
+        `E_NOT_PUBLISHED` when there is nothing to open, `E_DAMAGED` when the file that
+        `CURRENT` names is missing or no database.
     """
     published = data_directory(data_dir) / "published"
-    for attempt in range(_TRIES):
-        path = published / f"marts-{current_version(data_dir)}.duckdb"
+    version = current_version(data_dir)
+    while True:
+        path = published / f"marts-{version}.duckdb"
         try:
             return duckdb.connect(str(path), read_only=True, config=dict(READER_CONFIG))
-        except duckdb.IOException:
+        except duckdb.ConnectionException:
+            # This process holds the file open with settings of its own.
+            raise
+        except duckdb.Error as error:
             # A newer build may have pruned this version since CURRENT was read.
-            if path.exists() or attempt == _TRIES - 1:
-                raise
-    raise AssertionError("unreachable")
+            tried, version = version, current_version(data_dir)
+            if version == tried:
+                reason = str(error).splitlines()[0]
+                raise _damaged(published, f"{path} cannot be opened: {reason}") from error
+
+
+def _damaged(published: Path, what: str) -> CustomerIntelligenceError:
+    kept = sorted(
+        (path.stem.removeprefix("marts-") for path in published.glob("marts-*.duckdb")),
+        reverse=True,
+    )
+    return CustomerIntelligenceError(
+        "E_DAMAGED",
+        what,
+        f"Run `make rollback VERSION=…` with another version ({', '.join(kept) or 'none'} kept) "
+        "or `make build`.",
+    )

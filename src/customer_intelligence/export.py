@@ -1,0 +1,210 @@
+"""Write a mart as a CSV file that is safe to open in a spreadsheet.
+
+Run as `python -m customer_intelligence.export MART --out FILE [--data-dir DIR]`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import duckdb
+
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.marts import data_directory, open_marts
+
+NUMBERS = {
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+    *("FLOAT", "DOUBLE", "DECIMAL"),
+}
+# Where a cell starts: at the start of the text, and behind a semicolon, a tab or a line break,
+# at which spreadsheets of some countries split a line whatever its quotes say. A formula is what
+# starts with = + - @, their full-width or small forms, a tab or a line break; blanks, quotes and
+# invisible characters before it do not hold it back.
+_FORMULA = re.compile(
+    r"(?:^|(?<=[;\t\r\n]))"
+    r"(?=(?:[^\S\t\r\n]|[\"'`\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff])*"
+    r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
+)
+_BATCH = 10_000
+
+
+def defuse(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The text with an apostrophe wherever a formula would start; other texts as they are.
+    """
+    return _FORMULA.sub("'", text)
+
+
+def write_csv(
+    path: str | os.PathLike[str],
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str | None]],
+    is_text: Sequence[bool],
+) -> int:
+    """Write rows to a CSV file, whole or not at all.
+
+    The file is UTF-8 with a byte order mark, by which spreadsheets know it. It can be read
+    by its owner only, until the owner says otherwise.
+
+    Parameters
+    ----------
+    path : path
+        Where to write; a file that is there is replaced.
+    columns : sequence of str
+        The header.
+    rows : iterable of sequences
+        The cells, as text; none becomes an empty cell.
+    is_text : sequence of bool
+        Which columns hold text, which is defused; numbers stay as they are.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_NOT_A_FILE` when something other than a file is there, `E_CANNOT_WRITE` when the
+        directory or the disk does not take it; nothing changes then.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise CustomerIntelligenceError(
+            "E_NOT_A_FILE", f"{path} is there and is no file.", "Name a file to write to."
+        )
+    pending = None
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=".export-", delete=False, encoding="utf-8-sig", newline=""
+        ) as file:
+            pending = Path(file.name)
+            writer = csv.writer(file)
+            writer.writerow([defuse(column) for column in columns])
+            count = 0
+            for row in rows:
+                writer.writerow(
+                    [
+                        defuse(cell) if text and cell is not None else cell
+                        for cell, text in zip(row, is_text, strict=True)
+                    ]
+                )
+                count += 1
+        pending.replace(path)
+    except OSError as error:
+        raise CustomerIntelligenceError(
+            "E_CANNOT_WRITE",
+            f"{path} cannot be written: {error.strerror or error}.",
+            "Name another file, or make room.",
+        ) from error
+    finally:
+        if pending is not None:
+            pending.unlink(missing_ok=True)
+    return count
+
+
+def export(
+    mart: str, path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
+) -> int:
+    """Write a published mart to a CSV file, its rows sorted by its columns from left to right.
+
+    Parameters
+    ----------
+    mart : str
+        Name of the mart.
+    path : path
+        Where to write, outside the folders that the project keeps its own files in.
+    data_dir : path, optional
+        The data directory; by default that of the environment.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_UNKNOWN_MART`, `E_OWN_FOLDER`, `E_TOO_BIG`, and those of `write_csv` and
+        `open_marts`.
+    """
+    for folder in ("raw", "build", "published"):
+        own = (data_directory(data_dir) / folder).resolve()
+        if own in Path(path).resolve().parents:
+            raise CustomerIntelligenceError(
+                "E_OWN_FOLDER",
+                f"{own} holds the project's own files.",
+                "Write the export somewhere else.",
+            )
+    with open_marts(data_dir) as marts:
+        known = sorted(row[0] for row in marts.execute("select mart from _meta").fetchall())
+        if mart not in known:
+            raise CustomerIntelligenceError(
+                "E_UNKNOWN_MART", f"There is no mart {mart!r}.", f"Marts are: {', '.join(known)}."
+            )
+        described = marts.execute(
+            "select column_name, data_type from duckdb_columns() "
+            "where table_name = ? order by column_index",
+            [mart],
+        ).fetchall()
+        names = [f'"{name}"' for name, _ in described]
+        # The name of the mart is one of the publication's own, and so are those of its columns.
+        query = (
+            f"select {', '.join(f'm.{name}::varchar' for name in names)} "  # noqa: S608  # nosec
+            f'from "{mart}" as m order by {", ".join(f"m.{name}" for name in names)}'
+        )
+        try:
+            answer = marts.execute(query)
+            batches = iter(lambda: answer.fetchmany(_BATCH), [])
+            return write_csv(
+                path,
+                [name for name, _ in described],
+                (row for batch in batches for row in batch),
+                [kind.partition("(")[0] not in NUMBERS for _, kind in described],
+            )
+        except duckdb.OutOfMemoryException:
+            raise CustomerIntelligenceError(
+                "E_TOO_BIG",
+                f"{mart} is too big to be sorted in memory, and far too big for a spreadsheet.",
+                "Read it with `open_marts` or any DuckDB tool instead.",
+            ) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 when the file was written, 2 when it was refused."""
+    parser = argparse.ArgumentParser(
+        prog="python -m customer_intelligence.export",
+        description="Write a mart as a CSV file that is safe to open in a spreadsheet.",
+    )
+    parser.add_argument("mart", help="name of the mart, such as dim_customers")
+    parser.add_argument("--out", type=Path, required=True, help="the file to write")
+    parser.add_argument("--data-dir", help="data directory of the build")
+    options = parser.parse_args(arguments)
+    try:
+        count = export(options.mart, options.out, options.data_dir)
+    except CustomerIntelligenceError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"{count:,} rows of {options.mart}: {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
