@@ -1,0 +1,46 @@
+"""What published marts hold, as numbers that can be compared."""
+
+from __future__ import annotations
+
+import duckdb
+
+# What a build says of itself.
+OF_THE_BUILD = {"build_info"}
+Fingerprint = dict[str, tuple[int, str]]
+"""Rows and a hash of them, in any order, for each mart; doubles count to nine decimals."""
+
+
+def fingerprint(marts: duckdb.DuckDBPyConnection) -> Fingerprint:
+    """Return the fingerprint of all marts but `build_info`."""
+    columns: dict[str, list[str]] = {}
+    for mart, column, kind in marts.execute(
+        "select table_name, column_name, data_type from duckdb_columns() "
+        "where not internal order by table_name, column_index"
+    ).fetchall():
+        expression = f'round("{column}", 9)' if kind == "DOUBLE" else f'"{column}"'
+        columns.setdefault(mart, []).append(expression)
+    queries = [
+        f"select '{mart}', count(*), coalesce(sum(hash({', '.join(expressions)})::hugeint), 0)"
+        f'::varchar from "{mart}"'
+        for mart, expressions in columns.items()
+        if mart not in OF_THE_BUILD and not mart.startswith("_")
+    ]
+    return {
+        mart: (rows, hashed)
+        for mart, rows, hashed in marts.execute(" union all ".join(queries)).fetchall()
+    }
+
+
+def differing(first: Fingerprint, second: Fingerprint) -> list[str]:
+    """Return the marts that are not the same in both."""
+    return sorted(name for name in first.keys() | second if first.get(name) != second.get(name))
+
+
+def stated_rows(marts: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return the rows that `_meta` states for each mart."""
+    return dict(marts.execute("select mart, row_count from _meta").fetchall())
+
+
+def version(marts: duckdb.DuckDBPyConnection) -> str:
+    """Return the version that the marts say they are."""
+    return marts.execute("select version from build_info").fetchone()[0]

@@ -1,0 +1,160 @@
+"""What is killed, torn or out of space leaves readers a whole version, and heals by itself.
+
+The fast part of `tests/faults`, which kills hundreds of times and at random (`make test-faults`).
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+import pytest
+from faults.kills import INGEST_POINTS, every_step, named
+from faults.lab import published_state
+from faults.readers import polling
+from faults.shop_directory import Fault, ShopDirectory
+
+LINES = (
+    "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+    "900001,85123A,Hanging heart,6,2011-12-09 12:50,2.55,17850,France\n"
+    "900002,22139,Retro spot,1,2011-12-09 12:55,9.95,17850,France\n"
+)
+
+
+@pytest.fixture(scope="module")
+def small_shop(tmp_path_factory) -> ShopDirectory:
+    """A data directory without dbt: only what a publication needs."""
+    shop = ShopDirectory(tmp_path_factory.mktemp("faults") / "shop")
+    (shop.path / "build").mkdir(parents=True)
+    return shop
+
+
+@pytest.fixture(scope="module")
+def databases(small_shop):
+    """Two work databases whose marts differ, and the marts of each as they are published."""
+    work, generations = [], {}
+    for name, orders in (("many", 20_000), ("few", 10_000)):
+        work.append(small_shop.path / "build" / f"{name}.duckdb")
+        with duckdb.connect(str(work[-1])) as database:
+            database.execute("create schema marts")
+            for mart, rows in (("fct_orders", orders), ("dim_customers", orders // 10)):
+                database.execute(
+                    f"create table marts.{mart} as select range as id, "
+                    f"hash(range) / 1e9 as amount, repeat('text', range % 50) as words "
+                    f"from range({rows})"
+                )
+            database.execute(
+                "create table marts.build_info as select null::varchar as version, "
+                "null::timestamp as built_at, null::integer as tests_passed"
+            )
+        published = small_shop.publish(work[-1])
+        assert published.returncode == 0, published.tail()
+        generations[name] = published_state(small_shop)
+    return work, generations
+
+
+def test_readers_see_whole_versions_wherever_a_publication_is_killed(small_shop, databases):
+    shop, (work, generations) = small_shop, databases
+    shop.publish(work[0], times=2)
+    traced = shop.publish(work[0], fault=Fault("step", do="trace"), under="published")
+    faults = [
+        *every_step(len(traced.met)),
+        Fault("customer_intelligence.publish:_copy", "after"),
+        Fault("customer_intelligence.publish:verify", "after"),
+    ]
+    assert len(faults) >= 10
+    with polling(shop, generations, readers=1) as seen:
+        for number, fault in enumerate(faults):
+            ended = shop.publish(work[number % 2], fault=fault, under="published")
+            assert ended.was_killed, f"{fault}: {ended.tail()}"
+            assert published_state(shop) in generations.values(), fault
+        healed = shop.publish(work[1])
+    assert healed.returncode == 0
+    assert published_state(shop) == generations["few"]
+    assert shop.leftovers() == []
+    assert seen.failures() == []
+    assert seen.reads > 20
+    assert seen.versions > 2
+
+
+def test_a_publication_without_space_leaves_the_version_that_was(small_shop, databases):
+    shop, (work, _) = small_shop, databases
+    before = shop.publication()
+    # Written to disk, made read-only, given its name, named as the next version.
+    for step in range(2, 7):
+        ended = shop.publish(
+            work[0], fault=Fault("step", call=step, do="no_space"), under="published"
+        )
+        assert ended.returncode == 1
+        assert "No space left on device" in ended.output
+        assert shop.publication()["CURRENT"] == before["CURRENT"], ended.met
+    assert shop.publish(work[0]).returncode == 0
+    assert shop.leftovers() == []
+
+
+def test_readers_notice_what_is_not_whole(small_shop, databases):
+    """The proof can fail: each kind of fault is seen."""
+    shop, (work, generations) = small_shop, databases
+    assert shop.publish(work[0], work[1], times=2).returncode == 0
+    current = shop.published / "CURRENT"
+    newest = current.read_text()
+    older = sorted(path.stem.removeprefix("marts-") for path in shop.published.glob("marts-*"))[0]
+    with polling(shop, {"many": generations["many"]}) as seen:
+        time.sleep(2)
+        current.write_text(f"{older}\n")
+        time.sleep(0.5)
+        current.write_text("missing\n")
+        time.sleep(0.5)
+        current.write_text(newest)
+    assert seen.inconsistent
+    assert "dim_customers" in seen.inconsistent[0]
+    assert seen.backwards
+    assert seen.errors
+
+
+def test_a_killed_load_is_there_whole_or_not_at_all_and_loads_again(tmp_path):
+    file = tmp_path / "orders.csv"
+    file.write_text(LINES)
+    undisturbed = ShopDirectory(tmp_path / "undisturbed")
+    assert undisturbed.ingest(file).returncode == 0
+    whole = undisturbed.loaded_rows()
+
+    def kill_and_heal(number: int, fault: Fault) -> None:
+        shop = ShopDirectory(tmp_path / str(number))
+        ended = shop.ingest(file, fault=fault)
+        assert ended.was_killed, f"{fault}: {ended.tail()}"
+        assert shop.loaded_rows() in ({}, whole), fault
+        assert shop.ingest(file).returncode == 0
+        assert shop.loaded_rows() == whole, fault
+        assert shop.leftovers() == [], fault
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(kill_and_heal, range(100), named(INGEST_POINTS)))
+
+
+@pytest.fixture
+def shop(published_dir, tmp_path) -> ShopDirectory:
+    """A data directory in which the bundled sample was built and published."""
+    return ShopDirectory(published_dir).copied_to(tmp_path / "shop")
+
+
+def test_an_interrupted_build_is_not_published(shop):
+    before = shop.publication()
+    interrupted = shop.build(after_line="START sql", kill_after=1, kill_with=signal.SIGINT)
+    assert interrupted.returncode != 0
+    assert "Traceback" not in interrupted.output
+    assert shop.publication() == before
+
+
+def test_a_torn_work_database_is_set_aside_and_a_part_of_the_project_is_not_published(shop):
+    before = shop.publication()
+    torn = shop.work_database.read_bytes()[: shop.work_database.stat().st_size // 2]
+    shop.work_database.write_bytes(torn)
+    part = shop.build(environment={"DBT_RESOURCE_TYPES": "seed"})
+    assert part.returncode == 0, part.tail()
+    assert "set aside" in part.output
+    assert shop.work_database.with_name("warehouse.unreadable.duckdb").read_bytes() == torn
+    assert "not published: this build was a part of the project" in part.output
+    assert shop.publication() == before
