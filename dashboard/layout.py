@@ -40,9 +40,12 @@ def show(question: str, chart: alt.TopLevelMixin, alt_text: str, note: str | Non
 def nothing_selected() -> bool:
     """Say what the filters leave of the shop; true when they leave nobody."""
     chosen = store.filters()
+    left = store.selection()
+    if not left["all_customers"]:
+        st.info("This shop has no customers: no purchase that stands names who made it.")
+        return True
     if not any(chosen.values()):
         return False
-    left = store.selection()
     if not left["customers"]:
         st.info("No customer fits these filters. Take one of them out in the sidebar.")
         return True

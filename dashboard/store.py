@@ -86,8 +86,14 @@ def currency() -> str:
 
 
 def day(value: date | pd.Timestamp) -> str:
-    """Return a date as text that no reader's language turns round."""
-    return f"{value:%Y-%m-%d}"
+    """Return a date as text that no reader's language turns round; "no day" for none."""
+    return "no day" if pd.isna(value) else f"{value:%Y-%m-%d}"
+
+
+def why(model: str) -> str:
+    """Return what a model of customers was fitted on, or why there is none, in a sentence."""
+    found = query("select explanation from rpt_model_status where model = $model", model=model)
+    return str(found["explanation"].iloc[0])
 
 
 def segments() -> pd.DataFrame:

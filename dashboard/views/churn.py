@@ -21,10 +21,7 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
     )
     probabilities = store.spread("probability")
     if probabilities.empty:
-        st.info(
-            "Churn was not predicted: there are too few customers, or their history is too "
-            "short to learn from. Segments and revenue do not need it."
-        )
+        st.info(f"Churn was not predicted. {store.why('churn')}")
         return
     left, right = st.columns(2, gap="medium")
     with left:
@@ -74,10 +71,7 @@ def draw_evidence(window: str) -> None:
     st.header("Measured: can it be trusted?", anchor=False)
     known = store.query("select distinct model, population from rpt_churn_metrics")
     if known.empty:
-        st.info(
-            "No model could be tested: there are too few customers, or their history is too "
-            "short for a test on later days."
-        )
+        st.info(f"No model could be tested. {store.why('churn')}")
         return
     found = set(known["population"])
     left, right = st.columns(2, gap="medium")

@@ -122,7 +122,7 @@ def main() -> None:
     st.title("Does the data agree with the segments?", anchor=False)
     clusters = store.clusters()
     if clusters.empty:
-        st.info("There are no clusters: this shop has too few customers to find any.")
+        st.info(f"There are no clusters. {store.why('clusters')}")
         draw_choice()
         return
     if not layout.nothing_selected():

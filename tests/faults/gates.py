@@ -114,7 +114,7 @@ ATTEMPTS = (
     ),
     Attempt(("build",), FAILED, variables={"product_code_pattern": "^X"}),
     Attempt(("build",), FAILED, variables={"as_of_date": "2001-01-01"}),
-    Attempt(("build",), FAILED, variables={"churn_suspicious_auc": 0.1}),
+    Attempt(("build",), FAILED, variables={"cancellation_prefix": "ZZ"}),
     # What fails while it is built.
     Attempt(
         ("build",), FAILED, files={f"{BROKEN}.sql": NO_CONTRACT + "select error('broken') as one"}
@@ -153,7 +153,7 @@ ATTEMPTS = (
     Attempt(("build",), "not a day such as", variables={"as_of_date": "yesterday"}),
     Attempt(
         ("build",),
-        "which is disabled",
+        "which is not in the graph",
         files={"models/intermediate/sales/int_as_of.sql": DISABLED},
     ),
     Attempt(("build",), "Compilation Error", files={f"{BROKEN}.sql": "{% if %}"}),

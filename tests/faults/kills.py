@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -170,10 +171,13 @@ def kill_builds(lab: Lab, name: str, kills: int) -> Outcome:
     faults = draw.sample(faults, len(faults))
     step = lab.progress(f"{name}: builds killed and healed", kills)
     with polling(shop, prepared.generations) as seen:
-        for number in range(kills):
+        # A build that ends before its kill is not counted; another one is killed instead.
+        for number in itertools.takewhile(
+            lambda number: outcome.counts["kills"] < kills, range(2 * kills)
+        ):
             generation = ("before", "after")[number % 2]
             show_generation(shop, prepared, generation)
-            fault = faults[number // 3] if number % 3 == 0 else None
+            fault = faults[number // 3 % len(faults)] if number % 3 == 0 else None
             ended = shop.build(
                 fault=fault,
                 under="published",
@@ -181,7 +185,7 @@ def kill_builds(lab: Lab, name: str, kills: int) -> Outcome:
             )
             if count_kill(outcome, ended, fault):
                 heal_build(outcome, shop, prepared, generation, str(fault or "a random kill"))
-            step()
+                step()
     outcome.counts["reads"] += seen.reads
     outcome.failures += [f"R1: {text}" for text in seen.failures()]
     shutil.rmtree(shop.path)

@@ -278,7 +278,7 @@ def test_thin_data_says_so_and_publishes_what_it_can(tmp_path):
         ).fetchall()
         assert statuses == [("insufficient_data", "unknown", None)]
         assert marts.execute("select count(*) from rpt_segments").fetchone()[0] > 0
-    assert "too little data" in "\n".join(as_lines(summarise(tmp_path), tmp_path))
+    assert "churn needs 500" in "\n".join(as_lines(summarise(tmp_path), tmp_path))
 
 
 def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir, tmp_path):

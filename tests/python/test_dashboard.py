@@ -307,6 +307,8 @@ def test_thin_data_are_said_in_words(republish):
         " repurchase_rate_90d = null, validity_as_of_date = null",
         "update rpt_kpis set value = null, previous_value = null where kpi like '%churn%'",
         "update rpt_churn_horizon set is_chosen = false",
+        "update rpt_model_status set model_status = 'insufficient_data',"
+        " explanation = '12 customers: ' || model || ' skipped.'",
         *(
             f"delete from {mart}"
             for mart in (
@@ -318,10 +320,23 @@ def test_thin_data_are_said_in_words(republish):
     )  # fmt: skip
     for view in VIEWS:
         assert not run(view).exception
-    assert any("too few customers" in box.value for box in run("clusters.py").info)
+    assert any("12 customers: clusters skipped" in box.value for box in run("clusters.py").info)
     told = " ".join(box.value for box in run("churn.py").info)
-    assert "not predicted" in told
-    assert "tested" in told
+    assert "not predicted. 12 customers: churn skipped" in told
+    assert "tested. 12 customers: churn skipped" in told
+
+
+def test_a_shop_without_customers_or_days_is_shown_as_it_is(republish):
+    republish(
+        "none",
+        "delete from dim_customers",
+        "update build_info set as_of_date = null, first_invoice_date = null",
+    )
+    for view in VIEWS:
+        app = run(view)
+        assert not app.exception
+        assert any("no customers" in box.value for box in app.info), view
+    assert any("Data as of no day" in element.value for element in app.sidebar.text)
 
 
 def test_a_new_publication_shows_at_the_next_rerun(republish):
