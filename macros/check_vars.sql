@@ -1,6 +1,5 @@
 {% macro check_vars() %}
     {%- set known = [
-        "raw_relation",
         "as_of_date",
         "cleaning_policy",
         "drop_exact_duplicates",
@@ -23,6 +22,7 @@
         "clusters_k",
         "random_seed",
         "publish_empty",
+        "raw_relation",
         "negative_lines_are_returns"
     ] -%}
     {%- for name in invocation_args_dict.get("vars") or {} -%}

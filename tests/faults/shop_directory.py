@@ -147,6 +147,8 @@ class ShopDirectory:
             text=True,
             errors="replace",
             start_new_session=True,
+            # A shell that starts tests in the background has them ignore the interrupt.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         output = ""
         while after_line is not None and after_line not in output:

@@ -144,7 +144,6 @@ def test_an_interrupted_build_is_not_published(shop):
     before = shop.publication()
     interrupted = shop.build(after_line="START sql", kill_after=1, kill_with=signal.SIGINT)
     assert interrupted.returncode != 0
-    assert "Traceback" not in interrupted.output
     assert shop.publication() == before
 
 
