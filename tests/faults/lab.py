@@ -156,7 +156,7 @@ class Lab:
 
 def copied_project(target: Path) -> Path:
     """Copy what dbt reads of the project."""
-    for name in ("models", "python_models", "macros", "seeds", "snapshots", "analyses", "src"):
+    for name in ("models", "python_models", "macros", "seeds", "analyses", "src"):
         shutil.copytree(ROOT / name, target / name)
     for name in ("tests", "data"):
         shutil.copytree(
