@@ -1,0 +1,38 @@
+"""Lifetime value: how often customers will buy, what they will spend, and how sure that is.
+
+`fit_lifetime_value` and `predict_lifetime_value` are what a pipeline calls; the models behind them
+are estimators with ``fit`` and methods that predict. Time is in weeks (days / 7), several
+purchases on a day count as one, and nothing here knows an engine.
+"""
+
+from customer_intelligence.lifetime_value.bgnbd import BGNBD
+from customer_intelligence.lifetime_value.gamma_gamma import GammaGamma
+from customer_intelligence.lifetime_value.gate import (
+    DEGENERATE_DROPOUT,
+    INSUFFICIENT_DATA,
+    OK,
+    choose_purchase_model,
+)
+from customer_intelligence.lifetime_value.mbgnbd import MBGNBD
+from customer_intelligence.lifetime_value.nbd import NBD
+from customer_intelligence.lifetime_value.pareto_nbd import ParetoNBD
+from customer_intelligence.lifetime_value.pipeline import (
+    LifetimeValueModel,
+    fit_lifetime_value,
+    predict_lifetime_value,
+)
+
+__all__ = [
+    "BGNBD",
+    "DEGENERATE_DROPOUT",
+    "INSUFFICIENT_DATA",
+    "MBGNBD",
+    "NBD",
+    "OK",
+    "GammaGamma",
+    "LifetimeValueModel",
+    "ParetoNBD",
+    "choose_purchase_model",
+    "fit_lifetime_value",
+    "predict_lifetime_value",
+]
