@@ -31,7 +31,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 
 .DEFAULT_GOAL := help
-.PHONY: help build dashboard docs versions rollback forget export \
+.PHONY: help build dashboard docs methodology versions rollback forget export \
 	test test-faults lint sample lock clean
 
 help:
@@ -47,6 +47,7 @@ help:
 	@echo 'make test        linters and all tests'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make lint        linters only'
+	@echo 'make methodology the tables of docs/methodology and the README, from the published marts'
 	@echo 'make sample      make the bundled sample again'
 	@echo 'make lock        resolve and pin the requirements again'
 	@echo 'make clean       remove what was generated; your loads stay'
@@ -111,6 +112,10 @@ lint: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .
 	cd "$(ROOT)" && .venv/bin/bandit --quiet --recursive src dashboard python_models
 	cd "$(ROOT)" && .venv/bin/sqlfluff lint models tests analyses
+
+methodology: $(ROOT)/.venv/installed
+	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
+		--data-dir "$(DATA_DIR_PATH)" README.md docs/methodology/*.md
 
 SAMPLE_WORK := $(ROOT)/.sample
 

@@ -505,6 +505,37 @@ def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
     return (_diagonal() + line + dots).properties(height=430)
 
 
+def importance(groups: pd.DataFrame) -> alt.LayerChart:
+    """Draw what the ROC AUC loses when a group of features is permuted, with its range.
+
+    Parameters
+    ----------
+    groups : pandas.DataFrame
+        `feature_group`, `mean_auc_loss`, `lowest_auc_loss`, `highest_auc_loss`, largest first.
+    """
+    base = alt.Chart(groups).encode(
+        y=alt.Y(
+            "feature_group:N",
+            title=None,
+            sort=groups["feature_group"].tolist(),
+            axis=alt.Axis(labelLimit=220),
+        ),
+        tooltip=[
+            alt.Tooltip("feature_group:N", title="Features"),
+            alt.Tooltip("mean_auc_loss:Q", title="AUC lost", format=".3f"),
+            alt.Tooltip("lowest_auc_loss:Q", title="Lowest", format=".3f"),
+            alt.Tooltip("highest_auc_loss:Q", title="Highest", format=".3f"),
+        ],
+    )
+    bars = base.mark_bar(color=wording.MAIN).encode(
+        x=alt.X("mean_auc_loss:Q", title="ROC AUC lost when permuted")
+    )
+    ranges = base.mark_rule(color=wording.INK, strokeWidth=2).encode(
+        x=alt.X("lowest_auc_loss:Q"), x2="highest_auc_loss:Q"
+    )
+    return (bars + ranges).properties(height=_rows_height(groups["feature_group"].tolist()))
+
+
 def confusion(matrix: pd.Series) -> alt.LayerChart:
     """Draw a confusion matrix: counts, and shares of those who really left or stayed.
 

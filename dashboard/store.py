@@ -272,6 +272,20 @@ def clusters() -> pd.DataFrame:
     """)
 
 
+def cluster_products(most: int = 5) -> pd.DataFrame:
+    """Return the products with the highest lift in each cluster, clusters as in `clusters`."""
+    return query(
+        """
+        select products.*
+        from rpt_cluster_products as products
+        inner join rpt_cluster_profiles as profiles using (cluster_id)
+        where products.product_rank <= $most
+        order by profiles.median_net_revenue desc, cluster_id, products.product_rank
+        """,
+        most=most,
+    )
+
+
 def cluster_choice() -> pd.DataFrame:
     """Return the measures of every number of clusters that was tried."""
     return query("""
@@ -386,29 +400,53 @@ def churn_calibration(population: str, model: str) -> pd.DataFrame:
     )
 
 
-def churn_confusion(population: str, model: str) -> pd.DataFrame:
-    """Return the confusion matrix of a model at the decision threshold, one row at most."""
+def churn_confusion(population: str, model: str, threshold_name: str) -> pd.DataFrame:
+    """Return the confusion matrix of a model at a threshold, one row at most."""
     return query(
         """
         select threshold, true_positives, false_positives, false_negatives, true_negatives
         from rpt_churn_confusion_matrix
         where population = $population and model = $model
+            and threshold_name = $threshold_name
             and cutoff_date = (select max(cutoff_date) from rpt_churn_confusion_matrix)
-        order by threshold
-        limit 1
         """,
         population=population,
         model=model,
+        threshold_name=threshold_name,
     )
 
 
-def churn_report(population: str, model: str) -> pd.DataFrame:
+def churn_importance() -> pd.DataFrame:
+    """Return what each group of features is worth to the scoring model, largest first."""
+    return query("""
+        select feature_group, mean_auc_loss, lowest_auc_loss, highest_auc_loss
+        from rpt_churn_importance
+        order by mean_auc_loss desc
+    """)
+
+
+def churn_choice() -> pd.DataFrame:
+    """Return the model that scores customers and why, one row at most."""
+    return query("select model, chosen_reason from rpt_churn_model_selection where is_chosen")
+
+
+def churn_leak() -> pd.DataFrame:
+    """Return the ROC AUC of the leaky tutorial model by what it is judged by."""
+    return query("""
+        select judged_by, roc_auc from rpt_churn_leaky_baseline
+        where roc_auc is not null
+        order by judged_by
+    """)
+
+
+def churn_report(population: str, model: str, threshold_name: str) -> pd.DataFrame:
     """Return precision, recall and F1 of a model for leavers and stayers."""
     return query(
         """
         select class, precision_rate, recall_rate, f1_score, support
         from rpt_churn_classification_report
         where population = $population and model = $model
+            and threshold_name = $threshold_name
             and cutoff_date = (select max(cutoff_date) from rpt_churn_classification_report)
         order by list_position(
             ['churned', 'stayed', 'accuracy', 'macro avg', 'weighted avg'], class
@@ -416,6 +454,7 @@ def churn_report(population: str, model: str) -> pd.DataFrame:
         """,
         population=population,
         model=model,
+        threshold_name=threshold_name,
     )
 
 

@@ -36,8 +36,11 @@ REVENUE_PARTS = {
 RISKS = ("high", "medium", "low", "unknown")
 
 MODELS = {
+    "logit_average": ("Average of three models", "#009E73"),
+    "gradient_boosting": ("Boosted trees", "#CC79A7"),
     "random_forest": ("Random forest", "#D55E00"),
     "logistic_regression": ("Logistic regression", "#0072B2"),
+    "buy_till_you_die": ("Buy till you die", "#8C6D31"),
     "rfm_logistic": ("Baseline: RFM logistic", "#56B4E9"),
     "recency_only": ("Baseline: days since last order", "#E69F00"),
     "base_rate": ("Baseline: one rate for all", "#4A4A4A"),
@@ -54,6 +57,22 @@ CLASSES = {
 POPULATIONS = {
     "all_known": "Everyone who ever bought",
     "active_90d": "Active in the 90 days before",
+    "one_time_buyers": "Bought on a single day",
+}
+
+THRESHOLDS = {
+    "fixed": "A fixed probability",
+    "profit_optimal": "What would have paid best in training",
+}
+
+FEATURE_GROUPS = {
+    "recency": "Recency and recent activity",
+    "rhythm": "Number and rhythm of orders",
+    "spending": "Spending",
+    "basket": "Basket and prices",
+    "variety": "Variety of products",
+    "returns": "Returns",
+    "season": "Same season a year ago",
 }
 
 
@@ -175,6 +194,11 @@ METRICS = {
         "Calibration err.",
         3,
         "Mean distance between predicted and observed churn over ten groups. Lower is better.",
+    ),
+    "calibration_slope": Metric(
+        "Calibr. slope",
+        2,
+        "1 is right; below 1 the probabilities are too extreme, above 1 too timid.",
     ),
     "top_decile_lift": Metric(
         "Top-tenth lift",

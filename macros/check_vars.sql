@@ -12,6 +12,9 @@
         "churn_horizon_days",
         "churn_training_cutoffs",
         "churn_decision_threshold",
+        "offer_cost",
+        "offer_response_rate",
+        "offer_margin",
         "churn_risk_medium",
         "churn_risk_high",
         "churn_scoring_model",
@@ -20,6 +23,11 @@
         "churn_features",
         "bootstrap_resamples",
         "clusters_k",
+        "clv_margin",
+        "clv_annual_discount_rate",
+        "clv_dropout_model",
+        "clv_min_customers",
+        "clv_min_repeat_customers",
         "random_seed",
         "publish_empty",
         "raw_relation",
@@ -35,6 +43,11 @@
     {%- if var("cleaning_policy") not in ("net", "classic") -%}
         {{ exceptions.raise_compiler_error(
             "cleaning_policy is " ~ var("cleaning_policy") ~ ", not net or classic."
+        ) }}
+    {%- endif -%}
+    {%- if var("clv_dropout_model") not in ("bg_nbd", "mbg_nbd") -%}
+        {{ exceptions.raise_compiler_error(
+            "clv_dropout_model is " ~ var("clv_dropout_model") ~ ", not bg_nbd or mbg_nbd."
         ) }}
     {%- endif -%}
     {%- set day = var("as_of_date") -%}

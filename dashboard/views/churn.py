@@ -101,6 +101,7 @@ def draw_evidence(window: str) -> None:
     draw_metrics(metrics)
     draw_curves(metrics, population, model)
     draw_confusion(population, model)
+    draw_importance()
 
 
 def draw_metrics(metrics: pd.DataFrame) -> None:
@@ -125,6 +126,21 @@ def draw_metrics(metrics: pd.DataFrame) -> None:
         "In brackets: the 95 % interval over resampled customers. Where they overlap widely, a "
         "difference between models may be chance."
     )
+    for choice in store.churn_choice().itertuples():
+        st.caption(
+            f"Customers are scored by: {wording.model_label(choice.model)}. It has "
+            f"{choice.chosen_reason} among training customers that a model never saw."
+            if choice.chosen_reason == "the lowest log loss"
+            else f"Customers are scored by: {wording.model_label(choice.model)}, "
+            f"{choice.chosen_reason}."
+        )
+    leak = store.churn_leak().set_index("judged_by")["roc_auc"]
+    if len(leak) == 2:
+        st.caption(
+            "For comparison: a tutorial model that sees how long a customer has been silent and "
+            f"learns who has been silent for longer than a threshold reaches {leak.iloc[0]:.3f} by "
+            f"its own label, and {leak.iloc[1]:.3f} by later purchases."
+        )
 
 
 def draw_curves(metrics: pd.DataFrame, population: str, model: str) -> None:
@@ -158,10 +174,19 @@ def draw_curves(metrics: pd.DataFrame, population: str, model: str) -> None:
 
 def draw_confusion(population: str, model: str) -> None:
     """Draw what happens when everyone above the threshold is called a leaver."""
-    found = store.churn_confusion(population, model)
+    threshold_name = st.selectbox(
+        "Predicted to leave from",
+        list(wording.THRESHOLDS),
+        format_func=wording.THRESHOLDS.get,
+        key="threshold",
+    )
+    found = store.churn_confusion(population, model, threshold_name)
     if found.empty:
         return
     row = found.iloc[0]
+    if row["threshold"] > 1:
+        st.info("Under the assumed costs and responses no offer would have paid.")
+        return
     left, right = st.columns(2, gap="medium")
     with left:
         layout.show(
@@ -172,12 +197,29 @@ def draw_confusion(population: str, model: str) -> None:
             f"{wording.percent(row['threshold'], 0)} on. Rows: what they did.",
         )
     with right:
-        draw_report(population, model)
+        draw_report(population, model, threshold_name)
 
 
-def draw_report(population: str, model: str) -> None:
+def draw_importance() -> None:
+    """Draw which features the scores rest on."""
+    groups = store.churn_importance()
+    if groups.empty:
+        return
+    groups["feature_group"] = groups["feature_group"].map(
+        lambda name: wording.FEATURE_GROUPS.get(name, name)
+    )
+    layout.show(
+        "What do the scores rest on?",
+        charts.importance(groups),
+        "ROC AUC lost when a group of features is permuted.",
+        "Test customers' values of a group are shuffled, five times; the line spans the results. "
+        "Groups that tell the same story cover for each other. This is no list of causes.",
+    )
+
+
+def draw_report(population: str, model: str, threshold_name: str) -> None:
     """Draw precision and recall of the chosen model."""
-    report = store.churn_report(population, model)
+    report = store.churn_report(population, model, threshold_name)
     if report.empty:
         return
     st.subheader("How good are its yes and its no?", anchor=False)

@@ -75,6 +75,47 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
     )
 
 
+def draw_products() -> None:
+    """Draw the products that are most typical of each cluster."""
+    products = store.cluster_products()
+    if products.empty:
+        return
+    st.subheader("What does each cluster buy more than others?", anchor=False)
+    table = pd.DataFrame(
+        {
+            "Cluster": products["cluster_name"],
+            "Product": products["description"].fillna(products["stock_code"]),
+            "support": 100 * products["support"],
+            "lift": products["lift"],
+            "range_adjusted_lift": products["range_adjusted_lift"],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={
+            "Cluster": st.column_config.TextColumn(width=210),
+            "support": layout.percent_column("of the cluster", "Customers who ever bought it"),
+            "lift": layout.number_column(
+                "Lift", "That share, divided by the share of all customers", digits=2
+            ),
+            "range_adjusted_lift": layout.number_column(
+                "Lift for its range",
+                "Lift, divided by how many more different products the cluster buys",
+                digits=2,
+            ),
+        },
+        alt="The products with the highest lift in each cluster.",
+    )
+    st.caption(
+        "Of all customers, whatever is filtered: products that at least 5 % of a cluster and 20 of "
+        "its customers bought, those with the highest lift. Customers who buy many different "
+        "products have a high lift for all of them; what a cluster prefers has more than 1 in the "
+        "last column."
+    )
+
+
 def draw_choice() -> None:
     """Draw how the number of clusters was chosen."""
     measures = store.cluster_choice()
@@ -128,6 +169,7 @@ def main() -> None:
     if not layout.nothing_selected():
         draw_map(clusters["cluster_name"].tolist(), currency)
     draw_profiles(clusters, currency)
+    draw_products()
     draw_choice()
 
 

@@ -1,6 +1,7 @@
 """One row per customer: the cluster it belongs to and how far from the centroid it is.
 
-Inputs: int_customers_rfm and the number of clusters that ml_cluster_diagnostics chose.
+Inputs: int_customers_rfm, the number of clusters that ml_cluster_diagnostics chose, and the
+centroids of the version that was current before this build, whose ids live on.
 Method: customer_intelligence.clusters.
 """
 
@@ -15,6 +16,7 @@ def model(dbt, session):
     return clusters.assign(
         customers,
         clusters.chosen_k(diagnostics),
+        dbt.source("published", "previous_clusters").order("cluster_id").df(),
         random_state=int(dbt.config.meta_get("random_seed")),
         n_init=int(dbt.config.meta_get("kmeans_n_init")),
     )

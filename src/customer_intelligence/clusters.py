@@ -4,26 +4,29 @@ K-Means on the standardised ``log1p`` of days since last order, orders and net r
 functions take and return pandas frames or plain arrays and know no engine. What makes the result
 the same on every engine and in every run: the fit's customers are chosen by the md5 of their id and
 sorted by id, the clusters are put in a canonical order, and scoring is element-wise arithmetic on
-plain arrays, so that it may run in batches anywhere.
+plain arrays, so that it may run in batches anywhere. Only the ids may depend on more than the
+customers: they are those of an earlier run, where one is given.
 
-A usual run is ``diagnose`` → ``chosen_k`` → ``assign``; where scoring is distributed, ``fit`` once
-and ``score`` each batch.
+A usual run is ``diagnose`` → ``chosen_k`` → ``assign``; where scoring is distributed, ``fit`` and
+``align`` once and ``score`` each batch.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import (
     adjusted_rand_score,
     calinski_harabasz_score,
     davies_bouldin_score,
-    silhouette_score,
+    pairwise_distances_chunked,
 )
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
@@ -39,12 +42,17 @@ SILHOUETTE_TOLERANCE = 0.005
 # Bounds on the work: more customers add cost to a fit, hardly any precision.
 MAX_FIT_CUSTOMERS = 20_000
 MAX_SILHOUETTE_CUSTOMERS = 10_000
+DISTANCES_MB = 64
 
 # Restarts of K-Means. Resamples use as many as the reference fit: fewer would measure the luck of
 # the start instead of the stability of the clusters. A gap reference is one of several that are
 # averaged, and only its inertia counts, which three starts settle.
 N_INIT = 10
 N_INIT_GAP = 3
+
+# Customers are assigned by a fit that went to its end: scikit-learn's tolerance of 1e-4 stops
+# early enough for 2 % of them to depend on the seed. Measures of a k need no such precision.
+TOLERANCE = 1e-6
 
 OK = "ok"
 INSUFFICIENT_DATA = "insufficient_data"
@@ -104,12 +112,15 @@ class ClusterParameters:
         Standardised centroids in canonical order; k is 0 where nothing could be fitted.
     names : tuple of str
         One name for each centroid.
+    ids : tuple of int
+        One id for each centroid: 0…k−1 in canonical order, or those that ``align`` gave.
     """
 
     log_mean: np.ndarray
     log_scale: np.ndarray
     centroids: np.ndarray
     names: tuple[str, ...]
+    ids: tuple[int, ...]
 
 
 def text_ids(frame: pd.DataFrame) -> pd.Series:
@@ -210,7 +221,8 @@ def diagnose(
 
     Each k is fitted on at most ``max_fit_customers`` customers. Its stability is the adjusted Rand
     index between that fit and fits on bootstrap resamples, each predicting all fitted customers;
-    the resamples are the same ones for every k. The gap statistic (Tibshirani, Walther and Hastie,
+    the resamples are the same ones for every k, and a customer drawn several times is one row of
+    that weight. The gap statistic (Tibshirani, Walther and Hastie,
     2001, doi 10.1111/1467-9868.00293) compares the log inertia with that of uniform data in the
     box along the principal axes. The silhouette is exact up to ``max_silhouette_customers``
     customers and computed on a fixed sample of that many above.
@@ -255,6 +267,7 @@ def diagnose(
     fittable = [k for k in ks if _distinct_rows(x) > k]
 
     measured: dict[int, dict[str, float]] = {}
+    labels: dict[int, np.ndarray] = {}
     with threadpool_limits(limits=1):
         resamples = _resamples(len(x), n_resamples, random_state)
         references = _uniform_references(x, n_references, random_state) if fittable else []
@@ -264,9 +277,9 @@ def diagnose(
                 [np.log(_kmeans(k, random_state, N_INIT_GAP).fit(r).inertia_) for r in references]
             )
             stability = _stability(x, model.labels_, k, resamples, random_state, n_init)
+            labels[k] = model.labels_
             measured[k] = {
                 "inertia": model.inertia_,
-                "silhouette": _silhouette(x[shown], model.labels_[shown]),
                 "calinski_harabasz": calinski_harabasz_score(x, model.labels_),
                 "davies_bouldin": davies_bouldin_score(x, model.labels_),
                 "gap": log_inertias.mean() - np.log(model.inertia_),
@@ -275,6 +288,9 @@ def diagnose(
                 "stability_ari_mean": stability.mean(),
                 "stability_ari_min": stability.min(),
             }
+        silhouettes = _silhouettes(x[shown], [labels[k][shown] for k in fittable])
+        for k, silhouette in zip(fittable, silhouettes, strict=True):
+            measured[k]["silhouette"] = silhouette
     rows = [
         {
             "k": k,
@@ -480,19 +496,49 @@ def fit(
     mean, scale = _scaling(logs)
     x = _standardise(logs, mean, scale)
     if k is None or _distinct_rows(x) <= k:
-        return ClusterParameters(mean, scale, np.empty((0, len(FEATURES))), ())
+        return ClusterParameters(mean, scale, np.empty((0, len(FEATURES))), (), ())
     with threadpool_limits(limits=1):
-        model = _kmeans(k, random_state, n_init).fit(x)
+        model = _kmeans(k, random_state, n_init).set_params(tol=TOLERANCE).fit(x)
     days, orders, money = model.cluster_centers_.T
     order = np.lexsort((-money, days, -(orders + money - days)))
     centroids = model.cluster_centers_[order]
-    members = [logs[model.labels_ == label] for label in order]
+    values = np.expm1(logs)
     names = cluster_names(
         np.expm1(centroids * scale + mean),
-        np.expm1(np.median(logs, axis=0)),
-        np.array([np.expm1(np.median(m[:, 0])) for m in members]),
+        np.median(values, axis=0),
+        np.array([np.median(values[model.labels_ == label], axis=0) for label in order]),
     )
-    return ClusterParameters(mean, scale, centroids, names)
+    return ClusterParameters(mean, scale, centroids, names, tuple(range(k)))
+
+
+def align(parameters: ClusterParameters, previous: pd.DataFrame) -> ClusterParameters:
+    """Let every cluster keep the id of the earlier cluster that it continues.
+
+    Clusters and earlier clusters are paired one to one so that the sum of the distances between
+    their centroids, in the standardised logs of this fit, is smallest (Kuhn, 1955,
+    doi 10.1002/nav.3800020109). A cluster without a partner takes the lowest free id. Names are
+    not touched.
+
+    Parameters
+    ----------
+    parameters : ClusterParameters
+        Of ``fit``.
+    previous : DataFrame
+        ``cluster_id`` and the columns of ``FEATURES``: the earlier centroids in days, orders and
+        money; no rows where there are none.
+
+    Returns
+    -------
+    ClusterParameters
+        The same clusters with the ids of the earlier run.
+    """
+    before = _standardise(_log_features(previous), parameters.log_mean, parameters.log_scale)
+    distances = np.linalg.norm(parameters.centroids[:, np.newaxis] - before, axis=2)
+    clusters, partners = linear_sum_assignment(distances)
+    kept = dict(zip(clusters, previous["cluster_id"].iloc[partners].astype(int), strict=True))
+    free = (i for i in itertools.count() if i not in kept.values())
+    ids = tuple(kept[i] if i in kept else next(free) for i in range(len(parameters.ids)))
+    return replace(parameters, ids=ids)
 
 
 def score(parameters: ClusterParameters, frame: pd.DataFrame) -> pd.DataFrame:
@@ -511,7 +557,7 @@ def score(parameters: ClusterParameters, frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        n rows in the frame's order: customer_id, cluster_id (0…k−1), cluster_name,
+        n rows in the frame's order: customer_id, cluster_id, cluster_name,
         distance_to_centroid (standard deviations of the log features), status. Without centroids
         the status is ``insufficient_data`` and the rest null.
     """
@@ -519,14 +565,14 @@ def score(parameters: ClusterParameters, frame: pd.DataFrame) -> pd.DataFrame:
     result = pd.DataFrame({"customer_id": text_ids(frame).to_numpy()}, index=range(len(x)))
     nearest = np.full(len(x), -1)
     distance = np.full(len(x), np.inf)
-    for cluster_id, centre in enumerate(parameters.centroids):
+    for position, centre in enumerate(parameters.centroids):
         # Sums of three columns rather than a matrix product, whose rounding depends on the batch.
         squares = (x - centre) ** 2
         candidate = np.sqrt(squares[:, 0] + squares[:, 1] + squares[:, 2])
         closer = candidate < distance
-        nearest[closer], distance[closer] = cluster_id, candidate[closer]
+        nearest[closer], distance[closer] = position, candidate[closer]
     found = len(parameters.centroids) > 0
-    result["cluster_id"] = pd.Series(nearest, dtype="Int32").mask(nearest < 0)
+    result["cluster_id"] = [parameters.ids[i] if found else None for i in nearest]
     result["cluster_name"] = [parameters.names[i] if found else None for i in nearest]
     result["distance_to_centroid"] = distance if found else np.nan
     result["status"] = OK if found else INSUFFICIENT_DATA
@@ -536,18 +582,22 @@ def score(parameters: ClusterParameters, frame: pd.DataFrame) -> pd.DataFrame:
 def assign(
     frame: pd.DataFrame,
     k: int | None,
+    previous: pd.DataFrame | None = None,
     *,
     random_state: int,
     n_init: int = N_INIT,
     max_fit_customers: int = MAX_FIT_CUSTOMERS,
 ) -> pd.DataFrame:
-    """Fit and score in one call, sorted by customer_id.
+    """Fit, align and score in one call, sorted by customer_id.
 
-    Parameters and the returned columns are those of ``fit`` and ``score``.
+    Parameters and the returned columns are those of ``fit``, ``align`` and ``score``; without
+    ``previous`` the ids are 0…k−1 in canonical order.
     """
     parameters = fit(
         frame, k, random_state=random_state, n_init=n_init, max_fit_customers=max_fit_customers
     )
+    if previous is not None:
+        parameters = align(parameters, previous)
     return score(parameters, frame).sort_values("customer_id", ignore_index=True)
 
 
@@ -561,29 +611,30 @@ def centroids(parameters: ClusterParameters) -> pd.DataFrame:
         np.hstack([natural, parameters.centroids]),
         columns=[*FEATURES, *(f"z_{name}" for name in FEATURES)],
     )
-    table["cluster_id"] = np.arange(len(table))
+    table["cluster_id"] = list(parameters.ids)
     table["cluster_name"] = list(parameters.names)
     return table[list(_CENTROIDS)].astype(_CENTROIDS)
 
 
 def cluster_names(
-    centroids: np.ndarray, medians: np.ndarray, member_median_days: Sequence[float]
+    centroids: np.ndarray, medians: np.ndarray, member_medians: np.ndarray
 ) -> tuple[str, ...]:
-    """Name clusters by comparing their centroids with the median customer.
+    """Name clusters by comparing their centroids and median members with the median customer.
 
     A name is ``[Recent|Lapsed] frequent|regular|occasional|one-time big|medium|small spenders``.
-    Only a cluster whose centroid *and* median member are longer silent than the median customer
-    may be called lapsed. Clusters of the same name are told apart by the feature in which they
-    differ most: ``(most orders)``, ``(2nd most orders)``, …, ``(fewest orders)``.
+    A word that sets a cluster apart must be true of its median member as well as of its centroid:
+    only one whose median member is longer silent than the median customer may be called lapsed.
+    Clusters of the same name are told apart by the feature in which they differ most:
+    ``(most orders)``, ``(2nd most orders)``, …, ``(fewest orders)``.
 
     Parameters
     ----------
     centroids : ndarray, shape (k, 3)
         Days since last order, orders, money, in canonical order.
     medians : ndarray, shape (3,)
-        The same of the median customer.
-    member_median_days : sequence of float, length k
-        Median days since last order of each cluster's members.
+        The medians of all customers.
+    member_medians : ndarray, shape (k, 3)
+        The medians of each cluster's members.
 
     Returns
     -------
@@ -592,8 +643,8 @@ def cluster_names(
     """
     ratios = (1 + np.asarray(centroids)) / (1 + np.asarray(medians))
     names = [
-        _plain_name(ratio, centre[1], silent > medians[0])
-        for ratio, centre, silent in zip(ratios, centroids, member_median_days, strict=True)
+        _plain_name(ratio, centre[1], typical, medians)
+        for ratio, centre, typical in zip(ratios, centroids, member_medians, strict=True)
     ]
     result = list(names)
     for name in {n for n in names if names.count(n) > 1}:
@@ -620,24 +671,25 @@ def _ordinal(rank: int) -> str:
     return {2: "2nd", 3: "3rd"}.get(rank, f"{rank}th")
 
 
-def _plain_name(ratio: np.ndarray, orders: float, is_silent: bool) -> str:
-    """Name one centroid from its ratios to the median customer."""
+def _plain_name(ratio: np.ndarray, orders: float, typical: np.ndarray, medians: np.ndarray) -> str:
+    """Name one cluster from its centroid's ratios to the median customer and its median member."""
     days_ratio, orders_ratio, money_ratio = ratio
+    is_above, is_below = typical > medians, typical < medians
     words = []
-    if days_ratio <= 0.6:
+    if days_ratio <= 0.6 and is_below[0]:
         words.append("recent")
-    elif days_ratio >= 1.5 and is_silent:
+    elif days_ratio >= 1.5 and is_above[0]:
         words.append("lapsed")
-    if orders < 1.5:
+    if orders < 1.5 and typical[1] < 2:
         words.append("one-time")
-    elif orders_ratio >= 2:
+    elif orders_ratio >= 2 and is_above[1]:
         words.append("frequent")
     else:
         words.append("regular" if orders_ratio >= 1.25 else "occasional")
-    if money_ratio >= 2.5:
+    if money_ratio >= 2.5 and is_above[2]:
         words.append("big")
     else:
-        words.append("small" if money_ratio <= 0.75 else "medium")
+        words.append("small" if money_ratio <= 0.75 and is_below[2] else "medium")
     return " ".join([*words, "spenders"]).capitalize()
 
 
@@ -688,9 +740,9 @@ def _kmeans(k: int, random_state: int, n_init: int) -> KMeans:
 
 
 def _resamples(n: int, count: int, random_state: int) -> list[np.ndarray]:
-    """Return bootstrap resamples: ``count`` arrays of n positions."""
+    """Return bootstrap resamples: ``count`` arrays of n weights, how often each row was drawn."""
     rng = np.random.default_rng(random_state)
-    return [rng.integers(0, n, size=n) for _ in range(count)] if n else []
+    return [np.bincount(rng.integers(0, n, size=n), minlength=n) for _ in range(count)] if n else []
 
 
 def _uniform_references(x: np.ndarray, count: int, random_state: int) -> list[np.ndarray]:
@@ -715,20 +767,59 @@ def _stability(
 
     A resample with fewer distinct customers than clusters cannot find them again and counts as 0.
     """
-    return np.array(
-        [
-            adjusted_rand_score(labels, _kmeans(k, random_state, n_init).fit(x[rows]).predict(x))
-            if _distinct_rows(x[rows]) > k
-            else 0.0
-            for rows in resamples
-        ]
+    found = []
+    for weights in resamples:
+        drawn, weight = x[weights > 0], weights[weights > 0]
+        if _distinct_rows(drawn) <= k:
+            found.append(0.0)
+            continue
+        model = _kmeans(k, random_state, n_init).fit(drawn, sample_weight=weight)
+        found.append(adjusted_rand_score(labels, model.predict(x)))
+    return np.array(found)
+
+
+def _silhouettes(x: np.ndarray, labellings: list[np.ndarray]) -> list[float]:
+    """Return the mean silhouette of each labelling, NaN where it shows one cluster only.
+
+    The distances between all rows, nearly all of the work, are computed once for all labellings.
+    """
+    if not labellings:
+        return []
+    members = [np.eye(labels.max() + 1)[labels] for labels in labellings]
+    stacked = np.hstack(members)
+    sums = np.vstack(
+        [rows @ stacked for rows in pairwise_distances_chunked(x, working_memory=DISTANCES_MB)]
     )
+    ends = np.cumsum([member.shape[1] for member in members])
+    return [
+        _mean_silhouette(own, labels)
+        for own, labels in zip(np.split(sums, ends[:-1], axis=1), labellings, strict=True)
+    ]
 
 
-def _silhouette(x: np.ndarray, labels: np.ndarray) -> float:
-    """Return the mean silhouette, NaN where a sample shows one cluster only."""
-    clusters = len(np.unique(labels))
-    return float(silhouette_score(x, labels)) if 1 < clusters < len(x) else float("nan")
+def _mean_silhouette(sums: np.ndarray, labels: np.ndarray) -> float:
+    """Return the mean of (b − a) / max(a, b) (Rousseeuw, 1987, doi 10.1016/0377-0427(87)90125-7).
+
+    Parameters
+    ----------
+    sums : ndarray, shape (n, clusters)
+        Summed distances of each row to the members of each cluster.
+    labels : ndarray of int, shape (n,)
+        The cluster of each row.
+    """
+    sizes = np.bincount(labels)
+    if not 1 < np.count_nonzero(sizes) < len(labels):
+        return float("nan")
+    rows = np.arange(len(labels))
+    within = sums[rows, labels] / np.maximum(sizes[labels] - 1, 1)
+    means = np.where(sizes > 0, sums / np.maximum(sizes, 1), np.inf)
+    means[rows, labels] = np.inf
+    between = means.min(axis=1)
+    largest = np.maximum(within, between)
+    # Alone in its cluster, or on top of another cluster: as good as on the border.
+    is_border = (sizes[labels] == 1) | (largest == 0)
+    largest[is_border] = 1
+    return float(np.where(is_border, 0, (between - within) / largest).mean())
 
 
 def _is_candidate(table: pd.DataFrame) -> pd.Series:

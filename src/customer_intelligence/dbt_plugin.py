@@ -16,6 +16,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from customer_intelligence import preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.marts import previous_clusters
 from customer_intelligence.publish import publish
 
 
@@ -44,6 +45,9 @@ class Plugin(BasePlugin):
         def end_run(is_sound: bool) -> str:
             return _answer(lambda: preflight.end_run(self._data_dir(), is_sound=is_sound))
 
+        def clusters_before() -> str:
+            return _answer(lambda: json.dumps(previous_clusters(self._data_dir())))
+
         def publish_marts(request: str) -> str:
             return _answer(lambda: publish(conn.cursor(), self._data_dir(), **json.loads(request)))
 
@@ -52,6 +56,7 @@ class Plugin(BasePlugin):
 
         conn.create_function("begin_run", begin_run, [], "VARCHAR", side_effects=True)
         conn.create_function("end_run", end_run, ["BOOLEAN"], "VARCHAR", side_effects=True)
+        conn.create_function("previous_clusters", clusters_before, [], "VARCHAR", side_effects=True)
         conn.create_function(
             "publish_marts", publish_marts, ["VARCHAR"], "VARCHAR", side_effects=True
         )

@@ -101,6 +101,42 @@ def open_marts(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBP
                 raise _damaged(published, f"{path} cannot be opened: {reason}") from error
 
 
+def previous_clusters(data_dir: str | os.PathLike[str]) -> list[tuple[int, float, float, float]]:
+    """Return the centroids of the current version, for the next build to keep its ids.
+
+    Parameters
+    ----------
+    data_dir : path
+        The data directory.
+
+    Returns
+    -------
+    list of tuple
+        Id of each cluster and its centroid in days since last order, orders and net revenue.
+        Empty where nothing can be read: no version, a damaged one, or one of an earlier form.
+        Fresh ids are better than no build.
+    """
+    try:
+        with open_marts(data_dir) as marts:
+            return marts.execute(
+                """
+                select
+                    cluster_id,
+                    centroid_days_since_last_order,
+                    centroid_orders,
+                    centroid_net_revenue
+                from rpt_cluster_profiles
+                where
+                    centroid_days_since_last_order between 0 and 1e18
+                    and centroid_orders between 0 and 1e18
+                    and centroid_net_revenue between 0 and 1e18
+                order by cluster_id
+                """
+            ).fetchall()
+    except (CustomerIntelligenceError, duckdb.Error):
+        return []
+
+
 def _damaged(published: Path, what: str) -> CustomerIntelligenceError:
     kept = sorted(
         (path.stem.removeprefix("marts-") for path in published.glob("marts-*.duckdb")),

@@ -20,6 +20,7 @@ confusion as (
         model,
         cutoff_date,
         population,
+        threshold_name,
         true_positives + false_positives + false_negatives + true_negatives
             as customers,
         true_positives + false_negatives as churners

@@ -1,5 +1,6 @@
--- At most one number of clusters is chosen; every cluster of customers has one name;
--- and no cluster that bought more recently than the median customer is called lapsed.
+-- At most one number of clusters is chosen; every cluster has one name, and no name
+-- says what is not true of the cluster's median customer: one that bought more
+-- recently than all customers is never called lapsed.
 with customers as (
 
     select * from {{ ref("dim_customers") }}
@@ -10,8 +11,23 @@ with customers as (
 overall as (
 
     select
-        {{ continuous_quantile("days_since_last_order", 0.5) }} as median_days
+        {{ continuous_quantile("days_since_last_order", 0.5) }} as median_days,
+        {{ continuous_quantile("orders", 0.5) }} as median_orders,
+        {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue
     from customers
+
+),
+
+claims as (
+
+    select
+        lower(profiles.cluster_name) as claim,
+        profiles.median_orders,
+        sign(profiles.median_days_since_last_order - overall.median_days) as silence,
+        sign(profiles.median_orders - overall.median_orders) as frequency,
+        sign(profiles.median_net_revenue - overall.median_net_revenue) as spend
+    from {{ ref("rpt_cluster_profiles") }} as profiles
+    cross join overall
 
 )
 
@@ -27,9 +43,12 @@ having
     or count(distinct cluster_id)
     <> count(distinct cast(cluster_id as varchar) || cluster_name)
 union all
-select 'a recent cluster is called lapsed' as problem
-from {{ ref("rpt_cluster_profiles") }} as profiles
-cross join overall
+select 'not true of the median customer: ' || claim as problem
+from claims
 where
-    profiles.median_days_since_last_order < overall.median_days
-    and lower(profiles.cluster_name) like '%lapsed%'
+    (claim like 'recent %' and silence > 0)
+    or (claim like 'lapsed %' and silence < 0)
+    or (claim like '%one-time %' and median_orders >= 2)
+    or (claim like '%frequent %' and frequency < 0)
+    or (claim like '%big spenders%' and spend < 0)
+    or (claim like '%small spenders%' and spend > 0)

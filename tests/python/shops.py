@@ -238,7 +238,7 @@ def negative_lines() -> list[Line]:
     return [line(n, n, f"{n % 9}", quantity=-1 - n % 3) for n in range(60)]
 
 
-OK, THIN = "ok", "insufficient_data"
+OK, THIN, DEGENERATE = "ok", "insufficient_data", "degenerate_dropout"
 
 
 @dataclass(frozen=True)
@@ -253,7 +253,7 @@ class Shop:
         Name of the column that holds a line's price: that of a unit, or ``LineTotal``.
     customers : int
         Customers with a purchase that stands.
-    churn, clusters : str
+    churn, clusters, lifetime_value : str
         Status of the models.
     facts : mapping of str to object
         Statements on the marts with the one value that each must give.
@@ -268,6 +268,7 @@ class Shop:
     customers: int = 0
     churn: str = THIN
     clusters: str = THIN
+    lifetime_value: str = THIN
     facts: Mapping[str, object] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
     refusal: str | None = None
@@ -327,6 +328,7 @@ SHOPS = {
     "identical_customers": Shop(
         identical_customers,
         customers=600,
+        lifetime_value=DEGENERATE,
         facts={
             "select count(distinct rfm_score) from dim_customers": 1,
             "select max(gini) from rpt_revenue_concentration": 0,
@@ -340,6 +342,7 @@ SHOPS = {
         customers=600,
         churn=OK,
         clusters=OK,
+        lifetime_value=DEGENERATE,
         facts={
             "select count(value) from rpt_churn_metrics where metric = 'roc_auc'": 0,
             "select max(value) from rpt_churn_metrics where metric = 'churn_rate'": 0,
@@ -379,11 +382,12 @@ SHOPS = {
         },
     ),
     "single_day": Shop(single_day, customers=40, clusters=OK),
-    "nobody_leaves": Shop(nobody_leaves, customers=600, clusters=OK),
+    "nobody_leaves": Shop(nobody_leaves, customers=600, clusters=OK, lifetime_value=DEGENERATE),
     "everybody_leaves": Shop(
         everybody_leaves,
         customers=600,
         clusters=OK,
+        lifetime_value=OK,
         facts={"select value from rpt_kpis where kpi = 'active_customers_90d'": 0},
     ),
     "all_quarantined": Shop(all_quarantined, facts={"select sum(records) from rpt_quarantine": 9}),
@@ -400,6 +404,7 @@ SHOPS = {
         customers=750,
         churn=OK,
         clusters=OK,
+        lifetime_value=OK,
         facts={
             "select count(*) from dim_dates": 3651,
             "select count(distinct as_of_date) from fct_customer_snapshots": 121,
@@ -411,6 +416,7 @@ SHOPS = {
         yen,
         customers=150,
         clusters=OK,
+        lifetime_value=DEGENERATE,
         facts={"select currency from build_info": "JPY"},
         variables={"currency": "JPY"},
     ),

@@ -652,6 +652,8 @@ def hostile(copy, monkeypatch) -> Path:
         ("dim_customers", "customer_id"),
         ("dim_customers", "cluster_name"),
         ("rpt_cluster_profiles", "cluster_name"),
+        ("rpt_cluster_products", "cluster_name"),
+        ("rpt_cluster_products", "description"),
     ]
     data_dir = copy(
         *(f"update {table} set {column} = '{bad}' || {column}" for table, column in columns),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import duckdb
 import numpy as np
 import pytest
 from conftest import ROOT, build, ingested, run_dbt
+from scipy.special import expit, logit
 from sklearn import metrics
+from sklearn.linear_model import LogisticRegression
 
 from customer_intelligence.marts import current_version, open_marts
 from customer_intelligence.summary import as_lines, main, summarise
@@ -106,6 +109,43 @@ def test_features_know_nothing_of_the_cutoff_or_later(published_dir, as_of_and_c
         assert whole.execute(features, [cutoff]).fetchall() == expected
 
 
+def test_features_of_every_cutoff_are_those_of_a_file_cut_there(published_dir, tmp_path):
+    """With every later row deleted from the raw input, the tables are the same."""
+    features = "select * from intermediate.int_customer_features where cutoff_date = ? order by all"
+    with warehouse(published_dir) as whole:
+        cutoffs = whole.execute(
+            "select cutoff_date, max(horizon_days) from intermediate.int_churn_cutoffs "
+            "where example_set = 'train' group by cutoff_date order by cutoff_date"
+        ).fetchall()
+        expected = {cutoff: whole.execute(features, [cutoff]).fetchall() for cutoff, _ in cutoffs}
+    assert len(cutoffs) > 3
+
+    def rebuilt(cutoff: date, horizon_days: int) -> list[tuple]:
+        data_dir = tmp_path / str(cutoff)
+        load = data_dir / "raw" / "0001-cut"
+        load.mkdir(parents=True)
+        duckdb.connect().execute(
+            f"copy (select * from read_parquet('{SAMPLE}') where invoiced_at::date < '{cutoff}')"
+            f" to '{load / 'invoice_lines.parquet'}'"
+        )
+        variables = {
+            "as_of_date": str(cutoff - timedelta(days=1)),
+            "churn_horizon_days": horizon_days,
+        }
+        result = run_dbt(
+            data_dir, "run", "--select", "+int_customer_features", variables=variables, threads=1
+        )
+        assert result.returncode == 0, result.stdout[-2000:]
+        with warehouse(data_dir) as database:
+            return database.execute(features, [cutoff]).fetchall()
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda row: rebuilt(*row), cutoffs))
+    for (cutoff, _), rows in zip(cutoffs, found, strict=True):
+        assert len(rows) > 500
+        assert rows == expected[cutoff], cutoff
+
+
 def test_the_evaluation_in_sql_is_that_of_scikit_learn(published_dir):
     with open_marts(published_dir) as marts:
         backtest = marts.execute(
@@ -114,8 +154,12 @@ def test_the_evaluation_in_sql_is_that_of_scikit_learn(published_dir):
         published = marts.execute(
             "select model, population, metric, value from rpt_churn_metrics"
         ).df()
-        confusion = marts.execute("select * from rpt_churn_confusion_matrix").df()
-        report = marts.execute("select * from rpt_churn_classification_report").df()
+        confusion = marts.execute(
+            "select * from rpt_churn_confusion_matrix where threshold_name = 'fixed'"
+        ).df()
+        report = marts.execute(
+            "select * from rpt_churn_classification_report where threshold_name = 'fixed'"
+        ).df()
         curve = marts.execute("select * from rpt_churn_roc_curve").df()
     values = published.set_index(["model", "population", "metric"])["value"]
     matrices = confusion.set_index(["model", "population"])
@@ -129,6 +173,13 @@ def test_the_evaluation_in_sql_is_that_of_scikit_learn(published_dir):
             "churn_rate": y.mean(),
             "mean_churn_probability": p.mean(),
         }
+        if np.ptp(p) > 0:
+            scores = logit(p).reshape(-1, 1)
+            line = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1_000).fit(scores, y)
+            slope = line.coef_[0, 0]
+            assert values[model, population, "calibration_slope"] == pytest.approx(slope, abs=1e-5)
+            shift = values[model, population, "calibration_intercept"]
+            assert expit(scores + shift).mean() == pytest.approx(y.mean(), abs=1e-9)
         for metric, value in expected.items():
             assert values[model, population, metric] == pytest.approx(value, abs=1e-9), metric
         row = matrices.loc[(model, population)]
@@ -161,6 +212,32 @@ def test_the_evaluation_in_sql_is_that_of_scikit_learn(published_dir):
         ) <= set(zip(false_rates.round(12), true_rates.round(12), strict=True))
 
 
+def test_intervals_resampled_to_first_order_are_those_of_whole_resamples(published_dir):
+    """The same weights in scikit-learn, computed anew in each resample."""
+    with open_marts(published_dir) as marts:
+        rows = marts.execute(
+            "select customer_id, has_churned, churn_probability from fct_churn_backtest "
+            "where model = 'logistic_regression' order by customer_id"
+        ).df()
+        published = marts.execute(
+            "select metric, ci_low, ci_high from rpt_churn_metrics "
+            "where model = 'logistic_regression' and population = 'all_known'"
+        ).df()
+    intervals = published.set_index("metric")
+    rng = np.random.default_rng(0)
+    y, p = rows["has_churned"].to_numpy(), rows["churn_probability"].to_numpy()
+    found = {"roc_auc": [], "pr_auc": []}
+    for _ in range(400):
+        weights = rng.poisson(1, len(y))
+        found["roc_auc"].append(metrics.roc_auc_score(y, p, sample_weight=weights))
+        found["pr_auc"].append(metrics.average_precision_score(y, p, sample_weight=weights))
+    for metric, values in found.items():
+        low, high = np.quantile(values, [0.025, 0.975])
+        row = intervals.loc[metric]
+        assert row["ci_high"] - row["ci_low"] == pytest.approx(high - low, rel=0.2), metric
+        assert [row["ci_low"], row["ci_high"]] == pytest.approx([low, high], abs=0.006), metric
+
+
 def test_intervals_hold_the_figure_and_shrink_no_further_than_they_should(published_dir):
     """The bootstrap agrees with Hanley and McNeil's closed form (1982) for an AUC."""
     with open_marts(published_dir) as marts:
@@ -171,7 +248,7 @@ def test_intervals_hold_the_figure_and_shrink_no_further_than_they_should(publis
         churners, stayers = marts.execute(
             "select true_positives + false_negatives, true_negatives + false_positives "
             "from rpt_churn_confusion_matrix where model = 'logistic_regression' "
-            "and population = 'all_known'"
+            "and population = 'all_known' and threshold_name = 'fixed'"
         ).fetchone()
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)
     variance = (
@@ -335,6 +412,10 @@ def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir,
     [
         ({"clusterk": 5}, "Unknown var clusterk. Vars are: as_of_date, "),
         ({"cleaning_policy": "tidy"}, "cleaning_policy is tidy, not net or classic."),
+        (
+            {"clv_dropout_model": "pareto"},
+            "clv_dropout_model is pareto, not bg_nbd or mbg_nbd.",
+        ),
         ({"as_of_date": "yesterday"}, "as_of_date is yesterday, not a day such as 2011-09-10."),
     ],
 )

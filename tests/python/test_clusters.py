@@ -2,17 +2,21 @@
 
 import hashlib
 import re
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import run_dbt
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 from customer_intelligence import clusters
+from customer_intelligence.marts import current_version, open_marts, previous_clusters
 
 REAL_DATA = Path(__file__).parents[2].parent / "shared/data/online_retail.parquet"
 FAST = {"n_resamples": 3, "n_references": 3}
@@ -303,8 +307,37 @@ def test_stability_sees_arbitrary_cuts():
 def test_a_resample_too_poor_for_k_clusters_counts_as_unstable():
     x = np.arange(12.0).reshape(4, 3)
     labels = np.array([0, 0, 1, 1])
-    resamples = [np.array([0, 1, 2, 3]), np.array([0, 0, 3, 3])]
+    resamples = [np.array([1, 1, 1, 1]), np.array([2, 0, 0, 2])]
     assert clusters._stability(x, labels, 2, resamples, 0, 10).tolist() == [1.0, 0.0]
+
+
+def test_a_customer_drawn_often_weighs_much():
+    """0, 4 and 9 alike split at 6.5; ten of 0, four of 4 and one of 9 between 0 and 4."""
+    x = np.array([[0.0, 0, 0], [4, 0, 0], [9, 0, 0]])
+    resamples = [np.array([1, 1, 1]), np.array([10, 4, 1])]
+    found = clusters._stability(x, np.array([0, 0, 1]), 2, resamples, 0, 10)
+    assert found == pytest.approx([1.0, -0.5])
+    drawn = clusters._resamples(5, 40, random_state=0)
+    assert len(drawn) == 40
+    assert {weights.sum() for weights in drawn} == {5}
+    assert len({tuple(weights) for weights in drawn}) > 20
+
+
+def test_silhouettes_are_those_of_scikit_learn(monkeypatch):
+    """Also in pieces, for a cluster of one, and for rows on top of each other."""
+    rng = np.random.default_rng(0)
+    x = np.vstack([rng.normal(size=(60, 3)), np.zeros((4, 3)), [[50.0, 0, 0]]])
+    labellings = [rng.integers(0, k, size=65) for k in (2, 5, 9)]
+    labellings += [np.r_[np.zeros(62, int), 1, 1, 2], np.r_[np.ones(64, int), 3]]
+    monkeypatch.setattr(clusters, "DISTANCES_MB", 0.01)
+    np.testing.assert_allclose(
+        clusters._silhouettes(x, labellings),
+        [silhouette_score(x, labels) for labels in labellings],
+        rtol=1e-9,
+    )
+    assert np.isnan(clusters._silhouettes(x, [np.zeros(65, int)])).all()
+    assert np.isnan(clusters._silhouettes(x[:5], [np.arange(5)])).all()
+    assert clusters._silhouettes(np.zeros((6, 3)), [np.arange(6) % 2]) == [0.0]
 
 
 def test_diagnosis_depends_neither_on_row_order_nor_on_the_run():
@@ -355,6 +388,9 @@ def test_degenerate_data_gives_typed_rows(name):
     k = clusters.chosen_k(result)
     assert (k is None) == (not ok[result["k"].between(3, 8)].any())
     assert clusters.describe_choice(result).startswith("clusters: k=2…10 on ")
+    forced = clusters.diagnose(frame, [3], random_state=0, forced_k=4, **FAST)
+    assert clusters.chosen_k(forced) in (None, 4)
+    assert forced["chosen_reason"].dropna().str.contains("forced").all()
     for clusters_wanted in {k, 4}:
         labels = clusters.assign(frame, clusters_wanted, random_state=0)
         assert labels.dtypes.astype(str).to_dict() == clusters._ASSIGNMENT
@@ -394,6 +430,7 @@ def test_score_takes_the_nearest_centroid_in_standardised_logs():
         log_scale=np.array([2.0, 1, 1]),
         centroids=np.array([[0.0, 0, 0], [1.0, 0, 0]]),
         names=("near", "far"),
+        ids=(7, 3),
     )
     frame = pd.DataFrame(
         {
@@ -404,7 +441,7 @@ def test_score_takes_the_nearest_centroid_in_standardised_logs():
         }
     )
     result = clusters.score(parameters, frame)
-    assert result["cluster_id"].tolist() == [0, 1]
+    assert result["cluster_id"].tolist() == [7, 3]
     assert result["cluster_name"].tolist() == ["near", "far"]
     np.testing.assert_allclose(result["distance_to_centroid"], [2.0, 0.25])
 
@@ -436,6 +473,155 @@ def test_clusters_are_ordered_by_activity():
     assert table["cluster_id"].tolist() == list(range(6))
 
 
+def test_names_of_the_sample_hold_for_20_seeds_and_shuffled_rows(published_dir):
+    with open_marts(published_dir) as marts:
+        customers = marts.execute(
+            "select customer_id, days_since_last_order, orders, net_revenue, cluster_name "
+            "from dim_customers order by customer_id"
+        ).df()
+        (k,) = marts.execute("select k from rpt_cluster_selection where is_chosen").fetchone()
+    published = customers.pop("cluster_name")
+    assert published.nunique() == k
+    for seed in range(20):
+        shuffled = customers.sample(frac=1, random_state=seed)
+        names = clusters.assign(shuffled, k, random_state=seed)["cluster_name"]
+        assert set(names) == set(published)
+        assert (names == published).mean() >= 0.99
+
+
+def centres(*rows):
+    """Make earlier centroids: id, days, orders, money."""
+    return pd.DataFrame(rows, columns=["cluster_id", *clusters.FEATURES])
+
+
+def test_a_cluster_keeps_its_id_while_it_wanders():
+    parameters = clusters.fit(shop(), 4, random_state=0)
+    assert [n.split()[0] for n in parameters.names] == ["Recent", "Regular", "Recent", "Lapsed"]
+    before = centres((4, 200, 1, 120), (9, 9, 15, 5000), (0, 70, 3, 500), (2, 10, 2, 250))
+    aligned = clusters.align(parameters, before.sample(frac=1, random_state=1))
+    assert aligned.ids == (9, 0, 2, 4)
+    assert aligned.names == parameters.names
+    table = clusters.assign(shop(), 4, before, random_state=0)
+    unaligned = clusters.assign(shop(), 4, random_state=0)
+    assert table["cluster_name"].equals(unaligned["cluster_name"])
+    assert dict(zip(unaligned["cluster_id"], table["cluster_id"], strict=True)) == {
+        0: 9, 1: 0, 2: 2, 3: 4,
+    }  # fmt: skip
+
+
+def test_pairs_are_the_best_together_not_one_by_one():
+    """Each centroid's nearest partner is the same one; only one of them can have it."""
+    parameters = clusters.ClusterParameters(
+        np.zeros(3), np.ones(3), np.array([[1.0, 0, 0], [2.0, 0, 0]]), ("a", "b"), (0, 1)
+    )
+    before = centres((5, np.expm1(1.9), 0, 0), (6, np.expm1(5.0), 0, 0))
+    # 0.9 + 3.0 together against 0.1 + 4.0.
+    assert clusters.align(parameters, before).ids == (5, 6)
+
+
+@pytest.mark.parametrize(
+    ("before", "expected"),
+    [
+        # More clusters than before: the new one takes the lowest id that is free.
+        (centres((2, 9, 15, 5000), (0, 70, 3, 500), (3, 240, 1, 150)), {2, 0, 3, 1}),
+        # Fewer: what was matched stays, and the rest of the ids is free again.
+        (
+            centres(
+                (5, 5, 12, 4000), (1, 60, 4, 600), (8, 12, 2, 300), (2, 250, 1, 150), (0, 900, 1, 1)
+            ),
+            {5, 1, 8, 2},
+        ),
+        # None: 0…k−1 in canonical order.
+        (centres().astype(float), {0, 1, 2, 3}),
+    ],
+)
+def test_another_number_of_clusters_keeps_the_ids_that_can_be_kept(before, expected):
+    assert set(clusters.align(clusters.fit(shop(), 4, random_state=0), before).ids) == expected
+
+
+def test_without_clusters_there_is_nothing_to_align():
+    parameters = clusters.fit(shop(3), 4, random_state=0)
+    assert clusters.align(parameters, centres((0, 5, 12, 4000))).ids == ()
+
+
+@pytest.fixture
+def renumbered(published_dir, tmp_path):
+    """A copy of the sample's data directory whose published clusters have other ids."""
+    data_dir = tmp_path / "data"
+    shutil.copytree(published_dir, data_dir)
+    file = data_dir / "published" / f"marts-{current_version(data_dir)}.duckdb"
+    file.chmod(0o644)
+    with duckdb.connect(str(file)) as marts:
+        marts.execute("update rpt_cluster_profiles set cluster_id = 10 - 3 * cluster_id")
+    return data_dir
+
+
+def test_a_build_keeps_the_ids_of_the_version_before(renumbered, published_dir):
+    result = run_dbt(renumbered, "run", "--select", "ml_customer_clusters")
+    assert result.returncode == 0, result.stdout
+    ids = "select customer_id, cluster_id, cluster_name from {} order by 1"
+    with open_marts(published_dir) as marts:
+        before = marts.execute(ids.format("dim_customers")).fetchall()
+    database = renumbered / "build" / "warehouse.duckdb"
+    with duckdb.connect(str(database), read_only=True) as work:
+        after = work.execute(ids.format("ml.ml_customer_clusters")).fetchall()
+    assert after == [(customer, 10 - 3 * number, name) for customer, number, name in before]
+
+
+def test_a_version_that_cannot_be_read_gives_no_ids_and_no_error(renumbered, tmp_path):
+    assert [number for number, *_ in previous_clusters(renumbered)] == [1, 4, 7, 10]
+    assert previous_clusters(tmp_path) == []
+    file = renumbered / "published" / f"marts-{current_version(renumbered)}.duckdb"
+    with duckdb.connect(str(file)) as marts:
+        marts.execute("update rpt_cluster_profiles set centroid_orders = -1 where cluster_id = 1")
+        marts.execute(
+            "update rpt_cluster_profiles set centroid_orders = 'nan' where cluster_id = 4"
+        )
+    assert [number for number, *_ in previous_clusters(renumbered)] == [7, 10]
+    with duckdb.connect(str(file)) as marts:
+        marts.execute("alter table rpt_cluster_profiles drop centroid_orders")
+    assert previous_clusters(renumbered) == []
+    file.write_bytes(b"no database")
+    assert previous_clusters(renumbered) == []
+    (renumbered / "published" / "CURRENT").write_bytes(b"\xff\xfe")
+    assert previous_clusters(renumbered) == []
+
+
+def test_products_of_a_cluster_are_counted_as_pandas_counts_them(published_dir):
+    """Every cluster's ten products, found again from the lines and the rule."""
+    work = duckdb.connect(str(published_dir / "build" / "warehouse.duckdb"), read_only=True)
+    with work, open_marts(published_dir) as marts:
+        bought = work.execute(
+            "select distinct customer_id, stock_code "
+            "from intermediate.int_invoice_lines_classified where disposition = 'sale'"
+        ).df()
+        members = marts.execute("select customer_id, cluster_id from dim_customers").df()
+        published = marts.execute(
+            "select * from rpt_cluster_products order by cluster_id, product_rank"
+        ).df()
+    sizes = members["cluster_id"].value_counts()
+    bought = bought.merge(members, on="customer_id")
+    counts = bought.groupby(["cluster_id", "stock_code"]).size().rename("customers").reset_index()
+    size = counts["cluster_id"].map(sizes)
+    everywhere = counts.groupby("stock_code")["customers"].transform("sum")
+    counts["lift"] = (counts["customers"] / size) / (everywhere / len(members))
+    breadth = counts.groupby("cluster_id")["customers"].transform("sum") / size
+    counts["range_adjusted_lift"] = counts["lift"] / (breadth / (len(bought) / len(members)))
+    common = counts[(counts["customers"] >= 20) & (counts["customers"] >= 0.05 * size)]
+    expected = (
+        common.round({"lift": 9})
+        .sort_values(
+            ["cluster_id", "lift", "customers", "stock_code"], ascending=[True, False, False, True]
+        )
+        .groupby("cluster_id")
+        .head(10)
+    )
+    columns = ["cluster_id", "stock_code", "customers", "lift", "range_adjusted_lift"]
+    pd.testing.assert_frame_equal(
+        published[columns], expected[columns].reset_index(drop=True), check_dtype=False
+    )
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("k", range(2, 13))
 def test_names_are_unique_and_only_the_long_silent_have_lapsed(k, seed):
@@ -448,17 +634,30 @@ def test_names_are_unique_and_only_the_long_silent_have_lapsed(k, seed):
     assert (medians[lapsed] > frame["days_since_last_order"].median()).all()
 
 
-def test_a_cluster_whose_median_member_is_not_silent_has_not_lapsed():
-    # Its centroid is twice the median customer's days, its median member is below them.
-    names = clusters.cluster_names([[100.0, 2, 500]], np.array([50.0, 2, 500]), [49.0])
-    assert names == ("Occasional medium spenders",)
-    names = clusters.cluster_names([[100.0, 2, 500]], np.array([50.0, 2, 500]), [90.0])
-    assert names == ("Lapsed occasional medium spenders",)
+MEDIANS = np.array([50.0, 2, 500])
+
+
+@pytest.mark.parametrize(
+    ("centroid", "typical", "name", "otherwise"),
+    [
+        ((100, 2, 500), (90, 2, 500), "Lapsed occasional medium", "Occasional medium"),
+        ((20, 2, 500), (25, 2, 500), "Recent occasional medium", "Occasional medium"),
+        ((50, 1.4, 500), (50, 1, 500), "One-time medium", "Occasional medium"),
+        ((50, 6, 500), (50, 5, 500), "Frequent medium", "Regular medium"),
+        ((50, 2, 1500), (50, 2, 1200), "Occasional big", "Occasional medium"),
+        ((50, 2, 300), (50, 2, 400), "Occasional small", "Occasional medium"),
+    ],
+)
+def test_a_name_must_be_true_of_the_median_member_too(centroid, typical, name, otherwise):
+    """Where the median member is like the median customer, nothing sets the cluster apart."""
+    for members, expected in ((typical, name), (MEDIANS, otherwise)):
+        named = clusters.cluster_names(np.array([centroid]), MEDIANS, np.array([members]))
+        assert named == (f"{expected} spenders",)
 
 
 def test_equal_names_are_told_apart_by_what_differs_most():
     rows = [[5.0, 20, 9000], [5.0, 19, 4000], [5.0, 18, 6000], [5.0, 18, 2000], [100.0, 2, 500]]
-    names = clusters.cluster_names(rows, np.array([50.0, 2, 500]), [5.0, 5, 5, 5, 90])
+    names = clusters.cluster_names(rows, MEDIANS, np.array(rows))
     assert names == (
         "Recent frequent big spenders (highest spend)",
         "Recent frequent big spenders (3rd highest spend)",

@@ -247,6 +247,27 @@ def test_the_chosen_number_of_clusters_is_marked(published):
         assert choice.loc[choice["is_chosen"], "k"].tolist() == [chosen]
 
 
+def test_the_products_of_each_cluster_are_those_with_the_highest_lift(published):
+    table = next(t.value for t in run("clusters.py").dataframe if "lift" in t.value)
+    best = published.execute("""
+        select cluster_name, description, 100 * support, lift, range_adjusted_lift
+        from rpt_cluster_products where product_rank <= 5
+    """).fetchall()
+    assert sorted(table.itertuples(index=False, name=None)) == sorted(best)
+    assert table["Cluster"].drop_duplicates().tolist() == [
+        name for (name,) in published.execute(
+            "select cluster_name from rpt_cluster_profiles order by median_net_revenue desc"
+        ).fetchall()
+    ]  # fmt: skip
+
+
+def test_clusters_without_a_common_product_are_shown_without_products(republish):
+    republish("few", "delete from rpt_cluster_products")
+    app = run("clusters.py")
+    assert not app.exception
+    assert not any("lift" in t.value for t in app.dataframe)
+
+
 def test_the_evidence_equals_the_marts(published):
     app = run("churn.py")
     models = {
@@ -268,12 +289,18 @@ def test_the_evidence_equals_the_marts(published):
     matrix = published.execute("""
         select true_positives + false_positives + false_negatives + true_negatives
         from rpt_churn_confusion_matrix
-        where model = 'logistic_regression' and population = 'all_known'
+        where threshold_name = 'fixed' and population = 'all_known'
+            and model = (select model from rpt_churn_model_selection where is_chosen)
         order by cutoff_date desc limit 1
     """).fetchone()
     assert confusion["customers"].sum() == matrix[0]
     app.selectbox(key="model").set_value("random_forest").run()
     assert not app.exception
+    app.selectbox(key="threshold").set_value("profit_optimal").run()
+    assert not app.exception
+    (groups,) = chart_data(app, "mean_auc_loss")
+    losses = published.execute("select count(*), sum(mean_auc_loss) from rpt_churn_importance")
+    assert (len(groups), groups["mean_auc_loss"].sum()) == pytest.approx(losses.fetchone())
 
 
 def test_nothing_published_is_said_in_words(tmp_path, monkeypatch):
@@ -315,6 +342,7 @@ def test_thin_data_are_said_in_words(republish):
                 "rpt_cluster_profiles", "rpt_cluster_selection", "rpt_insights",
                 "rpt_churn_metrics", "rpt_churn_roc_curve", "rpt_churn_calibration",
                 "rpt_churn_confusion_matrix", "rpt_churn_classification_report",
+                "rpt_churn_importance", "rpt_churn_leaky_baseline", "rpt_churn_model_selection",
             )
         ),
     )  # fmt: skip

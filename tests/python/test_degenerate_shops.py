@@ -19,7 +19,7 @@ from queue import SimpleQueue
 
 import pytest
 from conftest import ingested, run_dbt
-from shops import QUICK, SHOPS, THIN, Shop
+from shops import OK, QUICK, SHOPS, THIN, Shop
 
 from customer_intelligence.marts import open_marts
 from customer_intelligence.summary import as_lines, main, summarise
@@ -153,12 +153,19 @@ def test_models_that_do_not_apply_say_so(built):
         models = marts.execute("select model, model_status from rpt_model_status").fetchall()
         customers = marts.execute(
             "select model_status, churn_probability is null, value_at_risk is null, "
-            "churn_risk = 'unknown', cluster_id is null, cluster_name is null, count(*) "
-            "from dim_customers group by all"
+            "churn_risk = 'unknown', cluster_id is null, cluster_name is null, "
+            "clv_model_status, predicted_orders_90d is null, predicted_value_365d is null, "
+            "p_alive is null, count(*) from dim_customers group by all"
         ).fetchall()
-    churn, clusters = built.shop.churn, built.shop.clusters
-    assert dict(models) == {"churn": churn, "clusters": clusters}
-    expected = (churn, *[churn == THIN] * 3, *[clusters == THIN] * 2, built.shop.customers)
+    churn, clusters, value = built.shop.churn, built.shop.clusters, built.shop.lifetime_value
+    assert dict(models) == {"churn": churn, "clusters": clusters, "lifetime_value": value}
+    of_value = (value, *[value == THIN] * 2, value != OK)
+    expected = (
+        *(churn, *[churn == THIN] * 3),
+        *[clusters == THIN] * 2,
+        *of_value,
+        built.shop.customers,
+    )
     assert customers == ([expected] if built.shop.customers else [])
     assert built.value("select count(*) > 0 from fct_churn_backtest") == (churn != THIN)
     assert built.value("select count(*) > 0 from rpt_cluster_profiles") == (clusters != THIN)
@@ -191,7 +198,7 @@ def test_the_summary_says_in_words_what_was_skipped(built, capsys):
         for status, words in marts.execute(
             "select model_status, explanation from rpt_model_status"
         ).fetchall():
-            assert (words in lines) == (status == THIN or "cannot be judged" in words)
+            assert (words in lines) == (status != OK or "cannot be judged" in words)
             assert words.endswith("skipped.") == (status == THIN)
 
 

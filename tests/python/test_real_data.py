@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import duckdb
+import numpy as np
 import pytest
 from conftest import ROOT, build, ingested, run_dbt
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_score
+from sklearn.preprocessing import RobustScaler
 
+from customer_intelligence import clusters, doc_tables
 from customer_intelligence.marts import open_marts
 
 LEDGER = {
@@ -132,6 +138,37 @@ def test_four_clusters_by_the_rule(marts):
     assert ari >= 0.90
 
 
+def test_names_of_clusters_hold_for_20_seeds_and_shuffled_rows(marts):
+    customers = marts.execute(
+        "select customer_id, days_since_last_order, orders, net_revenue, cluster_name "
+        "from dim_customers order by customer_id"
+    ).df()
+    published = customers.pop("cluster_name")
+    assert set(published) == {
+        "Recent frequent big spenders",
+        "Regular medium spenders",
+        "Recent occasional small spenders",
+        "Lapsed one-time small spenders",
+    }
+    for seed in range(20):
+        shuffled = customers.sample(frac=1, random_state=seed)
+        names = clusters.assign(shuffled, 4, random_state=seed)["cluster_name"]
+        assert set(names) == set(published)
+        assert (names == published).mean() >= 0.99
+
+
+def test_a_higher_silhouette_is_not_a_better_segmentation(marts):
+    """A robust scaler on raw values: .98, with all but six customers in one cluster."""
+    customers = marts.execute(
+        "select days_since_last_order, orders, net_revenue::double from dim_customers "
+        "order by customer_id"
+    ).fetchnumpy()
+    x = RobustScaler().fit_transform(np.column_stack(list(customers.values())))
+    labels = KMeans(2, n_init=10, random_state=42).fit_predict(x)
+    assert silhouette_score(x, labels) == pytest.approx(0.979, abs=0.001)
+    assert sorted(np.bincount(labels)) == [6, 4327]
+
+
 def test_the_churn_window_and_the_honest_ceiling(marts):
     """Over the whole data 80 % of repeat buyers are back within 95 days, before the last training
     cutoff within 76: rounded to 30 days both say 90."""
@@ -203,29 +240,87 @@ def test_the_tutorial_recipe_is_reproduced_exactly(real_data, tmp_path_factory):
     assert silhouettes == pytest.approx(expected, abs=0.01)
 
 
-def test_the_readme_quotes_the_marts(marts):
-    """Every figure of the README's table of model quality, to the digits it shows."""
-    names = {
-        "base rate": "base_rate",
-        "days since last order alone": "recency_only",
-        "RFM logistic": "rfm_logistic",
-        "logistic regression": "logistic_regression",
-        "random forest": "random_forest",
+@pytest.mark.parametrize(
+    "file",
+    ["README.md", *(f"docs/methodology/{n}.md" for n in ("clusters", "churn", "lifetime-value"))],
+)
+def test_the_tables_of_the_documents_are_those_of_the_marts(marts, file):
+    """Every figure to its digits, but for what another processor's last bits may move."""
+    written = (ROOT / file).read_text(encoding="utf-8")
+    fresh = doc_tables.filled(written, marts)
+    assert fresh.count("<!-- table:") > 0
+    figure = re.compile(r"(?<![\w-])-?[\d,]*\.?\d+(?![\w-])")
+    assert figure.sub("#", fresh) == figure.sub("#", written), "run `make methodology`"
+    figures = [
+        [float(number.replace(",", "")) for number in figure.findall(text)]
+        for text in (written, fresh)
+    ]
+    assert figures[0] == pytest.approx(figures[1], rel=0.02, abs=0.003)
+
+
+def test_lifetime_value_of_the_real_shop(marts):
+    """One year tells nobody who left from those who pause, and holds no autumn to learn from."""
+    assert marts.execute("select distinct model_status from rpt_clv_parameters").fetchall() == [
+        ("degenerate_dropout",)
+    ]
+    assert marts.execute(
+        "select count(predicted_value_365d), count(p_alive) from dim_customers"
+    ).fetchone() == (4333, 0)
+    figures = {
+        (forecast, metric): value
+        for forecast, metric, value in marts.execute(
+            "select model, metric, value from rpt_clv_validation "
+            "where cutoff_date = date '2011-09-10' and horizon_days = 90"
+        ).fetchall()
     }
-    for row in quality_rows(marts, names):
-        assert row in (ROOT / "README.md").read_text(encoding="utf-8"), row
+    capture = {
+        forecast: value for (forecast, metric), value in figures.items() if "capture" in metric
+    }
+    assert capture["last_90_days"] == pytest.approx(0.525, abs=0.005)
+    assert capture["lifetime_value"] == pytest.approx(0.56, abs=0.005)
+    assert capture["ideal"] == pytest.approx(0.67, abs=0.005)
+    assert figures["lifetime_value", "orders_over_actual"] == pytest.approx(0.75, abs=0.02)
+    assert figures["lifetime_value", "interval_coverage"] == pytest.approx(0.90, abs=0.02)
+    # What a customer bought so far, scaled, comes nearer: shown, not hidden.
+    for metric in ("orders_mae", "net_revenue_mae"):
+        assert figures["last_365_days", metric] < figures["lifetime_value", metric]
 
 
-def quality_rows(marts, names):
-    """The rows as the README should have them."""
-    for name, model in names.items():
-        cells = []
-        for metric in ("roc_auc", "pr_auc", "brier_score"):
-            figures = marts.execute(
-                "select value, ci_low, ci_high from rpt_churn_metrics "
-                "where model = ? and metric = ? and population = 'all_known'",
-                [model, metric],
-            ).fetchone()
-            value, low, high = (f"{figure:.3f}".lstrip("0") for figure in figures)
-            cells.append(value if low == high else f"{value} [{low}–{high}]")
-        yield f"| {name} | {' | '.join(cells)} |"
+def test_value_at_risk_finds_the_revenue_that_leaves(real_dir):
+    """At the test cutoff: the top tenth by risk, and by risk × spend so far, against who left."""
+    with duckdb.connect(str(real_dir / "build" / "warehouse.duckdb"), read_only=True) as database:
+        shares = database.execute(
+            """
+            with customers as (
+                select
+                    backtest.customer_id,
+                    backtest.has_churned,
+                    backtest.churn_probability as risk,
+                    greatest(examples.net_revenue, 0) as net_revenue,
+                    risk * net_revenue / greatest(examples.tenure_days, 90) as value_at_risk
+                from marts.fct_churn_backtest as backtest
+                inner join intermediate.int_churn_examples as examples
+                    using (customer_id, cutoff_date)
+                where backtest.model = 'logistic_regression'
+            ),
+
+            ranked as (
+                select
+                    *,
+                    row_number() over (order by risk desc, customer_id) as by_risk,
+                    row_number() over (order by value_at_risk desc, customer_id) as by_value,
+                    count(*) over () as customers
+                from customers
+            )
+
+            select
+                sum(net_revenue) filter (by_risk <= customers / 10)
+                / sum(net_revenue),
+                sum(net_revenue) filter (by_value <= customers / 10)
+                / sum(net_revenue)
+            from ranked
+            where has_churned
+            """
+        ).fetchone()
+    assert shares[0] < 0.10
+    assert shares[1] >= 0.25

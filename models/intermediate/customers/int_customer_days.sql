@@ -58,6 +58,33 @@ discount_days as (
 
 ),
 
+-- Products bought for the first time, whether or not they came back.
+new_product_days as (
+
+    select
+        customer_id,
+        first_purchase_date as activity_date,
+        count(*) as new_products
+    from {{ ref("int_customer_products") }}
+    group by customer_id, first_purchase_date
+
+),
+
+-- The gap to the purchase before looks back only, so that the past never changes.
+purchase_gaps as (
+
+    select
+        customer_id,
+        activity_date,
+        {{ day_difference(
+            "lag(activity_date) over (partition by customer_id order by activity_date)",
+            "activity_date"
+        ) }} as gap_days
+    from order_days
+    where orders > 0
+
+),
+
 customer_days as (
 
     select
@@ -84,6 +111,8 @@ select
     cast(coalesce(order_days.orders, 0) as integer) as orders,
     cast(coalesce(order_days.lines, 0) as integer) as lines,
     cast(coalesce(order_days.units, 0) as bigint) as units,
+    cast(coalesce(new_product_days.new_products, 0) as integer) as new_products,
+    cast(purchase_gaps.gap_days as integer) as gap_days,
     cast(coalesce(order_days.gross_revenue, 0) as decimal(38, 4)) as gross_revenue,
     cast(coalesce(order_days.void_amount, 0) as decimal(38, 4)) as void_amount,
     cast(coalesce(return_days.returned_amount, 0) as decimal(38, 4))
@@ -109,3 +138,11 @@ left join discount_days
     on
         customer_days.customer_id = discount_days.customer_id
         and customer_days.activity_date = discount_days.activity_date
+left join new_product_days
+    on
+        customer_days.customer_id = new_product_days.customer_id
+        and customer_days.activity_date = new_product_days.activity_date
+left join purchase_gaps
+    on
+        customer_days.customer_id = purchase_gaps.customer_id
+        and customer_days.activity_date = purchase_gaps.activity_date

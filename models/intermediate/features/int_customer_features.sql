@@ -6,7 +6,17 @@ with customer_days as (
 
 cutoffs as (
 
-    select cutoff_date from {{ ref("int_churn_cutoffs") }}
+    select
+        cutoffs.cutoff_date,
+        cutoffs.horizon_days,
+        -- Null where the data start after the same season a year (52 weeks) before.
+        case
+            when
+                as_of.first_invoice_date <= {{ add_days("-364", "cutoffs.cutoff_date") }}
+                then 364
+        end as season_days_ago
+    from {{ ref("int_churn_cutoffs") }} as cutoffs
+    cross join {{ ref("int_as_of") }} as as_of
 
 ),
 
@@ -16,6 +26,8 @@ known_days as (
     select
         customer_days.*,
         cutoffs.cutoff_date,
+        cutoffs.horizon_days,
+        cutoffs.season_days_ago,
         {{ day_difference("customer_days.activity_date", "cutoffs.cutoff_date") }}
             as days_ago
     from customer_days
@@ -36,12 +48,29 @@ totals as (
         count(
             case when has_purchase and days_ago between 91 and 180 then 1 end
         ) as orders_91_to_180d,
+        count(
+            case
+                when
+                    has_purchase
+                    and days_ago
+                    between season_days_ago - horizon_days + 1 and season_days_ago
+                    then 1
+            end
+        ) as same_season_orders,
+        max(season_days_ago) as season_days_ago,
+        stddev_samp(gap_days) as gap_std_days,
         sum(net_revenue) as net_revenue,
         sum(case when days_ago <= 90 then net_revenue else 0 end) as net_revenue_90d,
+        sum(case when days_ago between 91 and 180 then net_revenue else 0 end)
+            as net_revenue_91_to_180d,
+        max_by(net_revenue, case when has_purchase then activity_date end)
+            as last_order_value,
         sum(gross_revenue - void_amount) as kept_gross_revenue,
         sum(returned_amount - void_amount) as returned_amount,
+        count(case when returned_amount > void_amount then 1 end) as return_days,
         sum(lines) as lines,
-        sum(units) as units
+        sum(units) as units,
+        sum(new_products) as products
     from known_days
     group by customer_id, cutoff_date
     having count(case when has_purchase then 1 end) > 0
@@ -52,26 +81,37 @@ select
     customer_id,
     cutoff_date,
     days_since_last_order,
-    cast(orders as integer) as orders,
-    cast(net_revenue as double) as net_revenue,
-    tenure_days,
-    cast(
-        (tenure_days - days_since_last_order) * 1.0 / nullif(orders - 1, 0) as double
-    ) as mean_gap_days,
-    cast(
-        days_since_last_order * 1.0 * nullif(orders - 1, 0)
-        / nullif(tenure_days - days_since_last_order, 0) as double
-    ) as silence_over_mean_gap,
     cast(orders_30d as integer) as orders_30d,
     cast(orders_90d as integer) as orders_90d,
     cast(orders_90d - orders_91_to_180d as integer) as orders_trend,
     cast(net_revenue_90d as double) as net_revenue_90d,
+    cast(net_revenue_90d - net_revenue_91_to_180d as double) as revenue_trend,
+    cast(orders as integer) as orders,
+    tenure_days,
+    cast(
+        (tenure_days - days_since_last_order) * 1.0 / nullif(orders - 1, 0) as double
+    ) as mean_gap_days,
+    cast(gap_std_days as double) as gap_std_days,
+    cast(
+        days_since_last_order * 1.0 * nullif(orders - 1, 0)
+        / nullif(tenure_days - days_since_last_order, 0) as double
+    ) as silence_over_mean_gap,
+    cast(net_revenue as double) as net_revenue,
     cast(net_revenue / orders as double) as average_order_value,
+    cast(last_order_value * orders / nullif(net_revenue, 0) as double)
+        as last_over_average_order,
     cast(lines * 1.0 / orders as double) as lines_per_order,
     cast(units * 1.0 / nullif(lines, 0) as double) as units_per_line,
+    cast(kept_gross_revenue / nullif(units, 0) as double) as average_unit_price,
+    cast(products as integer) as products,
+    cast(products * 1.0 / nullif(lines, 0) as double) as new_product_share,
     coalesce(
         cast(
             returned_amount * 1.0 / nullif(kept_gross_revenue, 0) as double
         ), 0
-    ) as return_rate
+    ) as return_rate,
+    cast(return_days as integer) as return_days,
+    cast(
+        case when season_days_ago is not null then same_season_orders end as integer
+    ) as same_season_orders
 from totals

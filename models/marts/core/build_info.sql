@@ -4,6 +4,14 @@ with as_of as (
 
 ),
 
+scoring_model as (
+
+    select max(model) as churn_scoring_model
+    from {{ ref("int_churn_model_selection") }}
+    where is_chosen
+
+),
+
 staged_lines as (
 
     select
@@ -23,11 +31,12 @@ select
     as_of.last_invoice_date,
     cast('{{ var("currency") }}' as varchar) as currency,
     cast('{{ var("cleaning_policy") }}' as varchar) as cleaning_policy,
-    cast('{{ var("churn_scoring_model") }}' as varchar) as churn_scoring_model,
+    cast(scoring_model.churn_scoring_model as varchar) as churn_scoring_model,
     cast(2 as integer) as schema_version,
     cast(staged_lines.loads as integer) as loads,
     cast(staged_lines.rows_in as bigint) as rows_in,
     cast(staged_lines.rows_quarantined as bigint) as rows_quarantined,
     cast(null as integer) as tests_passed
 from as_of
+cross join scoring_model
 cross join staged_lines

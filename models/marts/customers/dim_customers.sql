@@ -30,13 +30,25 @@ clusters as (
 
 ),
 
--- The model that ranks customers is named once, in the project's variables.
+-- The model that scores customers is chosen on the training side.
 current_churn as (
 
-    select * from {{ ref("ml_churn_predictions") }}
-    where
-        example_set = 'current'
-        and model = '{{ var("churn_scoring_model") }}'
+    select predictions.*
+    from {{ ref("ml_churn_predictions") }} as predictions
+    inner join {{ ref("int_churn_model_selection") }} as selection
+        on predictions.model = selection.model and selection.is_chosen
+    where predictions.example_set = 'current'
+
+),
+
+current_value as (
+
+    select predictions.*
+    from {{ ref("ml_clv_predictions") }} as predictions
+    inner join as_of
+        on
+            cast(predictions.cutoff_date as date)
+            = {{ add_days("1", "as_of.as_of_date") }}
 
 ),
 
@@ -62,6 +74,15 @@ combined as (
         clusters.cluster_name,
         current_churn.churn_probability,
         coalesce(current_churn.model_status, 'insufficient_data') as model_status,
+        current_value.predicted_orders_90d,
+        current_value.predicted_value_90d,
+        current_value.predicted_value_90d_low,
+        current_value.predicted_value_90d_high,
+        current_value.predicted_value_365d,
+        current_value.predicted_value_365d_low,
+        current_value.predicted_value_365d_high,
+        current_value.p_alive,
+        coalesce(current_value.model_status, 'insufficient_data') as clv_model_status,
         customers.first_order_date
         > {{ add_days("-" ~ (var("new_customer_days") | int), "as_of.as_of_date") }}
             as is_new,
@@ -79,6 +100,7 @@ combined as (
             and latest_orders.order_recency = 1
     left join clusters on customers.customer_id = clusters.customer_id
     left join current_churn on customers.customer_id = current_churn.customer_id
+    left join current_value on customers.customer_id = current_value.customer_id
 
 )
 
@@ -124,5 +146,14 @@ select
             least(tenure_days, {{ integer_var("rfm_window_days") }}), horizon_days
         ) as decimal(38, 4)
     ) as value_at_risk,
-    cast(model_status as varchar) as model_status
+    cast(model_status as varchar) as model_status,
+    cast(predicted_orders_90d as double) as predicted_orders_90d,
+    {% for days in (90, 365) -%}
+        {%- for bound in ("", "_low", "_high") -%}
+            cast(predicted_value_{{ days }}d{{ bound }} as decimal(38, 4))
+                as predicted_value_{{ days }}d{{ bound }},
+        {% endfor -%}
+    {%- endfor -%}
+    cast(p_alive as double) as p_alive,
+    cast(clv_model_status as varchar) as clv_model_status
 from combined

@@ -17,8 +17,10 @@ select
     cast(predictions.cutoff_date as date) as cutoff_date,
     cast(predictions.model as varchar) as model,
     cast(predictions.churn_probability as double) as churn_probability,
+    cast(predictions.seasonal_cutoff_date as date) as seasonal_cutoff_date,
     examples.has_churned,
     examples.is_active_90d,
+    examples.orders = 1 as is_one_time_buyer,
     cast(examples.horizon_days as integer) as horizon_days
 from predictions
 inner join examples

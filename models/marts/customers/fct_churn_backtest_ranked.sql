@@ -16,6 +16,12 @@ populations as (
         'active_90d' as population
     from backtest
     where is_active_90d
+    union all
+    select
+        *,
+        'one_time_buyers' as population
+    from backtest
+    where is_one_time_buyer
 
 ),
 

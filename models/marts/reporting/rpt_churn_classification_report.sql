@@ -10,6 +10,7 @@ classes as (
         model,
         cutoff_date,
         population,
+        threshold_name,
         threshold,
         'churned' as class,
         true_positives as hits,
@@ -21,6 +22,7 @@ classes as (
         model,
         cutoff_date,
         population,
+        threshold_name,
         threshold,
         'stayed' as class,
         true_negatives as hits,
@@ -48,6 +50,7 @@ rows_of_report as (
         model,
         cutoff_date,
         population,
+        threshold_name,
         threshold,
         class,
         precision_rate,
@@ -60,6 +63,7 @@ rows_of_report as (
         model,
         cutoff_date,
         population,
+        threshold_name,
         threshold,
         'accuracy' as class,
         sum(hits) * 1.0 / sum(support) as precision_rate,
@@ -67,12 +71,13 @@ rows_of_report as (
         sum(hits) * 1.0 / sum(support) as f1_score,
         sum(support) as support
     from rates
-    group by model, cutoff_date, population, threshold
+    group by model, cutoff_date, population, threshold_name, threshold
     union all
     select
         model,
         cutoff_date,
         population,
+        threshold_name,
         threshold,
         'macro avg' as class,
         avg(precision_rate) as precision_rate,
@@ -80,12 +85,13 @@ rows_of_report as (
         avg(f1_score) as f1_score,
         sum(support) as support
     from rates
-    group by model, cutoff_date, population, threshold
+    group by model, cutoff_date, population, threshold_name, threshold
     union all
     select
         model,
         cutoff_date,
         population,
+        threshold_name,
         threshold,
         'weighted avg' as class,
         sum(precision_rate * support) / sum(support) as precision_rate,
@@ -93,7 +99,7 @@ rows_of_report as (
         sum(f1_score * support) / sum(support) as f1_score,
         sum(support) as support
     from rates
-    group by model, cutoff_date, population, threshold
+    group by model, cutoff_date, population, threshold_name, threshold
 
 )
 
@@ -101,6 +107,7 @@ select
     model,
     cutoff_date,
     population,
+    threshold_name,
     threshold,
     cast(class as varchar) as class,
     cast(precision_rate as double) as precision_rate,

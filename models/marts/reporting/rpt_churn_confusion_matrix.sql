@@ -4,14 +4,32 @@ with ranked as (
 
 ),
 
+thresholds as (
+
+    select
+        model,
+        'fixed' as threshold_name,
+        cast({{ var("churn_decision_threshold") }} as double) as threshold
+    from ranked
+    group by model
+    union all
+    select
+        model,
+        'profit_optimal' as threshold_name,
+        cast(profit_optimal_threshold as double) as threshold
+    from {{ ref("int_churn_thresholds") }}
+
+),
+
 judged as (
 
     select
-        *,
-        cast({{ var("churn_decision_threshold") }} as double) as threshold,
-        churn_probability >= {{ var("churn_decision_threshold") }}
-            as is_predicted_to_churn
+        ranked.*,
+        thresholds.threshold_name,
+        thresholds.threshold,
+        ranked.churn_probability >= thresholds.threshold as is_predicted_to_churn
     from ranked
+    inner join thresholds on ranked.model = thresholds.model
 
 )
 
@@ -19,6 +37,7 @@ select
     model,
     cutoff_date,
     population,
+    cast(threshold_name as varchar) as threshold_name,
     threshold,
     cast(sum(
         case when has_churned and is_predicted_to_churn then 1 else 0 end
@@ -33,4 +52,4 @@ select
         case when not has_churned and not is_predicted_to_churn then 1 else 0 end
     ) as bigint) as true_negatives
 from judged
-group by model, cutoff_date, population, threshold
+group by model, cutoff_date, population, threshold_name, threshold

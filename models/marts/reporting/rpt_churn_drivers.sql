@@ -8,7 +8,7 @@ with examples as (
 
 labels as (
 
-    select * from {{ ref("churn_feature_labels") }}
+    select * from {{ ref("churn_features") }}
 
 ),
 

@@ -25,6 +25,9 @@ profiles as (
             as median_days_since_last_order,
         {{ continuous_quantile("orders", 0.5) }} as median_orders,
         {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue,
+        {{ log_mean("days_since_last_order") }} as centroid_days_since_last_order,
+        {{ log_mean("orders") }} as centroid_orders,
+        {{ log_mean("greatest(net_revenue, 0)") }} as centroid_net_revenue,
         avg(churn_probability) as mean_churn_probability
     from customers
     group by cluster_id, cluster_name
@@ -42,6 +45,9 @@ select
     profiles.median_days_since_last_order,
     profiles.median_orders,
     profiles.median_net_revenue,
+    profiles.centroid_days_since_last_order,
+    profiles.centroid_orders,
+    profiles.centroid_net_revenue,
     profiles.mean_churn_probability
 from profiles
 cross join totals

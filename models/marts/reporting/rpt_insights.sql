@@ -17,14 +17,22 @@ customers as (
 
 ),
 
+scoring_model as (
+
+    select model from {{ ref("int_churn_model_selection") }}
+    where is_chosen
+
+),
+
 churn_metrics as (
 
-    select * from {{ ref("rpt_churn_metrics") }}
+    select metrics.*
+    from {{ ref("rpt_churn_metrics") }} as metrics
+    inner join scoring_model on metrics.model = scoring_model.model
     where
-        population = 'all_known'
-        and model = '{{ var("churn_scoring_model") }}'
-        and metric = 'roc_auc'
-        and value is not null
+        metrics.population = 'all_known'
+        and metrics.metric = 'roc_auc'
+        and metrics.value is not null
 
 ),
 
@@ -259,7 +267,7 @@ insights as (
         null as ci_high,
         'rpt_model_status' as source_mart
     from model_status
-    where model_status.model_status <> 'ok'
+    where model_status.model_status = 'insufficient_data'
 
 )
 

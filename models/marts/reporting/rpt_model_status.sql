@@ -29,10 +29,11 @@ tested as (
 
     select
         count(*) as customers,
-        count(case when has_churned then 1 end) as churners,
-        min(cutoff_date) as cutoff_date
-    from {{ ref("fct_churn_backtest") }}
-    where model = '{{ var("churn_scoring_model") }}'
+        count(case when backtest.has_churned then 1 end) as churners,
+        min(backtest.cutoff_date) as cutoff_date
+    from {{ ref("fct_churn_backtest") }} as backtest
+    inner join {{ ref("int_churn_model_selection") }} as selection
+        on backtest.model = selection.model and selection.is_chosen
 
 ),
 
@@ -43,6 +44,36 @@ cluster_choice as (
         max(case when is_chosen then k end) as k,
         max(chosen_reason) as reason
     from {{ ref("rpt_cluster_selection") }}
+
+),
+
+value_customers as (
+
+    select
+        count(*) as customers,
+        count(case when repeat_orders > 0 then 1 end) as repeat_customers
+    from {{ ref("int_btyd_summary") }}
+    where example_set = 'current'
+
+),
+
+-- The last cutoff is today; without customers there is none.
+value_fits as (
+
+    select
+        *,
+        max(cutoff_date) over () as last_cutoff_date
+    from {{ ref("rpt_clv_parameters") }}
+
+),
+
+value_fit as (
+
+    select
+        max(model_status) as model_status,
+        max(case when is_used and model <> 'gamma_gamma' then model end) as orders_model
+    from value_fits
+    where cutoff_date = last_cutoff_date
 
 ),
 
@@ -101,6 +132,42 @@ statuses as (
                 || ' clusters: ' || reason || '.'
         end as explanation
     from cluster_choice
+    union all
+    select
+        'lifetime_value' as model,
+        coalesce(value_fit.model_status, 'insufficient_data') as model_status,
+        value_customers.customers,
+        case
+            when value_fit.model_status = 'ok'
+                then 'Lifetime value was fitted on '
+                    || {{ count_noun("value_customers.customers", "customer") }}
+                    || ': orders by '
+                    || case value_fit.orders_model
+                        when 'mbg_nbd' then 'MBG/NBD'
+                        else 'BG/NBD'
+                    end
+                    || ', their values by Gamma-Gamma.'
+            when value_fit.model_status = 'degenerate_dropout'
+                then 'Lifetime value was fitted on '
+                    || {{ count_noun("value_customers.customers", "customer") }}
+                    || ', but nothing tells customers who left from those who pause:'
+                    || ' orders by NBD, in which nobody leaves, and no P(alive).'
+            when value_customers.customers < {{ var("clv_min_customers") | int }}
+                or value_customers.repeat_customers
+                < {{ var("clv_min_repeat_customers") | int }}
+                then {{ count_noun("value_customers.customers", "customer") }} || ', '
+                    || {{ format_integer("value_customers.repeat_customers") }}
+                    || ' of them with a second order; lifetime value needs '
+                    || {{ format_integer(var("clv_min_customers") | int) }} || ' and '
+                    || {{ format_integer(var("clv_min_repeat_customers") | int) }}
+                    || ': skipped.'
+            else
+                {{ count_noun("value_customers.customers", "customer") }}
+                || ', but no model fits what they buy or spend:'
+                || ' lifetime value skipped.'
+        end as explanation
+    from value_customers
+    cross join value_fit
 
 )
 

@@ -1,11 +1,17 @@
 """Lifetime value: how often customers will buy, what they will spend, and how sure that is.
 
-`fit_lifetime_value` and `predict_lifetime_value` are what a pipeline calls; the models behind them
-are estimators with ``fit`` and methods that predict. Time is in weeks (days / 7), several
+`fit_cutoffs`, `predict_cutoffs` and `track_cutoffs` are what a pipeline calls; the models behind
+them are estimators with ``fit`` and methods that predict. Time is in weeks (days / 7), several
 purchases on a day count as one, and nothing here knows an engine.
 """
 
 from customer_intelligence.lifetime_value.bgnbd import BGNBD
+from customer_intelligence.lifetime_value.cutoffs import (
+    describe_fits,
+    fit_cutoffs,
+    predict_cutoffs,
+    track_cutoffs,
+)
 from customer_intelligence.lifetime_value.gamma_gamma import GammaGamma
 from customer_intelligence.lifetime_value.gate import (
     DEGENERATE_DROPOUT,
@@ -18,6 +24,7 @@ from customer_intelligence.lifetime_value.nbd import NBD
 from customer_intelligence.lifetime_value.pareto_nbd import ParetoNBD
 from customer_intelligence.lifetime_value.pipeline import (
     LifetimeValueModel,
+    expected_orders_by_week,
     fit_lifetime_value,
     predict_lifetime_value,
 )
@@ -33,6 +40,11 @@ __all__ = [
     "LifetimeValueModel",
     "ParetoNBD",
     "choose_purchase_model",
+    "describe_fits",
+    "expected_orders_by_week",
+    "fit_cutoffs",
     "fit_lifetime_value",
+    "predict_cutoffs",
     "predict_lifetime_value",
+    "track_cutoffs",
 ]

@@ -8,10 +8,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 # Parameters lie between 1e-6 and 1e6: outside, the models are their own limits (a fixed
-# probability, no dropout) and likelihoods only lose digits. So is r above 1,000: rates that differ
-# by three per cent are equal rates for any data, and sums over them cancel.
+# probability, no dropout) and likelihoods only lose digits. So are shapes above 1,000: rates or
+# order values that differ by three per cent are equal for any data, and sums over them cancel.
 LOWER, UPPER = 1e-6, 1e6
-UPPER_R = 1e3
+UPPER_SHAPE = 1e3
+SHAPES = ("r", "p", "q")
 
 # A fit has converged if no more than this is to be gained: far less than any comparison of
 # log-likelihoods is about.
@@ -49,14 +50,13 @@ class MaximumLikelihood:
         Raises
         ------
         ValueError
-            Unless exactly the model's parameters are given, within the bounds of a fit.
+            Unless exactly the model's parameters are given, all of them positive.
         """
         if set(parameters) != set(cls.parameter_names):
             raise ValueError(f"{cls.__name__} takes {cls.parameter_names}, not {set(parameters)}")
         values = np.array([parameters[name] for name in cls.parameter_names], dtype="float64")
-        low, high = cls._bounds().T
-        if not ((values >= low) & (values <= high)).all():
-            raise ValueError(f"parameters must lie within {low} and {high}, not {parameters}")
+        if not (np.isfinite(values) & (values > 0)).all():
+            raise ValueError(f"parameters must be positive, not {parameters}")
         model = cls()
         model._set(values)
         return model
@@ -64,7 +64,7 @@ class MaximumLikelihood:
     @classmethod
     def _bounds(cls) -> np.ndarray:
         """Return the bounds of the parameters, shape (k, 2)."""
-        upper = [UPPER_R if name == "r" else UPPER for name in cls.parameter_names]
+        upper = [UPPER_SHAPE if name in SHAPES else UPPER for name in cls.parameter_names]
         return np.array([(LOWER, bound) for bound in upper])
 
     def _set(self, values: np.ndarray) -> None:

@@ -67,7 +67,8 @@ class GammaGamma(MaximumLikelihood):
             d_gamma = n * q / gamma - ((p * x + q) / (gamma + spent)).sum()
             return float(value), np.array([p * d_p, q * d_q, gamma * d_gamma])
 
-        starts = [(p, q, (q - 1) / p) for p, q in ((1.0, 3.0), (6.0, 4.0))]
+        # The last is for order values that are all but equal, such as a fixed price.
+        starts = [(p, q, (q - 1) / p) for p, q in ((1.0, 3.0), (6.0, 4.0), (1e3, 1e3))]
         self._maximise(objective, starts, n)
         for values in (self.parameters_, self.standard_errors_):
             values["gamma"] *= unit

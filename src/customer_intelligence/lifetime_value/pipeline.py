@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from customer_intelligence.clusters import numeric, text_ids
+from customer_intelligence.clusters import numeric, sample_positions, text_ids
+from customer_intelligence.lifetime_value._histories import group
 from customer_intelligence.lifetime_value.bgnbd import BGNBD
 from customer_intelligence.lifetime_value.gamma_gamma import GammaGamma
 from customer_intelligence.lifetime_value.gate import (
@@ -25,11 +26,14 @@ from customer_intelligence.lifetime_value.gate import (
 from customer_intelligence.lifetime_value.intervals import spend_quantile
 from customer_intelligence.lifetime_value.nbd import NBD
 
+MODELS = {**PURCHASE_MODELS, "gamma_gamma": GammaGamma}
 HISTORY = ("repeat_orders", "btyd_recency_weeks", "btyd_age_weeks")
 SUMMARY = (*HISTORY, "mean_order_value")
 HORIZON_DAYS = (90, 365)
 MONTH_DAYS = 30  # the step of discounting
 BATCH_ROWS = 65_536
+# More add cost, hardly any precision: the parameters are then known to about one per cent.
+MAX_CUSTOMERS = 100_000
 
 _PARAMETERS = {
     "model": "string",
@@ -46,6 +50,7 @@ _PREDICTIONS = {
     "predicted_orders_90d": "float64",
     "predicted_orders_90d_low": "float64",
     "predicted_orders_90d_high": "float64",
+    "predicted_orders_365d": "float64",
     "p_no_order_90d": "float64",
     "p_alive": "float64",
     "expected_order_value": "float64",
@@ -81,6 +86,21 @@ class LifetimeValueModel:
     purchases: NBD | None
     spend: GammaGamma | None
 
+    @classmethod
+    def from_parameters(cls, parameters: pd.DataFrame) -> LifetimeValueModel:
+        """Return the model that the parameters of ``fit_lifetime_value`` describe, in any order."""
+        status = parameters["model_status"].iloc[0]
+        used = parameters[parameters["is_used"]]
+        if used.empty:
+            return cls(None, status, None, None)
+        fits = {
+            name: MODELS[name].from_parameters(**rows.set_index("parameter")["estimate"])
+            for name, rows in used.groupby("model")
+        }
+        spend = fits.pop("gamma_gamma")
+        ((name, purchases),) = fits.items()
+        return cls(f"{name} × gamma_gamma", status, purchases, spend)
+
 
 def fit_lifetime_value(
     summary: pd.DataFrame,
@@ -88,6 +108,7 @@ def fit_lifetime_value(
     dropout_model: str = "bg_nbd",
     min_customers: int = MIN_CUSTOMERS,
     min_repeat_customers: int = MIN_REPEAT_CUSTOMERS,
+    max_customers: int = MAX_CUSTOMERS,
 ) -> tuple[pd.DataFrame, LifetimeValueModel]:
     """Fit purchases and order values, and decide which purchase model may be used.
 
@@ -101,6 +122,8 @@ def fit_lifetime_value(
     min_customers, min_repeat_customers : int
         With fewer customers (also of those with a positive mean), or fewer with a repeat purchase,
         nothing is predicted.
+    max_customers : int
+        Of more customers a sample is fitted, the same one on every engine.
 
     Returns
     -------
@@ -114,7 +137,8 @@ def fit_lifetime_value(
     ValueError
         Naming the column that is missing, null, infinite or impossible.
     """
-    x, t_x, age, value = _columns(summary)
+    columns, fitted_rows = _columns(summary), sample_positions(text_ids(summary), max_customers)
+    x, t_x, age, value = (values[fitted_rows] for values in columns)
     choice = choose_purchase_model(
         x,
         t_x,
@@ -143,7 +167,7 @@ def fit_lifetime_value(
             "is_used": fit is not None and fit in (model.purchases, model.spend),
             "model_status": model.status,
         }
-        for name, kind in (*PURCHASE_MODELS.items(), ("gamma_gamma", GammaGamma))
+        for name, kind in MODELS.items()
         for fit in [fitted.get(name)]
         for parameter in kind.parameter_names
     ]
@@ -165,7 +189,7 @@ def predict_lifetime_value(
     discounted to their middle. Low and high are quantiles of the predictive distribution at the
     estimated parameters: they span what a customer may do, not the error of the parameters, which
     is small beside it. The values' are discounted as their mean is. A customer's result depends on
-    nobody else in the frame, to the last bit, so the frame may be any batch of a larger table.
+    nobody else in the frame, so the frame may be any batch of a larger table.
 
     Parameters
     ----------
@@ -216,6 +240,50 @@ def predict_lifetime_value(
     return table.astype(_PREDICTIONS)
 
 
+def expected_orders_by_week(
+    model: LifetimeValueModel,
+    summary: pd.DataFrame,
+    *,
+    weeks: int,
+    max_customers: int = MAX_CUSTOMERS,
+) -> np.ndarray:
+    """Predict how many orders all customers together have made by the end of each week.
+
+    Parameters
+    ----------
+    model : LifetimeValueModel
+        Of ``fit_lifetime_value``.
+    summary : DataFrame
+        As for ``fit_lifetime_value``.
+    weeks : int
+        Number of weeks ahead.
+    max_customers : int
+        Of more customers a sample is added up and scaled to all.
+
+    Returns
+    -------
+    ndarray of float64, shape (weeks,)
+        NaN without enough data for a model.
+
+    Raises
+    ------
+    ValueError
+        As ``fit_lifetime_value``.
+    """
+    columns, rows = _columns(summary), sample_positions(text_ids(summary), max_customers)
+    if model.purchases is None:
+        return np.full(weeks, np.nan)
+    histories = group(*(values[rows] for values in columns[:-1]))
+    history = histories.x[histories.row_x], histories.recency, histories.age
+    scale = len(summary) / len(rows)
+    return scale * np.array(
+        [
+            histories.customers @ model.purchases.expected_purchases(week, *history)
+            for week in range(1, weeks + 1)
+        ]
+    )
+
+
 def _predict(
     model: LifetimeValueModel,
     columns: tuple[np.ndarray, ...],
@@ -235,6 +303,7 @@ def _predict(
     until = [purchases.expected_purchases(days / 7, *history) for days in steps]
     result = {
         "predicted_orders_90d": until[list(steps).index(first)],
+        "predicted_orders_365d": until[list(steps).index(last)],
         "p_no_order_90d": purchases.p_no_purchase(first / 7, *history),
         "expected_order_value": order_value,
     }

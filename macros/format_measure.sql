@@ -1,0 +1,8 @@
+{% macro format_measure(expression) -%}
+    case
+        when {{ expression }} is null then 'none yet'
+        when abs({{ expression }}) >= 100 or {{ expression }} = floor({{ expression }})
+            then cast(cast(round({{ expression }}) as bigint) as varchar)
+        else cast(cast({{ expression }} as decimal(18, 2)) as varchar)
+    end
+{%- endmacro %}

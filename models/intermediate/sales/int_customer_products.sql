@@ -1,0 +1,13 @@
+with sale_lines as (
+
+    select * from {{ ref("int_invoice_lines_classified") }}
+    where disposition = 'sale'
+
+)
+
+select
+    customer_id,
+    stock_code,
+    min(invoice_date) as first_purchase_date
+from sale_lines
+group by customer_id, stock_code

@@ -1,0 +1,14 @@
+select
+    cast(selection.model as varchar) as model,
+    cast(models.label as varchar) as model_label,
+    selection.simplicity_rank,
+    selection.examples,
+    selection.customers,
+    cast(selection.log_loss as double) as log_loss,
+    cast(selection.log_loss_difference as double) as log_loss_difference,
+    cast(selection.difference_error as double) as difference_error,
+    selection.is_within_one_error,
+    selection.is_chosen,
+    cast(selection.chosen_reason as varchar) as chosen_reason
+from {{ ref("int_churn_model_selection") }} as selection
+inner join {{ ref("churn_models") }} as models on selection.model = models.model

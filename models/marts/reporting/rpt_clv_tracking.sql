@@ -1,0 +1,74 @@
+with tracking as (
+
+    select * from {{ ref("ml_clv_tracking") }}
+    where predicted_orders is not null
+
+),
+
+known_customers as (
+
+    select
+        customer_id,
+        cutoff_date
+    from {{ ref("int_btyd_summary") }}
+    where example_set = 'test'
+
+),
+
+purchase_days as (
+
+    select
+        customer_id,
+        activity_date
+    from {{ ref("int_customer_days") }}
+    where has_purchase
+
+),
+
+-- Week 1 begins on the cutoff.
+orders_by_week as (
+
+    select
+        known_customers.cutoff_date,
+        floor(
+            {{ day_difference(
+                "known_customers.cutoff_date", "purchase_days.activity_date"
+            ) }} / 7.0
+        ) + 1 as week,
+        count(*) as orders
+    from known_customers
+    inner join purchase_days
+        on
+            known_customers.customer_id = purchase_days.customer_id
+            and known_customers.cutoff_date <= purchase_days.activity_date
+    group by 1, 2
+
+),
+
+joined as (
+
+    select
+        cast(tracking.cutoff_date as date) as cutoff_date,
+        tracking.week,
+        tracking.predicted_orders,
+        coalesce(orders_by_week.orders, 0) as orders
+    from tracking
+    left join orders_by_week
+        on
+            cast(tracking.cutoff_date as date) = orders_by_week.cutoff_date
+            and tracking.week = orders_by_week.week
+
+)
+
+select
+    cutoff_date,
+    cast(week as integer) as week,
+    cast(round(predicted_orders, 4) as double) as predicted_orders,
+    cast(
+        sum(orders) over (
+            partition by cutoff_date
+            order by week
+            rows between unbounded preceding and current row
+        ) as bigint
+    ) as actual_orders
+from joined

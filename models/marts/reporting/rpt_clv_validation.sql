@@ -1,0 +1,358 @@
+{%- set horizons = [90, 365] -%}
+{%- set forecasts = [
+    "lifetime_value", "last_90_days", "last_365_days", "own_average",
+    "overall_average", "ideal",
+] -%}
+{%- set metrics = [
+    "orders", "net_revenue", "orders_over_actual", "net_revenue_over_actual",
+    "orders_mae", "net_revenue_mae", "top_decile_capture", "rank_correlation",
+    "interval_coverage",
+] -%}
+with summaries as (
+
+    select * from {{ ref("int_btyd_summary") }}
+    where example_set = 'test'
+
+),
+
+predictions as (
+
+    select * from {{ ref("ml_clv_predictions") }}
+    where predicted_orders_90d is not null
+
+),
+
+as_of as (
+
+    select * from {{ ref("int_as_of") }}
+
+),
+
+-- A value is discounted and may be a margin; the holdout shows plain net revenue.
+joined as (
+
+    select
+        summaries.*,
+        predictions.predicted_orders_90d,
+        predictions.predicted_orders_365d,
+        predictions.expected_order_value,
+        predictions.predicted_value_90d,
+        predictions.predicted_value_90d_low,
+        predictions.predicted_value_90d_high,
+        predictions.predicted_value_365d,
+        predictions.predicted_value_365d_low,
+        predictions.predicted_value_365d_high,
+        cast(summaries.mean_order_value * (summaries.repeat_orders + 1) as double)
+            as net_revenue,
+        least(
+            {{ day_difference("as_of.first_invoice_date", "summaries.cutoff_date") }},
+            365
+        ) as last_365_days
+    from summaries
+    inner join predictions
+        on
+            summaries.customer_id = predictions.customer_id
+            and summaries.cutoff_date = cast(predictions.cutoff_date as date)
+    cross join as_of
+
+),
+
+overall as (
+
+    select
+        cutoff_date,
+        sum(repeat_orders) * 1.0 / nullif(sum(btyd_age_weeks) * 7, 0) as orders_a_day,
+        greatest(sum(net_revenue), 0) / sum(repeat_orders + 1) as mean_order_value
+    from joined
+    group by cutoff_date
+
+),
+
+forecasts as (
+
+    {% for days in horizons -%}
+        select
+            joined.customer_id,
+            joined.cutoff_date,
+            {{ days }} as horizon_days,
+            joined.actual_orders_{{ days }}d as actual_orders,
+            cast(joined.actual_net_revenue_{{ days }}d as double) as actual_net_revenue,
+            joined.predicted_orders_{{ days }}d as lifetime_value_orders,
+            joined.predicted_orders_{{ days }}d * joined.expected_order_value
+                as lifetime_value_net_revenue,
+            joined.orders_90d * {{ days }} / 90.0 as last_90_days_orders,
+            greatest(joined.net_revenue_90d, 0) * {{ days }} / 90.0
+                as last_90_days_net_revenue,
+            joined.orders_365d * {{ days }} * 1.0 / joined.last_365_days
+                as last_365_days_orders,
+            greatest(joined.net_revenue_365d, 0) * {{ days }} * 1.0
+            / joined.last_365_days as last_365_days_net_revenue,
+            (joined.repeat_orders + 1) * {{ days }}
+            / greatest(joined.btyd_age_weeks * 7, 90) as own_average_orders,
+            greatest(joined.net_revenue, 0) * {{ days }}
+            / greatest(joined.btyd_age_weeks * 7, 90) as own_average_net_revenue,
+            overall.orders_a_day * {{ days }} as overall_average_orders,
+            overall.orders_a_day * {{ days }} * overall.mean_order_value
+                as overall_average_net_revenue,
+            joined.actual_orders_{{ days }}d as ideal_orders,
+            joined.actual_net_revenue_{{ days }}d as ideal_net_revenue,
+            -- Low and high are worth as much less than revenue as the value itself.
+            case
+                when
+                    greatest(joined.actual_net_revenue_{{ days }}d, 0)
+                    * joined.predicted_value_{{ days }}d
+                    between
+                    joined.predicted_value_{{ days }}d_low
+                    * joined.predicted_orders_{{ days }}d * joined.expected_order_value
+                    and
+                    joined.predicted_value_{{ days }}d_high
+                    * joined.predicted_orders_{{ days }}d * joined.expected_order_value
+                    then 1
+                else 0
+            end as is_covered
+        from joined
+        inner join overall on joined.cutoff_date = overall.cutoff_date
+        where joined.actual_orders_{{ days }}d is not null
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+compared as (
+
+    {% for forecast in forecasts -%}
+        select
+            customer_id,
+            cutoff_date,
+            horizon_days,
+            '{{ forecast }}' as model,
+            actual_orders,
+            actual_net_revenue,
+            cast({{ forecast }}_orders as double) as orders,
+            cast({{ forecast }}_net_revenue as double) as net_revenue,
+            case when '{{ forecast }}' = 'lifetime_value' then is_covered end as covered
+        from forecasts
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+-- Equal values share the mean of their ranks (Spearman 1904); the top tenth is counted
+-- out to the last customer.
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by cutoff_date, horizon_days, model
+            order by net_revenue desc, customer_id asc
+        ) as place,
+        count(*) over (partition by cutoff_date, horizon_days, model) as customers,
+        {%- for value in ("net_revenue", "actual_net_revenue") %}
+            rank() over (
+                partition by cutoff_date, horizon_days, model order by {{ value }}
+            ) + count(*) over (
+                partition by cutoff_date, horizon_days, model, {{ value }}
+            ) / 2.0 as {{ value }}_rank
+            {%- if not loop.last %},{% endif -%}
+        {%- endfor %}
+    from compared
+
+),
+
+resamples as (
+
+    {{ dbt.generate_series(var("bootstrap_resamples") | int) }}
+
+),
+
+known_customers as (
+
+    select
+        customer_id,
+        count(*) over () as customers
+    from joined
+    group by customer_id
+
+),
+
+-- At most about 5,000 customers are resampled, with the draws of the churn models.
+resampled_customers as (
+
+    select
+        customer_id,
+        least(1.0, 5000.0 / customers) as sampled_share
+    from known_customers
+    where {{ stable_uniform("customer_id") }} * customers < 5000
+
+),
+
+draws as (
+
+    select
+        resampled_customers.customer_id,
+        resamples.generated_number as resample,
+        {{ stable_uniform(
+            "resampled_customers.customer_id || '-' || resamples.generated_number"
+        ) }} as draw
+    from resampled_customers
+    cross join resamples
+
+),
+
+-- Resample 0 is the data itself.
+weights as (
+
+    select
+        customer_id,
+        resample,
+        {{ poisson_weight("draw") }} as weight
+    from draws
+    union all
+    select
+        customer_id,
+        0 as resample,
+        1 as weight
+    from known_customers
+
+),
+
+totals as (
+
+    select
+        ranked.cutoff_date,
+        ranked.horizon_days,
+        ranked.model,
+        weights.resample,
+        sum(weights.weight) as customers,
+        sum(weights.weight * ranked.actual_orders) as actual_orders,
+        sum(weights.weight * ranked.actual_net_revenue) as actual_net_revenue,
+        sum(weights.weight * ranked.orders) as orders,
+        sum(weights.weight * ranked.net_revenue) as net_revenue,
+        sum(weights.weight * abs(ranked.orders - ranked.actual_orders)) as orders_error,
+        sum(weights.weight * abs(ranked.net_revenue - ranked.actual_net_revenue))
+            as net_revenue_error,
+        sum(
+            case
+                when 10 * (ranked.place - 1) < ranked.customers
+                    then weights.weight * ranked.actual_net_revenue
+                else 0
+            end
+        ) as top_decile_net_revenue,
+        sum(weights.weight * ranked.covered) as covered
+    from ranked
+    inner join weights on ranked.customer_id = weights.customer_id
+    where weights.weight > 0
+    group by
+        ranked.cutoff_date, ranked.horizon_days, ranked.model, weights.resample
+
+),
+
+rank_correlations as (
+
+    select
+        cutoff_date,
+        horizon_days,
+        model,
+        case
+            when min(net_revenue_rank) < max(net_revenue_rank)
+                and min(actual_net_revenue_rank) < max(actual_net_revenue_rank)
+                then corr(net_revenue_rank, actual_net_revenue_rank)
+        end as rank_correlation
+    from ranked
+    group by cutoff_date, horizon_days, model
+
+),
+
+-- Rounded: the last digits of a sum of doubles depend on its order.
+wide as (
+
+    select
+        totals.cutoff_date,
+        totals.horizon_days,
+        totals.model,
+        totals.resample,
+        round(totals.orders, 4) as orders,
+        round(totals.net_revenue, 4) as net_revenue,
+        totals.orders / nullif(totals.actual_orders, 0) as orders_over_actual,
+        {{ share_of("totals.net_revenue", "totals.actual_net_revenue") }}
+            as net_revenue_over_actual,
+        round(totals.orders_error / totals.customers, 4) as orders_mae,
+        round(totals.net_revenue_error / totals.customers, 4) as net_revenue_mae,
+        {{ share_of("totals.top_decile_net_revenue", "totals.actual_net_revenue") }}
+            as top_decile_capture,
+        -- Ranks would have to be made anew for each resample: no interval.
+        case when totals.resample = 0 then rank_correlations.rank_correlation end
+            as rank_correlation,
+        totals.covered * 1.0 / totals.customers as interval_coverage
+    from totals
+    inner join rank_correlations
+        on
+            totals.cutoff_date = rank_correlations.cutoff_date
+            and totals.horizon_days = rank_correlations.horizon_days
+            and totals.model = rank_correlations.model
+
+),
+
+long as (
+
+    {% for metric in metrics -%}
+        select
+            cutoff_date,
+            horizon_days,
+            model,
+            resample,
+            '{{ metric }}' as metric,
+            cast({{ metric }} as double) as value
+        from wide
+        {% if metric == "interval_coverage" -%}
+            where model = 'lifetime_value'
+        {% endif -%}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+summarised as (
+
+    select
+        cutoff_date,
+        horizon_days,
+        model,
+        metric,
+        max(case when resample = 0 then value end) as value,
+        {{ continuous_quantile("case when resample > 0 then value end", 0.025) }}
+            as low_value,
+        {{ continuous_quantile("case when resample > 0 then value end", 0.5) }}
+            as middle_value,
+        {{ continuous_quantile("case when resample > 0 then value end", 0.975) }}
+            as high_value
+    from long
+    group by cutoff_date, horizon_days, model, metric
+
+),
+
+-- The spread of a sample is scaled back to all, as for churn.
+scale as (
+
+    select sqrt(max(sampled_share)) as spread
+    from resampled_customers
+
+)
+
+select
+    summarised.cutoff_date,
+    cast(summarised.horizon_days as integer) as horizon_days,
+    cast(summarised.model as varchar) as model,
+    cast(summarised.metric as varchar) as metric,
+    summarised.value,
+    cast(
+        summarised.value
+        + (summarised.low_value - summarised.middle_value) * scale.spread as double
+    ) as ci_low,
+    cast(
+        summarised.value
+        + (summarised.high_value - summarised.middle_value) * scale.spread as double
+    ) as ci_high
+from summarised
+cross join scale

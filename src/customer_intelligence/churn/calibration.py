@@ -1,0 +1,101 @@
+"""Calibration: from what a model says to what happened to customers it had not seen.
+
+The line is fitted on out-of-fold predictions, whose models never saw the customer (Platt 1999;
+Cox 1958 for the line on the logit). Where the data know the same season of the year before, the
+level is taken from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+# The same season: a cutoff so many days before, give or take half the step between cutoffs.
+YEAR_DAYS = 364
+SEASON_TOLERANCE_DAYS = 15
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A line on the logit.
+
+    Attributes
+    ----------
+    intercept, slope : float
+        Calibrated logit = intercept + slope · logit.
+    """
+
+    intercept: float = 0.0
+    slope: float = 1.0
+
+    def __call__(self, logits: np.ndarray) -> np.ndarray:
+        """Return calibrated logits, of the same shape."""
+        return self.intercept + self.slope * np.asarray(logits)
+
+
+def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> Calibration:
+    """Fit the line by logistic regression.
+
+    Parameters
+    ----------
+    logits, labels : ndarray, shape (n,)
+        Out-of-fold log-odds, and 0 or 1.
+
+    Returns
+    -------
+    Calibration
+        That changes nothing where there is nothing to learn from: one label, one score, or scores
+        that rank customers backwards.
+    """
+    if np.isnan(logits).any() or np.ptp(logits) < 1e-9 or len(np.unique(labels)) < 2:
+        return Calibration()
+    line = LogisticRegression(C=np.inf).fit(logits.reshape(-1, 1), labels)
+    if line.coef_[0, 0] <= 0:
+        return Calibration()
+    return Calibration(float(line.intercept_[0]), float(line.coef_[0, 0]))
+
+
+def season_before(cutoff: pd.Timestamp, known: pd.Series) -> pd.Timestamp | None:
+    """Return the labelled cutoff nearest to one year (52 weeks) before, None without one.
+
+    Parameters
+    ----------
+    cutoff : Timestamp
+        Of the examples to predict.
+    known : Series of datetime
+        Cutoffs of out-of-fold predictions.
+
+    Returns
+    -------
+    Timestamp or None
+    """
+    if known.empty:
+        return None
+    target = cutoff - pd.Timedelta(days=YEAR_DAYS)
+    nearest = min(known.unique(), key=lambda day: (abs(day - target), day))
+    is_near = abs(nearest - target) <= pd.Timedelta(days=SEASON_TOLERANCE_DAYS)
+    return pd.Timestamp(nearest) if is_near else None
+
+
+def seasonal_shift(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return what to add to the logits so that their mean probability is the share of churners.
+
+    Parameters
+    ----------
+    logits, labels : ndarray, shape (n,)
+        Calibrated out-of-fold log-odds of the season before, and 0 or 1.
+
+    Returns
+    -------
+    float
+        0 where everybody or nobody churned: no finite shift gets there.
+    """
+    rate = labels.mean()
+    if not 0 < rate < 1:
+        return 0.0
+    return float(brentq(lambda shift: expit(logits + shift).mean() - rate, -30, 30))

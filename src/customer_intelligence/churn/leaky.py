@@ -1,0 +1,72 @@
+"""The churn model of many tutorials, to show what is wrong with it.
+
+It calls customers churned who have been silent for longer than a threshold, and lets the model see
+how long they have been silent. The model finds the threshold again, which says nothing about the
+future.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from threadpoolctl import threadpool_limits
+
+from customer_intelligence.churn import models as churn_models
+from customer_intelligence.churn.examples import FOLDS, checked, folds_of
+
+MODEL = "logistic_regression"
+
+_LEAKY = {
+    "customer_id": "string",
+    "cutoff_date": "datetime64[us]",
+    "is_called_churned": "bool",
+    "churn_probability": "float64",
+}
+
+
+def leaky_baseline(
+    examples: pd.DataFrame, features: Sequence[str], *, horizon_days: int, random_state: int
+) -> pd.DataFrame:
+    """Predict, out of fold, that days since last order exceed the horizon, from that very column.
+
+    Parameters
+    ----------
+    examples, features, horizon_days
+        As for ``fit_predict``; only the test examples are used, as the tutorial would.
+    random_state : int
+        Seed.
+
+    Returns
+    -------
+    DataFrame
+        One row a test customer, sorted by customer_id: customer_id, cutoff_date, is_called_churned
+        (the tutorial's label), churn_probability (of the tutorial's logistic regression). Empty
+        where the label is the same for everybody in some fold.
+    """
+    table = checked(examples, features, horizon_days)
+    test = table[table["example_set"] == "test"].reset_index(drop=True)
+    called = (test["days_since_last_order"] > horizon_days).to_numpy()
+    folds = folds_of(test["customer_id"])
+    if any(len(np.unique(called[folds != fold])) < 2 for fold in range(FOLDS)):
+        return pd.DataFrame(columns=list(_LEAKY)).astype(_LEAKY)
+    learned = test.assign(has_churned=called.astype(float))
+    probability = np.empty(len(test))
+    with threadpool_limits(limits=1):
+        for fold in range(FOLDS):
+            fitted = churn_models.fit(
+                [MODEL],
+                learned[folds != fold],
+                features,
+                horizon_days=horizon_days,
+                random_state=random_state,
+            )
+            rows = learned[folds == fold]
+            logits = churn_models.predict_logits([MODEL], fitted, rows)
+            probability[folds == fold] = expit(logits[MODEL])
+    result = test[["customer_id", "cutoff_date"]].assign(
+        is_called_churned=called, churn_probability=probability
+    )
+    return result.sort_values("customer_id", ignore_index=True).astype(_LEAKY)

@@ -1,0 +1,94 @@
+"""Tables in Markdown files that come from the published marts.
+
+A table stands between two comments, the first of which holds its query:
+
+    <!-- table: select model, value from rpt_churn_metrics -->
+    ...
+    <!-- end table -->
+
+The query says which figures, so that the text around it and its numbers cannot part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import decimal
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.marts import open_marts
+
+_TABLE = re.compile(
+    r"(?P<begin><!-- table:(?P<query>.*?)-->\n).*?(?P<end><!-- end table -->)", re.DOTALL
+)
+
+
+def filled(text: str, marts: duckdb.DuckDBPyConnection) -> str:
+    """Return the text with each table as the marts have it now.
+
+    Parameters
+    ----------
+    text : str
+        Markdown.
+    marts : DuckDBPyConnection
+        Of ``open_marts``.
+
+    Returns
+    -------
+    str
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        marts.execute(match["query"])
+        names = [column[0] for column in marts.description or []]
+        rows = [[_cell(value) for value in row] for row in marts.fetchall()]
+        # Numbers are set to the right.
+        is_number = [
+            all(re.fullmatch(r"[-\d,.]*", row[i]) for row in rows) for i in range(len(names))
+        ]
+        rule = ["--:" if number else "---" for number in is_number]
+        lines = ["| " + " | ".join(row) + " |" for row in [names, rule, *rows]]
+        return match["begin"] + "\n" + "\n".join(lines) + "\n\n" + match["end"]
+
+    return _TABLE.sub(fill, text)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, (float, decimal.Decimal)):
+        return f"{value:,.3f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value.isoformat() if isinstance(value, dt.date) else str(value)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Fill the tables of the files named."""
+    parser = argparse.ArgumentParser(
+        prog="python -m customer_intelligence.doc_tables",
+        description="Fill the tables of Markdown files from the published marts.",
+    )
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("files", type=Path, nargs="+", help="Markdown files")
+    options = parser.parse_args(arguments)
+    try:
+        with open_marts(options.data_dir) as marts:
+            for file in options.files:
+                file.write_text(filled(file.read_text("utf-8"), marts), "utf-8")
+    except CustomerIntelligenceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
