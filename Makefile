@@ -27,6 +27,7 @@ quoted = '$(subst ','\'',$(value $(1)))'
 
 IN_DATA_DIR = cd "$(ROOT)" && \
 	CUSTOMER_INTELLIGENCE_DATA_DIR="$(DATA_DIR_PATH)" \
+	CUSTOMER_INTELLIGENCE_ROOT="$(ROOT)" \
 	DBT_TARGET_PATH="$(DATA_DIR_PATH)/build/target" \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 

@@ -13,7 +13,7 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from customer_intelligence import preflight
+from customer_intelligence import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.marts import previous_clusters
@@ -30,6 +30,9 @@ class Plugin(BasePlugin):
         the same moment, each in its own thread, see it half-initialised and fail.
         """
         try:
+            # Held from here on: between this check and the first hook another process could pass
+            # the same check, and one of the two would end in DuckDB's own words.
+            lock.acquire(self._data_dir())
             preflight.run(self._data_dir())
         except CustomerIntelligenceError as error:
             # Of this class dbt shows the words, of others a traceback.

@@ -124,7 +124,7 @@ def damage_work_databases(lab: Lab, name: str, times: int) -> Outcome:
 
 def kill_with_wal(shop: ShopDirectory, draw: Random, build_seconds: float) -> bool:
     """Kill builds until one leaves a log of changes that were not yet in the file."""
-    for _ in range(5):
+    for _ in range(20):
         shop.build(kill_after=draw.uniform(0.4, 0.9) * build_seconds)
         if wal_of(shop).exists() and wal_of(shop).stat().st_size > 1:
             return True

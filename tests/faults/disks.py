@@ -173,7 +173,8 @@ def fill_during_builds(lab: Lab, name: str, times: int) -> Outcome:
                     shop.publication() == before, "R3: a build on a full disk changed the marts"
                 )
                 outcome.expect(
-                    "No space left" in ended.output, f"R3: no word of it: {ended.tail()}"
+                    "No space left" in ended.output or "E_NO_SPACE" in ended.output,
+                    f"R3: no word of it: {ended.tail()}",
                 )
             disk.empty()
             if heal_build(outcome, shop, prepared, "before", "a full disk"):
