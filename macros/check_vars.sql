@@ -50,6 +50,16 @@
             "clv_dropout_model is " ~ var("clv_dropout_model") ~ ", not bg_nbd or mbg_nbd."
         ) }}
     {%- endif -%}
+    {%- set models = [
+        none, "base_rate", "recency_only", "rfm_logistic", "buy_till_you_die",
+        "logistic_regression", "gradient_boosting", "random_forest", "logit_average"
+    ] -%}
+    {%- if var("churn_scoring_model") not in models -%}
+        {{ exceptions.raise_compiler_error(
+            "churn_scoring_model is " ~ var("churn_scoring_model") ~ ", not one of "
+            ~ models[1:] | join(", ") ~ "."
+        ) }}
+    {%- endif -%}
     {%- set day = var("as_of_date") -%}
     {%- if day is not none
         and not modules.re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", day | string) -%}

@@ -14,9 +14,7 @@ def model(dbt, session):
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.reasons(
         dbt.ref("int_churn_examples").order("cutoff_date, customer_id").df(),
-        churn.feature_groups(
-            dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")
-        ),
+        churn.feature_groups(dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")),
         chosen[0][0] if chosen else None,
         horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),

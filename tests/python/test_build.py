@@ -411,6 +411,7 @@ def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir,
     ("variables", "words"),
     [
         ({"clusterk": 5}, "Unknown var clusterk. Vars are: as_of_date, "),
+        ({"churn_scoring_model": "xgb"}, "churn_scoring_model is xgb, not one of base_rate, "),
         ({"cleaning_policy": "tidy"}, "cleaning_policy is tidy, not net or classic."),
         (
             {"clv_dropout_model": "pareto"},

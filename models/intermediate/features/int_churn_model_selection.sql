@@ -1,4 +1,4 @@
-{%- set forced = var("churn_scoring_model") -%}
+{%- set named = "'" ~ (var("churn_scoring_model") or "") ~ "'" -%}
 with predictions as (
 
     select * from {{ ref("ml_churn_predictions") }}
@@ -135,14 +135,15 @@ chosen as (
 
     select
         *,
-        {% if forced -%}
-            model = '{{ forced }}' as is_chosen
-        {%- else -%}
-            row_number() over (
-                order by
-                    case when is_within_one_error then 0 else 1 end, simplicity_rank
-            ) = 1 as is_chosen
-        {%- endif %}
+        case
+            when {{ named }} <> '' then model = {{ named }}
+            else
+                row_number() over (
+                    order by
+                        case when is_within_one_error then 0 else 1 end,
+                        simplicity_rank
+                ) = 1
+        end as is_chosen
     from judged
 
 )
@@ -159,7 +160,7 @@ select
     is_chosen,
     case
         when not is_chosen then null
-        when '{{ forced or "" }}' <> '' then 'named by the variable churn_scoring_model'
+        when {{ named }} <> '' then 'named by the variable churn_scoring_model'
         when loss_rank = 1 then 'the lowest log loss'
         else 'the simplest within one standard error of the lowest log loss'
     end as chosen_reason

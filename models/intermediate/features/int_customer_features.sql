@@ -12,7 +12,8 @@ cutoffs as (
         -- Null where the data start after the same season a year (52 weeks) before.
         case
             when
-                as_of.first_invoice_date <= {{ add_days("-364", "cutoffs.cutoff_date") }}
+                as_of.first_invoice_date
+                <= {{ add_days("-364", "cutoffs.cutoff_date") }}
                 then 364
         end as season_days_ago
     from {{ ref("int_churn_cutoffs") }} as cutoffs

@@ -50,15 +50,15 @@ resampled_customers as (
 draws as (
 
     select
-        resampled_customers.customer_id,
-        resampled_customers.sampled_share,
-        blocks.generated_number as block,
         {% for i in range(width) -%}
             {{ stable_uniform(
                 "resampled_customers.customer_id || '-' || (blocks.generated_number * "
                 ~ width ~ " + " ~ (i - width + 1) ~ ")"
-            ) }} as draw_{{ i }}{{ "," if not loop.last }}
-        {% endfor %}
+            ) }} as draw_{{ i }},
+        {% endfor -%}
+        resampled_customers.customer_id,
+        resampled_customers.sampled_share,
+        blocks.generated_number as block
     from resampled_customers
     cross join blocks
 
@@ -70,21 +70,21 @@ draws as (
 weights as (
 
     select
+        {% for i in range(width) -%}
+            {{ poisson_weight("draw_" ~ i) }} as weight_{{ i }},
+        {% endfor -%}
         customer_id,
         1 / sampled_share as step_scale,
-        block,
-        {% for i in range(width) -%}
-            {{ poisson_weight("draw_" ~ i) }} as weight_{{ i }}{{ "," if not loop.last }}
-        {% endfor %}
+        block
     from draws
     union all
     select
+        {% for i in range(width) -%}
+            {{ 1 if i == 0 else 0 }} as weight_{{ i }},
+        {% endfor -%}
         customer_id,
         0 as step_scale,
-        0 as block,
-        {% for i in range(width) -%}
-            {{ 1 if i == 0 else 0 }} as weight_{{ i }}{{ "," if not loop.last }}
-        {% endfor %}
+        0 as block
     from known_customers
 
 ),
@@ -240,12 +240,12 @@ contributions as (
 weighted as (
 
     select
-        contributions.*,
+        {% for i in range(width) -%}
+            weights.weight_{{ i }},
+        {% endfor -%}
         weights.step_scale,
         weights.block,
-        {% for i in range(width) -%}
-            weights.weight_{{ i }}{{ "," if not loop.last }}
-        {% endfor %}
+        contributions.*
     from contributions
     inner join weights on contributions.customer_id = weights.customer_id
 
@@ -254,16 +254,6 @@ weighted as (
 deciles as (
 
     select
-        model,
-        cutoff_date,
-        population,
-        block,
-        score_decile,
-        max(step_scale) as step_scale,
-        max(roc_auc) as roc_auc,
-        max(pr_auc) as pr_auc,
-        max(slope) as slope,
-        max(level_shift) as level_shift,
         {% for i in range(width) -%}
             sum(weight_{{ i }}) as weight_{{ i }},
             sum(case when has_churned then weight_{{ i }} else 0 end)
@@ -274,10 +264,18 @@ deciles as (
             sum(weight_{{ i }} * roc_auc_step) as roc_auc_step_{{ i }},
             sum(weight_{{ i }} * pr_auc_step) as pr_auc_step_{{ i }},
             sum(weight_{{ i }} * slope_step) as slope_step_{{ i }},
-            sum(weight_{{ i }} * level_step) as level_step_{{ i }}{{
-                "," if not loop.last
-            }}
-        {% endfor %}
+            sum(weight_{{ i }} * level_step) as level_step_{{ i }},
+        {% endfor -%}
+        model,
+        cutoff_date,
+        population,
+        block,
+        score_decile,
+        max(step_scale) as step_scale,
+        max(roc_auc) as roc_auc,
+        max(pr_auc) as pr_auc,
+        max(slope) as slope,
+        max(level_shift) as level_shift
     from weighted
     group by model, cutoff_date, population, block, score_decile
 

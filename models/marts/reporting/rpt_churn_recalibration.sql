@@ -1,6 +1,6 @@
-{#- Newton's method for a logistic regression of the label on the logit of the score, and
-    for its intercept alone with the slope held at 1. Near a sensible model four steps
-    settle all digits; what has not settled after eight has no finite answer. -#}
+{#- Newton's method for a logistic regression of the label on the logit of the score,
+    and for its intercept alone with the slope held at 1. Near a sensible model four
+    steps settle all digits; what has not settled after eight has no finite answer. -#}
 {%- set steps = 8 -%}
 with scores as (
 
