@@ -1,6 +1,6 @@
 """One row per feature group and repeat: the ROC AUC when the group is permuted.
 
-Input: int_churn_examples and the model that int_churn_model_selection chose, fitted on the training
+Input: int_churn_examples and the model that ml_churn_model_selection chose, fitted on the training
 cutoffs. Method: customer_intelligence.churn.
 """
 
@@ -10,7 +10,7 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Permute each group of features among the test customers."""
     dbt.config(materialized="table")
-    chosen = dbt.ref("int_churn_model_selection").filter("is_chosen").fetchall()
+    chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.permutation_importance(
         dbt.ref("int_churn_examples").order("cutoff_date, customer_id").df(),

@@ -1,6 +1,6 @@
 """Up to three rows per customer: why the churn score is above or below a typical customer's.
 
-Input: int_churn_examples and the model that int_churn_model_selection chose, fitted on everything
+Input: int_churn_examples and the model that ml_churn_model_selection chose, fitted on everything
 labelled. Method: customer_intelligence.churn.
 """
 
@@ -10,7 +10,7 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Put the features of each group back to typical values and see how the score moves."""
     dbt.config(materialized="table")
-    chosen = dbt.ref("int_churn_model_selection").filter("is_chosen").fetchall()
+    chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.reasons(
         dbt.ref("int_churn_examples").order("cutoff_date, customer_id").df(),

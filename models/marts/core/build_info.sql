@@ -7,7 +7,7 @@ with as_of as (
 scoring_model as (
 
     select max(model) as churn_scoring_model
-    from {{ ref("int_churn_model_selection") }}
+    from {{ ref("ml_churn_model_selection") }}
     where is_chosen
 
 ),

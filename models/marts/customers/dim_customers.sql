@@ -35,7 +35,7 @@ current_churn as (
 
     select predictions.*
     from {{ ref("ml_churn_predictions") }} as predictions
-    inner join {{ ref("int_churn_model_selection") }} as selection
+    inner join {{ ref("ml_churn_model_selection") }} as selection
         on predictions.model = selection.model and selection.is_chosen
     where predictions.example_set = 'current'
 

@@ -17,7 +17,7 @@ thresholds as (
         model,
         'profit_optimal' as threshold_name,
         cast(profit_optimal_threshold as double) as threshold
-    from {{ ref("int_churn_thresholds") }}
+    from {{ ref("ml_churn_thresholds") }}
 
 ),
 

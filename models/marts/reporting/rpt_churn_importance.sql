@@ -10,7 +10,7 @@ with repeats as (
 chosen as (
 
     select max(model) as model
-    from {{ ref("int_churn_model_selection") }}
+    from {{ ref("ml_churn_model_selection") }}
     where is_chosen
 
 )

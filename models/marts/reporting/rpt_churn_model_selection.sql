@@ -10,5 +10,5 @@ select
     selection.is_within_one_error,
     selection.is_chosen,
     cast(selection.chosen_reason as varchar) as chosen_reason
-from {{ ref("int_churn_model_selection") }} as selection
+from {{ ref("ml_churn_model_selection") }} as selection
 inner join {{ ref("churn_models") }} as models on selection.model = models.model

@@ -19,7 +19,7 @@ customers as (
 
 scoring_model as (
 
-    select model from {{ ref("int_churn_model_selection") }}
+    select model from {{ ref("ml_churn_model_selection") }}
     where is_chosen
 
 ),

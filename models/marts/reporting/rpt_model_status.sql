@@ -32,7 +32,7 @@ tested as (
         count(case when backtest.has_churned then 1 end) as churners,
         min(backtest.cutoff_date) as cutoff_date
     from {{ ref("fct_churn_backtest") }} as backtest
-    inner join {{ ref("int_churn_model_selection") }} as selection
+    inner join {{ ref("ml_churn_model_selection") }} as selection
         on backtest.model = selection.model and selection.is_chosen
 
 ),
