@@ -59,7 +59,10 @@ totals as (
             end
         ) as same_season_orders,
         max(season_days_ago) as season_days_ago,
-        stddev_samp(gap_days) as gap_std_days,
+        -- Of whole numbers, whose sums do not depend on their order.
+        count(gap_days) as gaps,
+        sum(cast(gap_days as bigint)) as gap_sum,
+        sum(cast(gap_days as bigint) * gap_days) as gap_square_sum,
         sum(net_revenue) as net_revenue,
         sum(case when days_ago <= 90 then net_revenue else 0 end) as net_revenue_90d,
         sum(case when days_ago between 91 and 180 then net_revenue else 0 end)
@@ -92,7 +95,13 @@ select
     cast(
         (tenure_days - days_since_last_order) * 1.0 / nullif(orders - 1, 0) as double
     ) as mean_gap_days,
-    cast(gap_std_days as double) as gap_std_days,
+    case
+        when gaps > 1
+            then sqrt(
+                cast(gaps * gap_square_sum - gap_sum * gap_sum as double)
+                / (gaps * (gaps - 1))
+            )
+    end as gap_std_days,
     cast(
         days_since_last_order * 1.0 * nullif(orders - 1, 0)
         / nullif(tenure_days - days_since_last_order, 0) as double
