@@ -13,6 +13,7 @@ VERSION :=
 CUSTOMER :=
 MART :=
 OUT :=
+ONLY :=
 
 # Make takes a blank for the end of a name, and an empty directory would be the root.
 ifneq ($(words $(ROOT)),1)
@@ -66,12 +67,14 @@ $(ROOT)/.venv/installed-dev: $(ROOT)/requirements-dev.txt $(ROOT)/.venv/installe
 	cd "$(ROOT)" && .venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	touch "$@"
 
+# Unit tests hold the SQL to rows of their own, whatever the data: `make test` runs them.
 build: $(ROOT)/.venv/installed
 	mkdir -p "$(DATA_DIR_PATH)/build"
 ifneq ($(DATA),)
 	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" $(if $(MAPPING),--mapping "$(MAPPING)") --data-dir "$(DATA_DIR_PATH)"
 endif
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars $(call quoted,VARS)
+	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars $(call quoted,VARS)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
 
 dashboard: $(ROOT)/.venv/installed
@@ -94,7 +97,8 @@ forget: $(ROOT)/.venv/installed
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		erase $(call quoted,CUSTOMER)
 	rm -rf "$(ROOT)/target" "$(ROOT)/logs"
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --vars $(call quoted,VARS)
+	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars $(call quoted,VARS)
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		verify $(call quoted,CUSTOMER)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
@@ -107,7 +111,7 @@ test: lint
 	cd "$(ROOT)" && .venv/bin/python -m pytest
 
 test-faults: $(ROOT)/.venv/installed-dev
-	cd "$(ROOT)" && .venv/bin/python -m tests.faults
+	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
 
 lint: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -6,7 +6,8 @@
 {% macro duckdb__publish_marts(results) %}
     {#-
     The gate: a build of the whole graph in which every node ran and passed. A selection,
-    a failure or `dbt run` leaves the last good version where it is, and says so.
+    a failure or `dbt run` leaves the last good version where it is, and says so. Unit
+    tests see no data; a build that leaves them out is whole.
     -#}
     {% if execute and flags.WHICH == "build" %}
         {% set ran = {} %}
@@ -39,7 +40,8 @@
             "select", "exclude", "selector", "resource_types", "exclude_resource_types",
             "empty"
         ) %}
-            {% if invocation_args_dict.get(argument) %}
+            {% set value = invocation_args_dict.get(argument) %}
+            {% if value and value | list | string != "['unit_test']" %}
                 {% do narrowed.append("--" ~ argument) %}
             {% endif %}
         {% endfor %}
