@@ -98,9 +98,9 @@ select
     case
         when gaps > 1
             then sqrt(
-                cast(gaps * gap_square_sum - gap_sum * gap_sum as double)
-                / (gaps * (gaps - 1))
-            )
+                    cast(gaps * gap_square_sum - gap_sum * gap_sum as double)
+                    / (gaps * (gaps - 1))
+                )
     end as gap_std_days,
     cast(
         days_since_last_order * 1.0 * nullif(orders - 1, 0)
