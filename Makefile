@@ -120,7 +120,8 @@ lint: $(ROOT)/.venv/installed-dev
 
 methodology: $(ROOT)/.venv/installed
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
-		--data-dir "$(DATA_DIR_PATH)" README.md docs/methodology/*.md
+		--data-dir "$(DATA_DIR_PATH)" --blocks models/methodology.md \
+		README.md docs/methodology/*.md
 
 SAMPLE_WORK := $(ROOT)/.sample
 

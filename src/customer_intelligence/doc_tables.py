@@ -6,7 +6,8 @@ A table stands between two comments, the first of which holds its query:
     ...
     <!-- end table -->
 
-The query says which figures, so that the text around it and its numbers cannot part.
+The query says which figures, so that the text around it and its numbers cannot part. dbt's docs show
+comments, and know texts by blocks: they get a copy (`doc_blocks`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import datetime as dt
 import decimal
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import duckdb
@@ -59,6 +60,26 @@ def filled(text: str, marts: duckdb.DuckDBPyConnection) -> str:
     return _TABLE.sub(fill, text)
 
 
+def doc_blocks(files: Iterable[Path]) -> str:
+    """Return the files as dbt's doc blocks, without comments.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        Markdown; `lifetime-value.md` becomes the block `lifetime_value_methodology`.
+
+    Returns
+    -------
+    str
+    """
+    return "\n".join(
+        f"{{% docs {file.stem.replace('-', '_')}_methodology %}}\n"
+        + re.sub(r"<!--.*?-->\n+", "", file.read_text("utf-8"), flags=re.DOTALL)
+        + "{% enddocs %}\n"
+        for file in sorted(files)
+    )
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
@@ -79,11 +100,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("files", type=Path, nargs="+", help="Markdown files")
+    parser.add_argument(
+        "--blocks",
+        type=Path,
+        help="file of dbt doc blocks to make of the files in docs/methodology",
+    )
     options = parser.parse_args(arguments)
     try:
         with open_marts(options.data_dir) as marts:
             for file in options.files:
                 file.write_text(filled(file.read_text("utf-8"), marts), "utf-8")
+        if options.blocks:
+            pages = [file for file in options.files if file.parent.name == "methodology"]
+            options.blocks.write_text(doc_blocks(pages), "utf-8")
     except CustomerIntelligenceError as error:
         print(error, file=sys.stderr)
         return 1

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from conftest import ROOT, run_dbt
 
+from customer_intelligence import doc_tables
+
 # dbt runs its newer deprecation checks for some adapters only; this one follows them too.
 STRICT_PARSE = """
 import sys
@@ -93,6 +95,13 @@ def test_every_mart_has_an_enforced_contract_and_a_key(own):
         assert node["unique_id"] in keys, f"{node['name']} has no test of its key"
         if node["fqn"][1] == "marts":
             assert node["config"]["contract"]["enforced"], node["name"]
+
+
+def test_the_methodology_of_the_dbt_docs_is_that_of_the_documents():
+    pages = (ROOT / "docs" / "methodology").glob("*.md")
+    blocks = (ROOT / "models" / "methodology.md").read_text(encoding="utf-8")
+    assert blocks == doc_tables.doc_blocks(pages), "run `make methodology`"
+    assert "<!--" not in blocks
 
 
 def test_data_flows_one_way(own):
