@@ -6,8 +6,8 @@ A table stands between two comments, the first of which holds its query:
     ...
     <!-- end table -->
 
-The query says which figures, so that the text around it and its numbers cannot part. dbt's docs show
-comments, and know texts by blocks: they get a copy (`doc_blocks`).
+The query says which figures, so that the text around it and its numbers cannot part. dbt's docs
+show comments, and know texts by blocks: they get a copy (`doc_blocks`).
 """
 
 from __future__ import annotations
