@@ -458,6 +458,33 @@ def churn_report(population: str, model: str, threshold_name: str) -> pd.DataFra
     )
 
 
+def customers_at_risk() -> pd.DataFrame:
+    """Return ten of the selected customers, those with the most value at risk, with reasons."""
+    return query_selected("""
+        , worst as (
+            select
+                customer_id,
+                segment,
+                churn_probability,
+                value_at_risk::double as value_at_risk,
+                predicted_value_90d::double as predicted_value_90d
+            from selected
+            where churn_probability is not null
+            order by value_at_risk desc, customer_id
+            limit 10
+        )
+
+        select
+            worst.*,
+            string_agg(reason, '; ' order by reason_rank) filter (is_raising_risk) as raising,
+            string_agg(reason, '; ' order by reason_rank) filter (not is_raising_risk) as lowering
+        from worst
+        left join fct_churn_reasons as reasons on worst.customer_id = reasons.customer_id
+        group by all
+        order by value_at_risk desc, worst.customer_id
+    """)
+
+
 def value_at_risk() -> pd.DataFrame:
     """Sum the value at risk of the selected customers for each segment and band of risk."""
     return query_selected("""

@@ -22,6 +22,7 @@
         "churn_suspicious_auc",
         "churn_features",
         "bootstrap_resamples",
+        "bootstrap_customers",
         "clusters_k",
         "clv_margin",
         "clv_annual_discount_rate",

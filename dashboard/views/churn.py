@@ -40,6 +40,35 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
             "The mean net revenue of 90 days times the probability of churn, summed over "
             "customers.",
         )
+    draw_customers(currency)
+
+
+def draw_customers(currency: str) -> None:
+    """Draw whom the most is lost with, and why the model thinks so."""
+    customers = store.customers_at_risk()
+    if customers.empty:
+        return
+    st.subheader("Whose loss would cost most, and why?", anchor=False)
+    st.dataframe(
+        customers.assign(churn_probability=100 * customers["churn_probability"]),
+        hide_index=True,
+        column_config={
+            "customer_id": st.column_config.TextColumn("Customer", width=90),
+            "segment": st.column_config.TextColumn("Segment", width=130),
+            "churn_probability": layout.percent_column("Churn", "Predicted probability."),
+            "value_at_risk": layout.number_column(f"At risk, {currency}"),
+            "predicted_value_90d": layout.number_column(
+                f"Next 90 days, {currency}", "Predicted net revenue of the next 90 days."
+            ),
+            "raising": st.column_config.TextColumn("Raises the risk", width=320),
+            "lowering": st.column_config.TextColumn("Lowers it", width=320),
+        },
+        alt="Ten customers with the most value at risk, and the reasons of their scores.",
+    )
+    st.caption(
+        "Reasons are what sets a customer apart from the typical one in the eyes of the model, "
+        "strongest first. They say nothing about what would change the customer's mind."
+    )
 
 
 def metrics_table(metrics: pd.DataFrame) -> pd.DataFrame:

@@ -25,10 +25,12 @@ losses as (
         predictions.model,
         predictions.customer_id,
         predictions.cutoff_date,
-        -ln(case
-            when examples.has_churned then predictions.churn_probability
-            else 1 - predictions.churn_probability
-        end) as log_loss
+        -ln(greatest(
+            case
+                when examples.has_churned then predictions.churn_probability
+                else 1 - predictions.churn_probability
+            end, 1e-15
+        )) as log_loss
     from predictions
     inner join examples
         on
@@ -51,12 +53,22 @@ model_losses as (
 
 ),
 
+-- A model that could not be fitted for every fold was judged on other customers.
+widest as (
+
+    select max(examples) as examples from model_losses
+
+),
+
 ranked as (
 
     select
-        *,
-        row_number() over (order by log_loss, simplicity_rank) as loss_rank
+        model_losses.*,
+        row_number() over (
+            order by model_losses.log_loss, model_losses.simplicity_rank
+        ) as loss_rank
     from model_losses
+    inner join widest on model_losses.examples = widest.examples
 
 ),
 

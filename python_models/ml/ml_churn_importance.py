@@ -13,7 +13,7 @@ def model(dbt, session):
     chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.permutation_importance(
-        dbt.ref("int_churn_examples").order("cutoff_date, customer_id").df(),
+        dbt.ref("int_churn_examples").filter("example_set <> 'current'").df(),
         churn.feature_groups(dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")),
         chosen[0][0] if chosen else None,
         horizon_days=int(horizon.fetchall()[0][0]),

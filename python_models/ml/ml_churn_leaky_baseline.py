@@ -11,7 +11,7 @@ def model(dbt, session):
     dbt.config(materialized="table")
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.leaky_baseline(
-        dbt.ref("int_churn_examples").order("cutoff_date, customer_id").df(),
+        dbt.ref("int_churn_examples").filter("example_set = 'test'").df(),
         dbt.config.meta_get("churn_features"),
         horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),

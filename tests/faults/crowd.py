@@ -83,6 +83,7 @@ def pages(store: ModuleType) -> list[Callable[[], object]]:
     def churn() -> None:
         store.spread("probability")
         store.value_at_risk()
+        store.customers_at_risk()
         store.churn_horizon()
         store.churn_metrics("all_known")
         store.churn_roc("all_known")

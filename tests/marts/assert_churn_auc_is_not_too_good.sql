@@ -3,7 +3,12 @@
 -- lie above it, because a handful of churners may be ranked well by luck. It is drawn
 -- among customers active in the last 90 days: after years of trade most others are
 -- plainly gone.
-select *
+select
+    *,
+    'ROC AUC ' || cast(round(value, 3) as varchar) || ' of ' || model
+    || ': too good for what is known before a cutoff. Look for a feature that carries'
+    || ' the label; if the shop really is so regular, raise churn_suspicious_auc.'
+        as explanation
 from {{ ref("rpt_churn_metrics") }}
 where
     metric = 'roc_auc'

@@ -118,5 +118,5 @@ where
     or ranked.churners is distinct from gains.churners
     or (
         ranked.churners between 1 and ranked.customers - 1
-        and (areas.area is null or abs(areas.area - aucs.roc_auc) > 0.005)
+        and not coalesce(abs(areas.area - aucs.roc_auc) <= 0.005, false)
     )

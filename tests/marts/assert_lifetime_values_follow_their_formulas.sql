@@ -64,10 +64,17 @@ expected as (
 select *
 from expected
 where
-    abs(expected_order_value - order_value) > 1e-9 * order_value
+    not coalesce(
+        abs(expected_order_value - order_value) <= 1e-9 * order_value, false
+    )
     or (
         orders_model = 'nbd'
-        and abs(predicted_orders_90d - orders_without_dropout)
-        > 1e-6 * orders_without_dropout
+        and not coalesce(
+            abs(predicted_orders_90d - orders_without_dropout)
+            <= 1e-6 * orders_without_dropout, false
+        )
     )
-    or (orders_model <> 'nbd' and abs(p_alive - alive) > 1e-6)
+    or (
+        orders_model <> 'nbd'
+        and not coalesce(abs(p_alive - alive) <= 1e-6, false)
+    )

@@ -654,6 +654,7 @@ def hostile(copy, monkeypatch) -> Path:
         ("rpt_cluster_profiles", "cluster_name"),
         ("rpt_cluster_products", "cluster_name"),
         ("rpt_cluster_products", "description"),
+        ("fct_churn_reasons", "reason"),
     ]
     data_dir = copy(
         *(f"update {table} set {column} = '{bad}' || {column}" for table, column in columns),

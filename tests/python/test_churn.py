@@ -1,8 +1,11 @@
 """The churn models: what they see, what they must not see, and what they return."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -304,20 +307,44 @@ def test_calibration_finds_the_line_that_was_drawn():
 
 
 def test_the_level_is_that_of_the_season_a_year_before(shop):
-    """With a cutoff 52 weeks before the test, in whose window nearly everyone stayed away."""
+    """With a cutoff 52 weeks before the test, in whose window most stayed away."""
     rng = np.random.default_rng(2)
     year_ago = examples(400, seed=7).query("example_set == 'train'").head(400)
     year_ago = year_ago.assign(
-        cutoff_date=pd.Timestamp("2010-09-11"), has_churned=rng.random(400) < 0.9
+        cutoff_date=pd.Timestamp("2010-09-11"), has_churned=rng.random(400) < 0.8
     )
     result = predict(pd.concat([year_ago, shop]))
     test = of(result, "test", "logistic_regression")
     assert test["seasonal_cutoff_date"].eq(pd.Timestamp("2010-09-11")).all()
-    assert test["churn_probability"].mean() == pytest.approx(0.9, abs=0.05)
+    assert test["churn_probability"].mean() == pytest.approx(0.8, abs=0.05)
     # The current cutoff has no season before it, and the base rate says what it says.
     assert of(result, "current")["seasonal_cutoff_date"].isna().all()
     assert of(result, "test", "base_rate")["seasonal_cutoff_date"].isna().all()
     assert of(predict(shop), "test")["seasonal_cutoff_date"].isna().all()
+
+
+def test_a_handful_of_customers_a_year_ago_sets_no_level(shop):
+    year_ago = shop[in_set(shop, "train")].head(150)
+    few = year_ago.assign(cutoff_date=pd.Timestamp("2010-09-11"))
+    assert of(predict(pd.concat([few, shop])), "test")["seasonal_cutoff_date"].isna().all()
+    alike = examples(400, seed=7).head(400)
+    alike = alike.assign(cutoff_date=pd.Timestamp("2010-09-11"), has_churned=True)
+    assert of(predict(pd.concat([alike, shop])), "test")["seasonal_cutoff_date"].isna().all()
+
+
+def test_a_shop_in_which_churn_is_plain_to_see_is_not_predicted_beyond_doubt(shop):
+    """Whoever was silent for over 100 days left, everybody else stayed, this year and last."""
+    plain = shop.assign(
+        has_churned=(shop["days_since_last_order"] > 100).mask(in_set(shop, "current"))
+    )
+    year_ago = plain[plain["cutoff_date"] == pd.Timestamp("2011-04-13")]
+    year_ago = year_ago.assign(cutoff_date=pd.Timestamp("2010-09-11"))
+    result = predict(pd.concat([year_ago, plain]), NO_FOREST)
+    learned = result[~result["model"].isin(["base_rate", "buy_till_you_die"])]
+    assert learned["churn_probability"].between(1e-4 - 1e-9, 1 - 1e-4 + 1e-9).all()
+    test = of(result, "test", "logistic_regression")
+    labels = plain[in_set(plain, "test")].sort_values("customer_id")["has_churned"].astype(int)
+    assert roc_auc_score(labels, test["churn_probability"]) > 0.99
 
 
 @pytest.mark.parametrize(
@@ -362,6 +389,15 @@ def test_too_few_customers_for_buy_till_you_die_are_said_and_not_guessed(shop):
     assert others["model_status"].eq("ok").all()
 
 
+def test_every_model_has_a_place_in_the_order_of_simplicity_and_can_be_named():
+    seed = pd.read_csv(ROOT / "seeds" / "churn_models.csv")
+    assert seed["simplicity_rank"].tolist() == list(range(1, len(seed) + 1))
+    assert sorted(seed["model"]) == sorted(NAMES)
+    check = (ROOT / "macros" / "check_vars.sql").read_text(encoding="utf-8")
+    named = re.search(r"set models = \[\s*none,(.*?)\]", check, re.DOTALL)[1]
+    assert re.findall(r'"(\w+)"', named) == seed["model"].tolist()
+
+
 # ---------------------------------------------------------------- explanations
 
 GROUPS = {
@@ -403,6 +439,14 @@ def test_reasons_point_where_the_score_points(shop):
         .where(table["feature_value"].notna(), True)
         .all()
     )
+
+
+@pytest.mark.parametrize("model", NAMES)
+def test_every_model_can_be_explained(shop, model):
+    """Whatever the rule chooses: buy till you die too, whose features belong together."""
+    losses = churn.permutation_importance(shop, GROUPS, model, repeats=1, **OPTIONS)
+    assert losses["permuted_roc_auc"].between(0, 1).all()
+    assert churn.reasons(shop, GROUPS, model, **OPTIONS)["contribution"].notna().all()
 
 
 def test_without_a_model_nothing_is_explained(shop):

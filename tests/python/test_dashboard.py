@@ -268,6 +268,20 @@ def test_clusters_without_a_common_product_are_shown_without_products(republish)
     assert not any("lift" in t.value for t in app.dataframe)
 
 
+def test_the_customers_at_risk_come_with_their_reasons(published):
+    expected = published.execute("""
+        select customer_id, any_value(value_at_risk)::double, count(reason)
+        from (select * from dim_customers order by value_at_risk desc, customer_id limit 10)
+        left join fct_churn_reasons using (customer_id)
+        group by customer_id order by 2 desc, 1
+    """).fetchall()
+    table = next(t.value for t in run("churn.py").dataframe if "raising" in t.value)
+    assert table["customer_id"].tolist() == [row[0] for row in expected]
+    assert table["value_at_risk"].tolist() == pytest.approx([row[1] for row in expected])
+    told = table["raising"].fillna("") + "; " + table["lowering"].fillna("")
+    assert told.str.count(r"\(typical: ").tolist() == [row[2] for row in expected]
+
+
 def test_the_evidence_equals_the_marts(published):
     app = run("churn.py")
     models = {
@@ -343,6 +357,7 @@ def test_thin_data_are_said_in_words(republish):
                 "rpt_churn_metrics", "rpt_churn_roc_curve", "rpt_churn_calibration",
                 "rpt_churn_confusion_matrix", "rpt_churn_classification_report",
                 "rpt_churn_importance", "rpt_churn_leaky_baseline", "rpt_churn_model_selection",
+                "fct_churn_reasons",
             )
         ),
     )  # fmt: skip

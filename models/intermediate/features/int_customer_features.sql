@@ -114,7 +114,8 @@ select
     cast(units * 1.0 / nullif(lines, 0) as double) as units_per_line,
     cast(kept_gross_revenue / nullif(units, 0) as double) as average_unit_price,
     cast(products as integer) as products,
-    cast(products * 1.0 / nullif(lines, 0) as double) as new_product_share,
+    -- A product of a void line counts as bought, the line does not.
+    cast(least(products * 1.0 / nullif(lines, 0), 1) as double) as new_product_share,
     coalesce(
         cast(
             returned_amount * 1.0 / nullif(kept_gross_revenue, 0) as double

@@ -2,6 +2,7 @@
     grouped once for a whole block of resamples. -#}
 {%- set resamples = var("bootstrap_resamples") | int -%}
 {%- set width = 10 -%}
+{%- set sample = var("bootstrap_customers") | int -%}
 {%- set blocks = (resamples + width - 1) // width -%}
 {%- set metrics = [
     "roc_auc", "pr_auc", "brier_score", "log_loss", "expected_calibration_error",
@@ -36,14 +37,14 @@ known_customers as (
 
 ),
 
--- At most about 5,000 customers are resampled, the same ones for every model.
+-- At most about so many customers are resampled, the same ones for every model.
 resampled_customers as (
 
     select
         customer_id,
-        least(1.0, 5000.0 / customers) as sampled_share
+        least(1.0, {{ sample }} * 1.0 / customers) as sampled_share
     from known_customers
-    where {{ stable_uniform("customer_id") }} * customers < 5000
+    where {{ stable_uniform("customer_id") }} * customers < {{ sample }}
 
 ),
 

@@ -1,3 +1,4 @@
+{%- set sample = var("bootstrap_customers") | int -%}
 {%- set horizons = [90, 365] -%}
 {%- set forecasts = [
     "lifetime_value", "last_90_days", "last_365_days", "own_average",
@@ -176,14 +177,14 @@ known_customers as (
 
 ),
 
--- At most about 5,000 customers are resampled, with the draws of the churn models.
+-- At most about so many customers are resampled, with the draws of the churn models.
 resampled_customers as (
 
     select
         customer_id,
-        least(1.0, 5000.0 / customers) as sampled_share
+        least(1.0, {{ sample }} * 1.0 / customers) as sampled_share
     from known_customers
-    where {{ stable_uniform("customer_id") }} * customers < 5000
+    where {{ stable_uniform("customer_id") }} * customers < {{ sample }}
 
 ),
 
@@ -191,6 +192,7 @@ draws as (
 
     select
         resampled_customers.customer_id,
+        resampled_customers.sampled_share,
         resamples.generated_number as resample,
         {{ stable_uniform(
             "resampled_customers.customer_id || '-' || resamples.generated_number"
@@ -200,17 +202,19 @@ draws as (
 
 ),
 
--- Resample 0 is the data itself.
+-- Resample 0 is the data itself; in the others the sampled customers stand for all.
 weights as (
 
     select
         customer_id,
+        sampled_share,
         resample,
         {{ poisson_weight("draw") }} as weight
     from draws
     union all
     select
         customer_id,
+        1 as sampled_share,
         0 as resample,
         1 as weight
     from known_customers
@@ -224,6 +228,7 @@ totals as (
         ranked.horizon_days,
         ranked.model,
         weights.resample,
+        max(weights.sampled_share) as sampled_share,
         sum(weights.weight) as customers,
         sum(weights.weight * ranked.actual_orders) as actual_orders,
         sum(weights.weight * ranked.actual_net_revenue) as actual_net_revenue,
@@ -272,8 +277,8 @@ wide as (
         totals.horizon_days,
         totals.model,
         totals.resample,
-        round(totals.orders, 4) as orders,
-        round(totals.net_revenue, 4) as net_revenue,
+        round(totals.orders / totals.sampled_share, 4) as orders,
+        round(totals.net_revenue / totals.sampled_share, 4) as net_revenue,
         totals.orders / nullif(totals.actual_orders, 0) as orders_over_actual,
         {{ share_of("totals.net_revenue", "totals.actual_net_revenue") }}
             as net_revenue_over_actual,

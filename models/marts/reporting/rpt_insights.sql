@@ -267,7 +267,7 @@ insights as (
         null as ci_high,
         'rpt_model_status' as source_mart
     from model_status
-    where model_status.model_status = 'insufficient_data'
+    where model_status.model_status <> 'ok'
 
 )
 

@@ -15,9 +15,16 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from customer_intelligence.churn.models import MAX_LOGIT
+
 # The same season: a cutoff so many days before, give or take half the step between cutoffs.
 YEAR_DAYS = 364
 SEASON_TOLERANCE_DAYS = 15
+
+# A level is taken from so many customers at least, with so many of either outcome among them: its
+# standard error is then about .15 in log-odds.
+MIN_SEASON_CUSTOMERS = 200
+MIN_SEASON_OUTCOMES = 50
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,9 @@ class Calibration:
     slope: float = 1.0
 
     def __call__(self, logits: np.ndarray) -> np.ndarray:
-        """Return calibrated logits, of the same shape."""
-        return self.intercept + self.slope * np.asarray(logits)
+        """Return calibrated logits, of the same shape, no surer than models may be."""
+        line = self.intercept + self.slope * np.asarray(logits)
+        return np.clip(line, -MAX_LOGIT, MAX_LOGIT)
 
 
 def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> Calibration:
@@ -82,8 +90,19 @@ def season_before(cutoff: pd.Timestamp, known: pd.Series) -> pd.Timestamp | None
     return pd.Timestamp(nearest) if is_near else None
 
 
+def is_enough_for_a_level(labels: np.ndarray) -> bool:
+    """Tell whether these outcomes, 0 or 1, shape (n,), are enough to take a level from."""
+    churned = labels.sum()
+    return (
+        len(labels) >= MIN_SEASON_CUSTOMERS
+        and min(churned, len(labels) - churned) >= MIN_SEASON_OUTCOMES
+    )
+
+
 def seasonal_shift(logits: np.ndarray, labels: np.ndarray) -> float:
     """Return what to add to the logits so that their mean probability is the share of churners.
+
+    Whether there are enough customers for it, ``is_enough_for_a_level`` says.
 
     Parameters
     ----------
@@ -93,9 +112,6 @@ def seasonal_shift(logits: np.ndarray, labels: np.ndarray) -> float:
     Returns
     -------
     float
-        0 where everybody or nobody churned: no finite shift gets there.
     """
-    rate = labels.mean()
-    if not 0 < rate < 1:
-        return 0.0
-    return float(brentq(lambda shift: expit(logits + shift).mean() - rate, -30, 30))
+    logits, rate = np.asarray(logits), labels.mean()
+    return float(brentq(lambda shift: expit(logits + shift).mean() - rate, -60, 60))

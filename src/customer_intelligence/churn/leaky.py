@@ -15,7 +15,8 @@ from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from customer_intelligence.churn import models as churn_models
-from customer_intelligence.churn.examples import FOLDS, checked, folds_of
+from customer_intelligence.churn.examples import FOLDS, MAX_TRAIN_ROWS, checked, folds_of
+from customer_intelligence.clusters import sample_positions
 
 MODEL = "logistic_regression"
 
@@ -42,12 +43,13 @@ def leaky_baseline(
     Returns
     -------
     DataFrame
-        One row a test customer, sorted by customer_id: customer_id, cutoff_date, is_called_churned
-        (the tutorial's label), churn_probability (of the tutorial's logistic regression). Empty
-        where the label is the same for everybody in some fold.
+        One row a test customer (at most ``MAX_TRAIN_ROWS``), sorted by customer_id: customer_id,
+        cutoff_date, is_called_churned (the tutorial's label), churn_probability (of the tutorial's
+        logistic regression). Empty where the label is the same for everybody in some fold.
     """
     table = checked(examples, features, horizon_days)
-    test = table[table["example_set"] == "test"].reset_index(drop=True)
+    test = table[table["example_set"] == "test"]
+    test = test.iloc[sample_positions(test["customer_id"], MAX_TRAIN_ROWS)].reset_index(drop=True)
     called = (test["days_since_last_order"] > horizon_days).to_numpy()
     folds = folds_of(test["customer_id"])
     if any(len(np.unique(called[folds != fold])) < 2 for fold in range(FOLDS)):

@@ -24,8 +24,9 @@ from customer_intelligence.lifetime_value import choose_purchase_model
 MAX_TREE_ROWS = 4_000
 BATCH_ROWS = 65_536
 
-# No model is surer than this: a forest may say 0 or 1, whose logit is infinite.
+# No model is surer than this, calibrated or not: a forest may say 0 or 1, whose logit is infinite.
 MIN_PROBABILITY = 1e-4
+MAX_LOGIT = float(logit(1 - MIN_PROBABILITY))
 
 
 class SkewLog(TransformerMixin, BaseEstimator):
@@ -145,7 +146,7 @@ def gradient_boosting(features: Sequence[str], rows: int, horizon_days: int, see
     return make_pipeline(_select(features), _impute(), trees)
 
 
-# One line adds a model; seeds/churn_models.csv says how simple it is.
+# One line here, and one in seeds/churn_models.csv that says how simple it is, add a model.
 MODELS: Mapping[str, ModelFactory] = {
     "base_rate": base_rate,
     "recency_only": recency_only,
@@ -245,17 +246,19 @@ def _logits(pipeline: Pipeline, rows: pd.DataFrame, batch_rows: int) -> np.ndarr
     starts = range(0, max(len(rows), 1), batch_rows) if len(rows) else ()
     parts = [pipeline.predict_proba(rows.iloc[i : i + batch_rows])[:, 1] for i in starts]
     probability = np.concatenate([np.empty(0), *parts])
-    return logit(np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY))
+    return np.clip(logit(probability), -MAX_LOGIT, MAX_LOGIT)
 
 
 def _history(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return repeat purchases, weeks from the first to the last, and weeks since the first."""
-    age = rows["tenure_days"].to_numpy() / 7
-    return (
-        rows["orders"].to_numpy() - 1,
-        age - rows["days_since_last_order"].to_numpy() / 7,
-        age,
-    )
+    """Return repeat purchases, weeks from the first to the last, and weeks since the first.
+
+    Explanations mix features of several customers; what no customer could have is taken for the
+    nearest that one could.
+    """
+    age = np.maximum(rows["tenure_days"].to_numpy(), 0) / 7
+    repeats = np.floor(np.maximum(rows["orders"].to_numpy() - 1, 0))
+    recency = np.clip(age - rows["days_since_last_order"].to_numpy() / 7, 0, age)
+    return repeats, np.where(repeats > 0, recency, 0.0), age
 
 
 def _select(features: Sequence[str]) -> ColumnTransformer:

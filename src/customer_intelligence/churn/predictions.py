@@ -13,6 +13,7 @@ from customer_intelligence.churn import models as churn_models
 from customer_intelligence.churn.calibration import (
     Calibration,
     fit_calibration,
+    is_enough_for_a_level,
     season_before,
     seasonal_shift,
 )
@@ -130,8 +131,10 @@ def fit_predict(
             for cutoff, rows in target.groupby("cutoff_date"):
                 year_ago = season_before(cutoff, held_out["cutoff_date"])
                 here = found.loc[rows.index]
+                then = (held_out["cutoff_date"] == year_ago).to_numpy()
+                if not is_enough_for_a_level(labels[then]):
+                    year_ago = None
                 if year_ago is not None:
-                    then = (held_out["cutoff_date"] == year_ago).to_numpy()
                     here = here + [
                         0.0
                         if name in UNCALIBRATED
@@ -201,6 +204,7 @@ def _rows(
 ) -> pd.DataFrame:
     """Return one row for each example and model, model by model."""
     keys = examples[list(KEYS)]
+    logits = logits.clip(-churn_models.MAX_LOGIT, churn_models.MAX_LOGIT)
     parts = [
         keys.assign(
             model=name,
