@@ -466,18 +466,18 @@ def customers_at_risk() -> pd.DataFrame:
                 customer_id,
                 segment,
                 churn_probability,
-                value_at_risk::double as value_at_risk,
-                predicted_value_90d::double as predicted_value_90d
+                round(value_at_risk)::double as value_at_risk,
+                round(predicted_value_90d)::double as predicted_value_90d
             from selected
             where churn_probability is not null
-            order by value_at_risk desc, customer_id
+            order by selected.value_at_risk desc, customer_id
             limit 10
         )
 
         select
             worst.*,
-            string_agg(reason, '; ' order by reason_rank) filter (is_raising_risk) as raising,
-            string_agg(reason, '; ' order by reason_rank) filter (not is_raising_risk) as lowering
+            if(bool_or(is_raising_risk), 'higher: ', 'lower: ')
+            || string_agg(reason, '; ' order by reason_rank) as reasons
         from worst
         left join fct_churn_reasons as reasons on worst.customer_id = reasons.customer_id
         group by all

@@ -60,9 +60,9 @@ def draw_customers(currency: str) -> None:
             "predicted_value_90d": layout.number_column(
                 f"Next 90 days, {currency}", "Predicted net revenue of the next 90 days."
             ),
-            "raising": st.column_config.TextColumn("Raises the risk", width=320),
-            "lowering": st.column_config.TextColumn("Lowers it", width=320),
+            "reasons": st.column_config.TextColumn("Why, against a typical customer", width=420),
         },
+        row_height=76,
         alt="Ten customers with the most value at risk, and the reasons of their scores.",
     )
     st.caption(
