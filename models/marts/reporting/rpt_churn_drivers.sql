@@ -65,15 +65,8 @@ feature_aucs as (
     select
         cutoff_date,
         feature,
-        (
-            sum(case when has_churned then feature_rank + (ties - 1) / 2.0 else 0 end)
-            - sum(cast(has_churned as integer))
-            * (sum(cast(has_churned as integer)) + 1) / 2.0
-        )
-        / nullif(
-            sum(cast(has_churned as integer)) * 1.0
-            * sum(1 - cast(has_churned as integer)), 0
-        ) as feature_auc
+        {{ rank_auc("cast(has_churned as integer)", "feature_rank", "ties") }}
+            as feature_auc
     from ranked
     group by cutoff_date, feature
 

@@ -43,13 +43,7 @@ select
     cast(judged_by as varchar) as judged_by,
     cast(count(*) as bigint) as customers,
     cast(avg(label) as double) as churn_rate,
-    -- Mann and Whitney (1947): the mean rank of churners, ties sharing theirs.
-    cast(
-        (
-            sum(case when label = 1 then score_rank + (ties - 1) / 2.0 else 0 end)
-            - sum(label) * (sum(label) + 1) / 2.0
-        ) / nullif(sum(label) * 1.0 * sum(1 - label), 0) as double
-    ) as roc_auc,
+    cast({{ rank_auc("label", "score_rank", "ties") }} as double) as roc_auc,
     cast(avg(power(churn_probability - label, 2)) as double) as brier_score,
     cast(avg(label) * (1 - avg(label)) as double) as base_rate_brier_score
 from ranked

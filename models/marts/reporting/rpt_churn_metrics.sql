@@ -2,7 +2,6 @@
     grouped once for a whole block of resamples. -#}
 {%- set resamples = var("bootstrap_resamples") | int -%}
 {%- set width = 10 -%}
-{%- set sample = var("bootstrap_customers") | int -%}
 {%- set blocks = (resamples + width - 1) // width -%}
 {%- set metrics = [
     "roc_auc", "pr_auc", "brier_score", "log_loss", "expected_calibration_error",
@@ -40,11 +39,7 @@ known_customers as (
 -- At most about so many customers are resampled, the same ones for every model.
 resampled_customers as (
 
-    select
-        customer_id,
-        least(1.0, {{ sample }} * 1.0 / customers) as sampled_share
-    from known_customers
-    where {{ stable_uniform("customer_id") }} * customers < {{ sample }}
+    {{ customers_to_resample("known_customers") }}
 
 ),
 
@@ -320,8 +315,7 @@ wide as (
         model,
         cutoff_date,
         population,
-        block > 0 as is_resample,
-        block * {{ width }} + position - {{ width - 1 }} as resample,
+        greatest(block * {{ width }} + position - {{ width - 1 }}, 0) as resample,
         max(roc_auc) + sum(roc_auc_step) * max(step_scale) as roc_auc,
         max(pr_auc) + sum(pr_auc_step) * max(step_scale) as pr_auc,
         sum(squared_error) / sum(weight) as brier_score,
@@ -347,7 +341,7 @@ long as (
             model,
             cutoff_date,
             population,
-            is_resample,
+            resample,
             '{{ metric }}' as metric,
             cast({{ metric }} as double) as value
         from wide
@@ -357,47 +351,20 @@ long as (
 
 ),
 
-summarised as (
+intervals as (
 
-    select
-        model,
-        cutoff_date,
-        population,
-        metric,
-        max(case when not is_resample then value end) as value,
-        {{ continuous_quantile("case when is_resample then value end", 0.025) }}
-            as low_value,
-        {{ continuous_quantile("case when is_resample then value end", 0.5) }}
-            as middle_value,
-        {{ continuous_quantile("case when is_resample then value end", 0.975) }}
-            as high_value
-    from long
-    group by model, cutoff_date, population, metric
-
-),
-
--- A sample of m of n customers spreads the square root of n / m wider than all would
--- (Bickel, Götze and van Zwet 1997), so its spread is scaled back around the value.
-scale as (
-
-    select sqrt(max(sampled_share)) as spread
-    from resampled_customers
+    {{ bootstrap_intervals(
+        "long", ["model", "cutoff_date", "population", "metric"], "resampled_customers"
+    ) }}
 
 )
 
 select
-    summarised.model,
-    summarised.cutoff_date,
-    summarised.population,
-    cast(summarised.metric as varchar) as metric,
-    summarised.value,
-    cast(
-        summarised.value
-        + (summarised.low_value - summarised.middle_value) * scale.spread as double
-    ) as ci_low,
-    cast(
-        summarised.value
-        + (summarised.high_value - summarised.middle_value) * scale.spread as double
-    ) as ci_high
-from summarised
-cross join scale
+    model,
+    cutoff_date,
+    population,
+    cast(metric as varchar) as metric,
+    value,
+    cast(ci_low as double) as ci_low,
+    cast(ci_high as double) as ci_high
+from intervals

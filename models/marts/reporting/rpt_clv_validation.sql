@@ -1,4 +1,3 @@
-{%- set sample = var("bootstrap_customers") | int -%}
 {%- set horizons = [90, 365] -%}
 {%- set forecasts = [
     "lifetime_value", "last_90_days", "last_365_days", "own_average",
@@ -180,11 +179,7 @@ known_customers as (
 -- At most about so many customers are resampled, with the draws of the churn models.
 resampled_customers as (
 
-    select
-        customer_id,
-        least(1.0, {{ sample }} * 1.0 / customers) as sampled_share
-    from known_customers
-    where {{ stable_uniform("customer_id") }} * customers < {{ sample }}
+    {{ customers_to_resample("known_customers") }}
 
 ),
 
@@ -318,46 +313,20 @@ long as (
 
 ),
 
-summarised as (
+intervals as (
 
-    select
-        cutoff_date,
-        horizon_days,
-        model,
-        metric,
-        max(case when resample = 0 then value end) as value,
-        {{ continuous_quantile("case when resample > 0 then value end", 0.025) }}
-            as low_value,
-        {{ continuous_quantile("case when resample > 0 then value end", 0.5) }}
-            as middle_value,
-        {{ continuous_quantile("case when resample > 0 then value end", 0.975) }}
-            as high_value
-    from long
-    group by cutoff_date, horizon_days, model, metric
-
-),
-
--- The spread of a sample is scaled back to all, as for churn.
-scale as (
-
-    select sqrt(max(sampled_share)) as spread
-    from resampled_customers
+    {{ bootstrap_intervals(
+        "long", ["cutoff_date", "horizon_days", "model", "metric"], "resampled_customers"
+    ) }}
 
 )
 
 select
-    summarised.cutoff_date,
-    cast(summarised.horizon_days as integer) as horizon_days,
-    cast(summarised.model as varchar) as model,
-    cast(summarised.metric as varchar) as metric,
-    summarised.value,
-    cast(
-        summarised.value
-        + (summarised.low_value - summarised.middle_value) * scale.spread as double
-    ) as ci_low,
-    cast(
-        summarised.value
-        + (summarised.high_value - summarised.middle_value) * scale.spread as double
-    ) as ci_high
-from summarised
-cross join scale
+    cutoff_date,
+    cast(horizon_days as integer) as horizon_days,
+    cast(model as varchar) as model,
+    cast(metric as varchar) as metric,
+    value,
+    cast(ci_low as double) as ci_low,
+    cast(ci_high as double) as ci_high
+from intervals

@@ -1,0 +1,42 @@
+{% macro customers_to_resample(known_customers) -%}
+    {%- set sample = var("bootstrap_customers") | int -%}
+    select
+        customer_id,
+        least(1.0, {{ sample }} * 1.0 / customers) as sampled_share
+    from {{ known_customers }}
+    where {{ stable_uniform("customer_id") }} * customers < {{ sample }}
+{%- endmacro %}
+
+
+{% macro bootstrap_intervals(resampled_values, keys, resampled_customers) -%}
+    {#-
+    A sample of m of n customers spreads the square root of n / m wider than all would
+    (Bickel, Götze and van Zwet 1997), so its spread is scaled back around the value.
+    -#}
+    {%- set drawn = "case when resample > 0 then value end" -%}
+    select
+        {% for key in keys -%}
+            summarised.{{ key }},
+        {% endfor -%}
+        summarised.value,
+        summarised.value
+        + (summarised.low_value - summarised.middle_value) * scale.spread as ci_low,
+        summarised.value
+        + (summarised.high_value - summarised.middle_value) * scale.spread as ci_high
+    from (
+        select
+            {% for key in keys -%}
+                {{ key }},
+            {% endfor -%}
+            max(case when resample = 0 then value end) as value,
+            {{ continuous_quantile(drawn, 0.025) }} as low_value,
+            {{ continuous_quantile(drawn, 0.5) }} as middle_value,
+            {{ continuous_quantile(drawn, 0.975) }} as high_value
+        from {{ resampled_values }}
+        group by {{ keys | join(", ") }}
+    ) as summarised
+    cross join (
+        select sqrt(max(sampled_share)) as spread
+        from {{ resampled_customers }}
+    ) as scale
+{%- endmacro %}
