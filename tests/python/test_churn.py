@@ -249,7 +249,8 @@ def test_test_labels_that_reach_past_the_current_cutoff_are_refused(shop):
 
 
 def test_no_customer_is_calibrated_or_validated_by_a_model_that_saw_it(shop):
-    train = shop[in_set(shop, "train")]
+    # In any order: the rows of the fixture would hide folds that follow the row.
+    train = shop[in_set(shop, "train")].sample(frac=1, random_state=3)
     folds = folds_of(train["customer_id"])
     assert set(folds) == set(range(FOLDS))
     for fold in range(FOLDS):
@@ -269,6 +270,20 @@ def test_no_customer_is_calibrated_or_validated_by_a_model_that_saw_it(shop):
         x, y = (logit(p.loc[rows, "churn_probability"]) for p in (before, after))
         residuals = y - np.polyval(np.polyfit(x, y, 1), x)
         assert (abs(residuals).max() < 1e-9) == is_a_line
+
+
+def test_the_line_of_a_fold_is_drawn_without_it(shop, monkeypatch):
+    train = shop[in_set(shop, "train")]
+    seen = []
+
+    def recorded(logits, labels):
+        seen.append(len(labels))
+        return calibration.fit_calibration(logits, labels)
+
+    monkeypatch.setattr("customer_intelligence.churn.predictions.fit_calibration", recorded)
+    predict(shop, {"recency_only": models.recency_only})
+    sizes = np.bincount(folds_of(train["customer_id"]))
+    assert sorted(seen) == sorted([len(train), *(len(train) - sizes)])
 
 
 def test_validation_rows_are_the_training_examples(shop, predictions):
@@ -304,6 +319,15 @@ def test_calibration_finds_the_line_that_was_drawn():
     backwards = calibration.fit_calibration(-true, labels)
     constant = calibration.fit_calibration(np.zeros(len(true)), labels)
     assert backwards == constant == calibration.Calibration(0, 1)
+
+
+def test_a_line_as_steep_as_plain_churn_draws_it_stays_within_what_models_may_say():
+    """Otherwise no shift within reach would bring its level to that of another season."""
+    logits = calibration.Calibration(0, 1000)(np.array([-5.0, -1, 1, 5]))
+    assert np.abs(logits).max() <= models.MAX_LOGIT
+    labels = np.array([0.0, 1, 1, 1])
+    shift = calibration.seasonal_shift(logits, labels)
+    assert expit(logits + shift).mean() == pytest.approx(0.75, abs=1e-9)
 
 
 def test_the_level_is_that_of_the_season_a_year_before(shop):
