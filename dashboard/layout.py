@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -155,18 +156,42 @@ def as_csv(frame: pd.DataFrame) -> bytes:
     return file.getvalue().encode("utf-8-sig")
 
 
+def table(frame: pd.DataFrame, alt_text: str, columns: Mapping[str, Any], **options: Any) -> Any:
+    """Draw a table; what is unknown is a dash, and whole numbers are whole.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The rows.
+    alt_text : str
+        What the table shows, for people who do not see it.
+    columns : mapping
+        What a column is called and how it is written, by its name.
+    **options
+        Passed on to `st.dataframe`.
+    """
+    whole = [name for name in frame.columns if columns.get(name, {}).get("digits") == 0]
+    return st.dataframe(
+        frame.assign(**{name: frame[name].astype(float).round() for name in whole}),
+        hide_index=True,
+        placeholder="–",
+        column_config={
+            name: {key: value for key, value in column.items() if key != "digits"}
+            for name, column in columns.items()
+        },
+        alt=alt_text,
+        **options,
+    )
+
+
 def percent_column(label: str, explanation: str | None = None, digits: int = 1) -> Any:
     """Return the configuration of a table's column of shares, given in percent."""
     return st.column_config.NumberColumn(label, help=explanation, format=f"%.{digits}f %%")
 
 
-def number_column(
-    label: str, explanation: str | None = None, digits: int = 0, width: int | None = None
-) -> Any:
+def number_column(label: str, explanation: str | None = None, digits: int = 0) -> Any:
     """Return the configuration of a table's column of numbers with thousands separated."""
-    return st.column_config.NumberColumn(
-        label,
-        help=explanation,
-        format="localized" if not digits else f"%.{digits}f",
-        width=width,
+    column = st.column_config.NumberColumn(
+        label, help=explanation, format="localized" if not digits else f"%.{digits}f"
     )
+    return {**column, "digits": digits}

@@ -362,8 +362,8 @@ def band_labels(edges: Sequence[int], *, money: bool = False) -> dict[int, str]:
     """Name bands by their lower edges: `0–6`, `7–13`, `14+`; money `under 50`, `50–100`, `100+`."""
     labels = {}
     for lower, upper in zip(edges, [*edges[1:], None], strict=True):
-        if money and lower == 0:
-            labels[lower] = "under 1" if upper is None else f"under {short_number(upper)}"
+        if money and lower == edges[0]:
+            labels[lower] = "all" if upper is None else f"under {short_number(upper)}"
         elif upper is None:
             labels[lower] = f"{short_number(lower) if money else lower}+"
         elif money:

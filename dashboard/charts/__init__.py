@@ -11,6 +11,7 @@ from typing import Any
 
 import altair as alt
 import wording
+from altair.expr.core import Expression
 
 # Values on log-like axes of days and money; the axes show those that fit.
 DAY_TICKS = [0, 1, 3, 7, 14, 30, 60, 120, 240, 365, 730, 1460]
@@ -29,7 +30,8 @@ def _recoloured(part: Any) -> Any:
         return [_recoloured(item) for item in part]
     if isinstance(part, dict):
         return {key: _recoloured(item) for key, item in part.items()}
-    if isinstance(part, alt.SchemaBase):
+    # An expression holds no colours, and makes another expression of whatever is done with it.
+    if isinstance(part, alt.SchemaBase) and not isinstance(part, Expression):
         copy = part.copy(deep=False)
         for key in copy._kwds:
             # The data may hold any text, and are shared, not copied.

@@ -43,11 +43,10 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
                 scale=coloured(named),
                 legend=alt.Legend(
                     title="ROC AUC and model",
-                    orient="bottom-right",
+                    orient="bottom",
+                    columns=1,
                     labelLimit=300,
                     symbolStrokeWidth=4,
-                    fillColor=wording.PAGE,
-                    padding=6,
                 ),
             ),
             strokeWidth=alt.condition(
@@ -61,7 +60,7 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
             ],
         )
     )
-    return (_diagonal() + lines).properties(height=430)
+    return (_diagonal() + lines).properties(height=560)
 
 
 def _whole_share(channel: type[alt.X] | type[alt.Y], field: str, title: str) -> alt.X | alt.Y:
@@ -223,12 +222,12 @@ def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str)
             x=alt.X(
                 "value_at_risk:Q",
                 title=f"Value at risk ({currency})",
-                axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=5),
+                axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=4),
             ),
             color=alt.Color(
                 "churn_risk:N",
                 scale=coloured(depths),
-                legend=alt.Legend(title="Risk", orient="right"),
+                legend=alt.Legend(title="Predicted risk", orient="top"),
             ),
             order=alt.Order("rank:Q"),
             tooltip=[
@@ -274,7 +273,7 @@ def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
             ],
         )
     )
-    return (_diagonal() + lines).properties(height=430)
+    return (_diagonal() + lines).properties(height=440)
 
 
 def drivers(groups: pd.DataFrame) -> alt.LayerChart:
@@ -289,17 +288,17 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
     labels = groups["feature_label"].drop_duplicates().tolist()
     drawn = groups.assign(
         label=[wording.percent(rate, 0) for rate in groups["churn_rate"]],
-        quarter=groups["feature_quarter"].map({1: "lowest", 2: "second", 3: "third", 4: "highest"}),
+        quarter=groups["feature_quarter"].map({1: "lowest", 2: "2nd", 3: "3rd", 4: "highest"}),
     )
     return heat_map(
         drawn,
         alt.X(
             "quarter:N",
-            sort=["lowest", "second", "third", "highest"],
-            title="Customers by the value of the feature, in four groups",
+            sort=["lowest", "2nd", "3rd", "highest"],
+            title="Value of the feature, in four groups",
             axis=alt.Axis(labelAngle=0, orient="top"),
         ),
-        alt.Y("feature_label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=170)),
+        alt.Y("feature_label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=190)),
         "churn_rate",
         "label",
         [
@@ -346,7 +345,7 @@ def history(months: pd.DataFrame) -> alt.LayerChart:
         color=alt.Color(
             "kind:N",
             scale=coloured(dict(names.values())),
-            legend=alt.Legend(title=None, orient="top"),
+            legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=4),
         ),
         strokeDash=alt.StrokeDash(
             "kind:N",

@@ -246,7 +246,7 @@ def cluster_segments(
             "segment:N",
             sort=list(segments),
             title=None,
-            axis=alt.Axis(labelAngle=-30, orient="top", labelLimit=120),
+            axis=alt.Axis(labelAngle=-45, orient="top", labelLimit=120, labelOverlap=False),
         ),
         alt.Y("cluster_name:N", sort=present, title=None, axis=alt.Axis(labelLimit=150)),
         "share",

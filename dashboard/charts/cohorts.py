@@ -67,6 +67,7 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
     """
     names = points["cohort"].drop_duplicates().tolist()
     ages = points["age"].drop_duplicates().tolist()
+    colours = alt.Scale(domain=ages, range=list(AGE_COLOURS[: len(ages)]))
     base = alt.Chart(points).encode(
         x=alt.X(
             "cohort:N",
@@ -78,8 +79,10 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
         color=alt.Color(
             "age:N",
             sort=ages,
-            scale=alt.Scale(domain=ages, range=list(AGE_COLOURS[: len(ages)])),
-            legend=alt.Legend(title=None, orient="top", labelLimit=200),
+            scale=colours,
+            legend=alt.Legend(
+                title=None, orient="top", columns=2, symbolType="stroke", symbolStrokeWidth=4
+            ),
         ),
         tooltip=[
             alt.Tooltip("cohort:N", title="First order in"),
@@ -88,11 +91,10 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
         ],
     )
-    hollow = alt.condition("datum.is_history_censored", alt.value(wording.PAGE), "age:N")
-    dots = base.mark_point(size=70, opacity=1, filled=True, strokeWidth=2).encode(
-        fill=hollow,
-        stroke=alt.Stroke(
-            "age:N", scale=alt.Scale(domain=ages, range=list(AGE_COLOURS[: len(ages)])), legend=None
-        ),
-    )
-    return (base.mark_line(strokeWidth=2) + dots).properties(height=300)
+    whole = base.transform_filter("!datum.is_history_censored")
+    censored = base.transform_filter("datum.is_history_censored")
+    return (
+        base.mark_line(strokeWidth=2)
+        + whole.mark_point(size=60, opacity=1, filled=True)
+        + censored.mark_point(size=60, opacity=1, fill=wording.PAGE, strokeWidth=2)
+    ).properties(height=340)

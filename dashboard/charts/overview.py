@@ -52,7 +52,7 @@ def monthly_revenue(months: pd.DataFrame, currency: str) -> alt.LayerChart:
             color=alt.Color(
                 "part:N",
                 scale=coloured(dict(parts.values())),
-                legend=alt.Legend(title=None, orient="top"),
+                legend=alt.Legend(title=None, orient="top", columns=2),
             ),
             order=alt.Order("rank:Q"),
             opacity=alt.condition("datum.is_partial", alt.value(0.45), alt.value(1)),
@@ -106,7 +106,7 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
             "share:Q",
             title="Share of all customers and of their net revenue",
             axis=alt.Axis(format=".0%"),
-            scale=alt.Scale(domainMax=min(1.15, 0.15 + float(long["share"].max()))),
+            scale=alt.Scale(domainMax=1.45 * float(long["share"].max())),
         ),
         tooltip=[
             alt.Tooltip("segment:N", title="Segment"),

@@ -41,7 +41,7 @@ def histogram(
                 sort=list(labels.values()),
                 scale=alt.Scale(domain=list(labels.values())),
                 title=title,
-                axis=alt.Axis(labelAngle=-45, labelOverlap=True),
+                axis=alt.Axis(labelAngle=-60, labelOverlap=True, labelFontSize=10),
             ),
             y=alt.Y("customers:Q", title="Customers", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color(
@@ -192,7 +192,7 @@ def migration(pairs: pd.DataFrame, segments: Sequence[str], currency: str) -> al
             "to_segment:N",
             sort=list(segments),
             title="Now",
-            axis=alt.Axis(labelAngle=-30, orient="top", labelLimit=120),
+            axis=alt.Axis(labelAngle=-45, orient="top", labelLimit=120, labelOverlap=False),
         ),
         alt.Y("from_segment:N", sort=present, title="Before", axis=alt.Axis(labelLimit=130)),
         "share",

@@ -51,7 +51,7 @@ def value_by_segment(
             "amount:Q",
             title=currency,
             axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=5),
-            scale=alt.Scale(domainMax=1.35 * max(top, 1.0), nice=False),
+            scale=alt.Scale(domainMax=1.6 * max(top, 1.0), nice=False),
         ),
         tooltip=[
             alt.Tooltip("segment:N", title="Segment"),
@@ -158,7 +158,9 @@ def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
             color=alt.Color(
                 "kind:N",
                 scale=coloured(dict(names.values())),
-                legend=alt.Legend(title=None, orient="top"),
+                legend=alt.Legend(
+                    title=None, orient="top", symbolType="stroke", symbolStrokeWidth=4
+                ),
             ),
             strokeDash=alt.StrokeDash(
                 "kind:N",
@@ -201,7 +203,7 @@ def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart:
     ranges = base.mark_rule(color=wording.MAIN, strokeWidth=3).encode(
         x=alt.X(
             "ci_low:Q",
-            title="Predicted, as a share of what came (dashed: just right)",
+            title="Predicted, of what came",
             axis=alt.Axis(format=".0%", tickCount=5),
             scale=alt.Scale(zero=False, padding=20),
         ),

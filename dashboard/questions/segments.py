@@ -60,13 +60,15 @@ def one_in() -> int:
     return max(1, int(store.selection()["all_customers"]) // store.SAMPLE)
 
 
-def bands(measure: str) -> pd.DataFrame:
+def bands(measure: str, edges: list[int]) -> pd.DataFrame:
     """Count the selected customers by segment and band of a measure.
 
     Parameters
     ----------
     measure : str
         `days`, `orders` or `spend`.
+    edges : list of int
+        Lower edges of the bands, as of `edges`; the first and the last take what is beyond.
 
     Returns
     -------
@@ -77,27 +79,48 @@ def bands(measure: str) -> pd.DataFrame:
         """
         select
             segment,
-            case $measure
+            greatest($lowest, least($highest, case $measure
                 when 'days' then days_from when 'orders' then orders_from else net_revenue_from
-            end as lower_edge,
+            end)) as lower_edge,
             sum(customers)::bigint as customers
         from cells
         group by all
         order by lower_edge
         """,
         measure=measure,
+        lowest=edges[0],
+        highest=edges[-1],
     )
 
 
 def edges(measure: str) -> list[int]:
-    """Return the lower edges of a measure's bands in the whole shop, rising."""
+    """Return the lower edges of a measure's bands in the whole shop, rising.
+
+    Bands at either end that hold less than one customer in a hundred are left out.
+    """
     return query(
         """
-        select distinct
-            case $measure
-                when 'days' then days_from when 'orders' then orders_from else net_revenue_from
-            end as lower_edge
-        from customer_cube
+        with counted as (
+            select
+                case $measure
+                    when 'days' then days_from when 'orders' then orders_from
+                    else net_revenue_from
+                end as lower_edge,
+                sum(customers) as customers
+            from customer_cube
+            group by all
+        ),
+
+        shares as (
+            select
+                lower_edge,
+                sum(customers) over (order by lower_edge) / sum(customers) over () as up_to,
+                sum(customers) over (order by lower_edge desc) / sum(customers) over () as from_on
+            from counted
+        )
+
+        select lower_edge from shares
+        where from_on >= 0.01 and (up_to >= 0.01 or $measure <> 'spend')
         order by lower_edge
         """,
         measure=measure,

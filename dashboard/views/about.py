@@ -58,18 +58,17 @@ def draw_ledger(currency: str) -> None:
     st.caption(
         "Full: counts in net revenue, less discounts. Outlined: is kept, and is not counted there."
     )
-    st.dataframe(
+    layout.table(
         lines[["name", "meaning", "counts_in", "lines", "amount"]],
-        hide_index=True,
-        height="content",
-        column_config={
-            "name": st.column_config.TextColumn("Lines", width=170),
-            "meaning": st.column_config.TextColumn("Which they are", width=360),
-            "counts_in": st.column_config.TextColumn("Count in", width=160),
+        "Rules, in their order, with the lines that each sorted out.",
+        {
+            "name": st.column_config.TextColumn("Lines", width=150),
+            "meaning": st.column_config.TextColumn("Which they are", width=300),
+            "counts_in": st.column_config.TextColumn("Count in", width=120),
             "lines": layout.number_column("How many"),
             "amount": layout.number_column(f"Amount, {currency}"),
         },
-        alt="Rules, in their order, with the lines that each sorted out.",
+        height="content",
     )
 
 
@@ -80,24 +79,23 @@ def draw_quarantine() -> None:
     if reasons.empty:
         st.text("Nothing: every record of every file was understood.")
     else:
-        st.dataframe(
+        layout.table(
             reasons,
-            hide_index=True,
-            column_config={
+            "Reasons for quarantine and how many records each holds.",
+            {
                 "reason": st.column_config.TextColumn("Reason", width=260),
                 "records": layout.number_column("Records"),
             },
-            alt="Reasons for quarantine and how many records each holds.",
         )
         st.caption("A record may have several reasons.")
     loads = questions.loads()
     if loads.empty:
         st.caption("The data are the bundled sample, which was not loaded from a file.")
         return
-    st.dataframe(
+    layout.table(
         loads,
-        hide_index=True,
-        column_config={
+        "Files that were loaded, with their records.",
+        {
             "source_file": st.column_config.TextColumn("File", width=220),
             "records": layout.number_column("Records"),
             "accepted_records": layout.number_column("Accepted"),
@@ -109,7 +107,6 @@ def draw_quarantine() -> None:
             "last_invoice_date": st.column_config.DateColumn("Until", format="YYYY-MM-DD"),
             "loaded_at": st.column_config.DatetimeColumn("Loaded", format="YYYY-MM-DD HH:mm"),
         },
-        alt="Files that were loaded, with their records.",
     )
 
 
@@ -119,16 +116,15 @@ def draw_non_products(currency: str) -> None:
     if codes.empty:
         return
     with st.expander("Stock codes that are no merchandise"):
-        st.dataframe(
+        layout.table(
             codes[["stock_code", "note", "lines", "amount"]],
-            hide_index=True,
-            column_config={
+            "Stock codes that are no merchandise, with their amounts.",
+            {
                 "stock_code": st.column_config.TextColumn("Code", width=120),
                 "note": st.column_config.TextColumn("What it is", width=360),
                 "lines": layout.number_column("Lines"),
                 "amount": layout.number_column(f"Amount, {currency}"),
             },
-            alt="Stock codes that are no merchandise, with their amounts.",
         )
 
 
@@ -158,15 +154,14 @@ def draw_build() -> None:
         "Read with": f"DuckDB {duckdb.__version__}, Streamlit {st.__version__}, "
         f"Altair {version('altair')}",
     }
-    st.dataframe(
+    layout.table(
         pd.DataFrame({"Fact": list(facts), "Value": [str(value) for value in facts.values()]}),
-        hide_index=True,
-        height="content",
-        column_config={
+        "Facts of the build.",
+        {
             "Fact": st.column_config.TextColumn(width=260),
             "Value": st.column_config.TextColumn(width=360),
         },
-        alt="Facts of the build.",
+        height="content",
     )
 
 

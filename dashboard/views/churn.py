@@ -112,10 +112,10 @@ def draw_metrics(metrics: pd.DataFrame) -> None:
     """Draw the measures of each model."""
     st.subheader("Is it better than a simple rule?", anchor=False)
     table = metrics_table(metrics)
-    st.dataframe(
+    layout.table(
         table,
-        hide_index=True,
-        column_config={
+        "Measures of each churn model with 95 % intervals.",
+        {
             "model": st.column_config.TextColumn("Model", width=190),
             **{
                 metric: st.column_config.TextColumn(
@@ -124,7 +124,6 @@ def draw_metrics(metrics: pd.DataFrame) -> None:
                 for metric in table.columns[1:]
             },
         },
-        alt="Measures of each churn model with 95 % intervals.",
     )
     st.caption(
         "In brackets: the 95 % interval over resampled customers. Where they overlap widely, a "
@@ -217,30 +216,27 @@ def draw_confusion(population: str, model: str) -> None:
 def draw_importance() -> None:
     """Draw which features the scores rest on, and what goes with churn by itself."""
     groups = questions.churn_importance()
-    left, right = st.columns(2, gap="medium")
     if not groups.empty:
         groups["feature_group"] = groups["feature_group"].map(
             lambda name: wording.FEATURE_GROUPS.get(name, name)
         )
-        with left:
-            layout.show(
-                "What do the scores rest on?",
-                charts.importance(groups),
-                "ROC AUC lost when a group of features is permuted.",
-                "Test customers' values of a group are shuffled, five times; the line spans the "
-                "results. Groups that tell the same story cover for each other. This is no list "
-                "of causes.",
-            )
+        layout.show(
+            "What do the scores rest on?",
+            charts.importance(groups),
+            "ROC AUC lost when a group of features is permuted.",
+            "Test customers' values of a group are shuffled, five times; the line spans the "
+            "results. Groups that tell the same story cover for each other. This is no list "
+            "of causes.",
+        )
     drivers = questions.churn_drivers()
     if not drivers.empty:
-        with right:
-            layout.show(
-                "What goes with leaving?",
-                charts.drivers(drivers),
-                "Observed churn of customers in four groups by the value of each feature.",
-                "Observed: share that did not come back, by the value of one feature at a time. "
-                "Where many customers share a value, there are fewer groups.",
-            )
+        layout.show(
+            "What goes with leaving?",
+            charts.drivers(drivers),
+            "Observed churn of customers in four groups by the value of each feature.",
+            "Observed: share that did not come back, by the value of one feature at a time. "
+            "Where many customers share a value, there are fewer groups.",
+        )
 
 
 def draw_model_card(window: str, metrics: pd.DataFrame) -> None:
@@ -277,14 +273,14 @@ def draw_report(population: str, model: str, threshold_name: str) -> None:
     if report.empty:
         return
     st.subheader("How good are its yes and its no?", anchor=False)
-    st.dataframe(
+    layout.table(
         report.assign(
             **{"class": report["class"].map(lambda name: wording.CLASSES.get(name, name))},
             precision_rate=100 * report["precision_rate"],
             recall_rate=100 * report["recall_rate"],
         ),
-        hide_index=True,
-        column_config={
+        "Precision, recall and F1 of the chosen model.",
+        {
             "class": st.column_config.TextColumn("Class", width=100),
             "precision_rate": layout.percent_column(
                 "Precision", "Of those predicted to be in the class, the share that is."
@@ -295,7 +291,6 @@ def draw_report(population: str, model: str, threshold_name: str) -> None:
             "f1_score": layout.number_column("F1", "Harmonic mean of the two.", digits=3),
             "support": layout.number_column("Customers"),
         },
-        alt="Precision, recall and F1 of the chosen model.",
     )
 
 
@@ -329,7 +324,7 @@ def draw_drift() -> None:
     if drift.empty:
         st.info("There is nothing to compare with yet.")
         return
-    st.dataframe(
+    layout.table(
         pd.DataFrame(
             {
                 "What": drift["subject_label"],
@@ -338,8 +333,8 @@ def draw_drift() -> None:
                 "In words": drift["sentence"],
             }
         ),
-        hide_index=True,
-        column_config={
+        "How far each feature and the probabilities have moved.",
+        {
             "What": st.column_config.TextColumn("What", width=200),
             "psi": layout.number_column(
                 "PSI", "Population stability index: 0 is no change at all.", digits=3
@@ -349,7 +344,6 @@ def draw_drift() -> None:
             ),
             "In words": st.column_config.TextColumn("In words", width=520),
         },
-        alt="How far each feature and the probabilities have moved.",
     )
 
 

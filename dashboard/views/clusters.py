@@ -74,10 +74,10 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
             "churn": 100 * clusters["mean_churn_probability"],
         }
     )
-    st.dataframe(
+    layout.table(
         table,
-        hide_index=True,
-        column_config={
+        "Clusters with their size and their typical customer.",
+        {
             "Cluster": st.column_config.TextColumn(width=210),
             "Customers": layout.number_column("Customers"),
             "customer_share": layout.percent_column("of customers"),
@@ -87,7 +87,6 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
             "spend": layout.number_column(f"{currency} spent", "Median net revenue"),
             "churn": layout.percent_column("Expected churn", "Mean predicted probability"),
         },
-        alt="Clusters with their size and their typical customer.",
     )
     st.caption(
         "Of all customers, whatever is filtered. Days, orders and spend are medians; expected "
@@ -110,11 +109,10 @@ def draw_products() -> None:
             "range_adjusted_lift": products["range_adjusted_lift"],
         }
     )
-    st.dataframe(
+    layout.table(
         table,
-        hide_index=True,
-        height="content",
-        column_config={
+        "The products with the highest lift in each cluster.",
+        {
             "Cluster": st.column_config.TextColumn(width=210),
             "support": layout.percent_column("of the cluster", "Customers who ever bought it"),
             "lift": layout.number_column(
@@ -126,7 +124,7 @@ def draw_products() -> None:
                 digits=2,
             ),
         },
-        alt="The products with the highest lift in each cluster.",
+        height="content",
     )
     st.caption(
         "Of all customers, whatever is filtered: products that at least 5 % of a cluster and 20 of "

@@ -17,12 +17,10 @@ def draw_actions(currency: str) -> None:
     """Draw what to do, with how many and for how much."""
     actions = questions.actions()
     st.subheader("What is there to do?", anchor=False)
-    st.dataframe(
+    layout.table(
         actions,
-        hide_index=True,
-        height="content",
-        row_height=60,
-        column_config={
+        "Actions with their customers, what is at risk and what they may bring.",
+        {
             "action_label": st.column_config.TextColumn("Action", width=130),
             "instruction": st.column_config.TextColumn("What to do", width=300),
             "customers": layout.number_column("Customers"),
@@ -36,13 +34,14 @@ def draw_actions(currency: str) -> None:
                 f"Gain, {currency}", "Predicted, under the assumed responses."
             ),
         },
-        alt="Actions with their customers, what is at risk and what they may bring.",
+        height="content",
+        row_height=60,
     )
     layout.whole_shop("The table of actions")
 
 
 def draw_list(currency: str) -> str | None:
-    """Draw the ranking; returns the customer that was picked in it, if one was."""
+    """Draw the ranking; returns the customer that was picked in it, by default the first."""
     left, right = st.columns(2, gap="medium")
     with left:
         search = st.text_input(
@@ -65,21 +64,19 @@ def draw_list(currency: str) -> str | None:
     if customers.empty:
         st.info("No customer has this in the id." if search else "No customer fits these filters.")
         return None
-    picked = st.dataframe(
+    picked = layout.table(
         customers.assign(churn_probability=100 * customers["churn_probability"]),
-        hide_index=True,
+        "Customers, those with the most value at risk first.",
+        list_columns(currency),
         height=430,
-        column_config=list_columns(currency),
         on_select="rerun",
         selection_mode="single-row",
         key="customer_list",
-        alt="Customers, those with the most value at risk first.",
     )
     draw_foot(customers, search, chosen)
     rows = picked.selection.rows
-    if rows and rows[0] < len(customers):
-        return str(customers["customer_id"].iloc[rows[0]])
-    return str(customers["customer_id"].iloc[0]) if len(customers) == 1 else None
+    row = rows[0] if rows and rows[0] < len(customers) else 0
+    return str(customers["customer_id"].iloc[row])
 
 
 def list_columns(currency: str) -> dict[str, Any]:
@@ -184,7 +181,7 @@ def draw_profile(customer_id: str, currency: str) -> None:
         st.markdown(f"**{group}**")
         with st.container(horizontal=True):
             for label, value, definition in cards:
-                layout.card(label, value, definition, definition, width=200)
+                layout.card(label, value, definition, definition, width=190)
     draw_action(customer_id)
     draw_reasons(customer_id)
     draw_orders(customer_id, currency)

@@ -33,12 +33,10 @@ def draw_table(chosen: list[str]) -> None:
             "repurchase": 100 * segments["repurchase_rate_90d"],
         }
     )
-    st.dataframe(
+    layout.table(
         table,
-        hide_index=True,
-        row_height=72,
-        height="content",
-        column_config={
+        "Segments with their meaning, action and size.",
+        {
             "Segment": st.column_config.TextColumn(width=110),
             "Meaning": st.column_config.TextColumn(width=150),
             "What to do": st.column_config.TextColumn(width=270),
@@ -51,7 +49,8 @@ def draw_table(chosen: list[str]) -> None:
                 "bought within the next 90 days.",
             ),
         },
-        alt="Segments with their meaning, action and size.",
+        row_height=72,
+        height="content",
     )
     days = segments["validity_as_of_date"].dropna()
     measured = (
@@ -82,11 +81,12 @@ def draw_distributions(currency: str) -> None:
     ):
         is_spend = measure == "spend"
         unit = f"{title} ({currency})" if is_spend else title
-        labels = wording.band_labels(questions.edges(measure), money=is_spend)
+        edges = questions.edges(measure)
+        labels = wording.band_labels(edges, money=is_spend)
         with column:
             layout.show(
                 question,
-                charts.histogram(questions.bands(measure), labels, names, unit),
+                charts.histogram(questions.bands(measure, edges), labels, names, unit),
                 f"Customers by {title.lower()}, stacked by segment.",
             )
             layout.draw(

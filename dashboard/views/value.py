@@ -110,8 +110,9 @@ def draw_evidence(currency: str) -> None:
                     ).reset_index(drop=True)
                 ),
                 "Predicted net revenue of each forecast as a share of what really came.",
-                "Line: the 95 % interval over resampled customers. Season moves all forecasts "
-                "alike: a quarter before Christmas brings more than the year before it tells.",
+                "Dashed: just right. Line: the 95 % interval over resampled customers. Season moves "
+                "all forecasts alike: a quarter before Christmas brings more than the year before "
+                "it tells.",
             )
     weeks = questions.tracking()
     with right:
@@ -138,10 +139,10 @@ def draw_forecasts(found: pd.DataFrame, currency: str) -> None:
         columns=[name for name in wording.VALUE_METRICS if name in table.columns],
     )
     table.insert(0, "forecast", [wording.FORECASTS[name] for name in table.index])
-    st.dataframe(
+    layout.table(
         table.reset_index(drop=True),
-        hide_index=True,
-        column_config={
+        "Measures of each forecast of customers' value.",
+        {
             "forecast": st.column_config.TextColumn("Forecast", width=190),
             **{
                 name: layout.number_column(
@@ -152,7 +153,6 @@ def draw_forecasts(found: pd.DataFrame, currency: str) -> None:
                 for name, metric in wording.VALUE_METRICS.items()
             },
         },
-        alt="Measures of each forecast of customers' value.",
     )
     coverage = found.loc[
         (found["metric"] == "interval_coverage") & (found["model"] == "lifetime_value"), "value"
@@ -174,7 +174,7 @@ def draw_parameters() -> None:
     if parameters.empty:
         return
     with st.expander("Parameters of the model"):
-        st.dataframe(
+        layout.table(
             pd.DataFrame(
                 {
                     "Model": parameters["model"].map(lambda m: wording.PARAMETERS_OF.get(m, m)),
@@ -184,13 +184,12 @@ def draw_parameters() -> None:
                     "customers": parameters["fitted_customers"],
                 }
             ),
-            hide_index=True,
-            column_config={
+            "Parameters of the lifetime value model.",
+            {
                 "estimate": layout.number_column("Estimate", digits=3),
                 "error": layout.number_column("Standard error", digits=3),
                 "customers": layout.number_column("Fitted on customers"),
             },
-            alt="Parameters of the lifetime value model.",
         )
 
 
