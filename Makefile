@@ -34,7 +34,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 
 .DEFAULT_GOAL := help
 .PHONY: help build dashboard docs methodology versions rollback forget export \
-	test test-faults lint sample lock clean
+	test test-faults bench-dashboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml] [DATA_DIR=dir] [VARS="{…}"]'
@@ -48,6 +48,7 @@ help:
 	@echo 'make export MART=name OUT=file.csv    a mart as CSV that is safe in a spreadsheet'
 	@echo 'make test        linters and all tests'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
+	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
 	@echo 'make methodology the tables of docs/methodology and the README, from the published marts'
 	@echo 'make sample      make the bundled sample again'
@@ -112,6 +113,9 @@ test: lint
 
 test-faults: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
+
+bench-dashboard: $(ROOT)/.venv/installed-dev
+	cd "$(ROOT)" && .venv/bin/python benchmarks/dashboard.py --data-dir "$(DATA_DIR_PATH)"
 
 lint: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -42,7 +42,7 @@ def cluster_choice() -> pd.DataFrame:
 def clustered_customers() -> int:
     """Count the selected customers that have a cluster."""
     found = query_selected(
-        "select coalesce(sum(customers), 0) as n from cells where cluster_id > 0"
+        "select coalesce(sum(customers), 0) as n from cells where cluster_id >= 0"
     )
     return int(found["n"].iloc[0])
 
@@ -88,7 +88,7 @@ def cluster_cells() -> pd.DataFrame:
         by_cluster as (
             select days_from, net_revenue_from, cluster_id, sum(customers) as customers
             from cells
-            where cluster_id > 0
+            where cluster_id >= 0
             group by all
         ),
 

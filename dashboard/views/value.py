@@ -110,9 +110,9 @@ def draw_evidence(currency: str) -> None:
                     ).reset_index(drop=True)
                 ),
                 "Predicted net revenue of each forecast as a share of what really came.",
-                "Dashed: just right. Line: the 95 % interval over resampled customers. Season moves "
-                "all forecasts alike: a quarter before Christmas brings more than the year before "
-                "it tells.",
+                "Dashed: just right. Line: the 95 % interval over resampled customers. Season "
+                "moves all forecasts alike: the quarter before Christmas brings more than the "
+                "months before it tell.",
             )
     weeks = questions.tracking()
     with right:

@@ -1,10 +1,11 @@
--- By segment and churn risk the cube holds the customers of dim_customers and every
--- penny of theirs, spent, predicted and at risk.
+-- By segment, churn risk and cluster the cube holds the customers of dim_customers and
+-- every penny of theirs, spent, predicted and at risk.
 with cube as (
 
     select
         segment,
         churn_risk,
+        cluster_id,
         sum(customers) as customers,
         sum(orders) as orders,
         sum(net_revenue) as net_revenue,
@@ -14,7 +15,7 @@ with cube as (
         sum(predicted_value_90d) as predicted_value_90d,
         sum(predicted_value_365d) as predicted_value_365d
     from {{ ref("customer_cube") }}
-    group by segment, churn_risk
+    group by segment, churn_risk, cluster_id
 
 ),
 
@@ -23,6 +24,7 @@ customers as (
     select
         segment,
         churn_risk,
+        coalesce(cluster_id, -1) as cluster_id,
         count(*) as customers,
         sum(orders) as orders,
         sum(net_revenue) as net_revenue,
@@ -32,7 +34,7 @@ customers as (
         sum(predicted_value_90d) as predicted_value_90d,
         sum(predicted_value_365d) as predicted_value_365d
     from {{ ref("dim_customers") }}
-    group by segment, churn_risk
+    group by segment, churn_risk, coalesce(cluster_id, -1)
 
 ),
 
