@@ -57,16 +57,32 @@ def show(
         st.caption(note)
 
 
+class Drawing:
+    """A chart as Streamlit takes it, in the colours of the page.
+
+    Altair would check the specification against its schema each time, which takes longer than
+    all else on a page; the tests check it instead.
+    """
+
+    checks = False
+
+    def __init__(self, chart: alt.TopLevelMixin) -> None:
+        self._chart = chart
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the specification."""
+        spec = self._chart.to_dict(validate=self.checks)
+        return charts.in_dark(spec) if st.context.theme.type == "dark" else spec
+
+
 def draw(chart: alt.TopLevelMixin, alt_text: str, *, picks: str | None = None) -> None:
     """Draw a chart in the colours of the page."""
-    if st.context.theme.type == "dark":
-        chart = charts.in_dark(chart)
     if picks is None:
-        st.altair_chart(chart, width="stretch", alt=alt_text)
+        st.altair_chart(Drawing(chart), width="stretch", alt=alt_text)
         return
     key = f"click on {picks}"
     st.altair_chart(
-        chart.add_params(alt.selection_point(name=PICKED, fields=[picks], on="click")),
+        Drawing(chart.add_params(alt.selection_point(name=PICKED, fields=[picks], on="click"))),
         width="stretch",
         alt=alt_text,
         key=key,

@@ -6,39 +6,38 @@ Every colour is a constant of `wording`, so that `in_dark` can exchange it.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 import wording
-from altair.expr.core import Expression
 
 # Values on log-like axes of days and money; the axes show those that fit.
 DAY_TICKS = [0, 1, 3, 7, 14, 30, 60, 120, 240, 365, 730, 1460]
 SHORT_MONEY = "replace(format(datum.value, '~s'), 'G', 'bn')"
 
-
-def in_dark(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
-    """Return a chart with its colours exchanged for those that a dark page needs."""
-    return _recoloured(chart)
+LINES = "split(datum.label, '\\n')"
 
 
-def _recoloured(part: Any) -> Any:
-    if isinstance(part, str):
-        return wording.DARK.get(part, part)
-    if isinstance(part, list | tuple):
-        return [_recoloured(item) for item in part]
-    if isinstance(part, dict):
-        return {key: _recoloured(item) for key, item in part.items()}
-    # An expression holds no colours, and makes another expression of whatever is done with it.
-    if isinstance(part, alt.SchemaBase) and not isinstance(part, Expression):
-        copy = part.copy(deep=False)
-        for key in copy._kwds:
-            # The data may hold any text, and are shared, not copied.
-            if key not in ("data", "datasets"):
-                copy[key] = _recoloured(copy[key])
-        return copy
-    return part
+def in_dark(spec: Any) -> Any:
+    """Return a chart's specification in the colours that a dark page needs.
+
+    Parameters
+    ----------
+    spec : dict
+        What `to_dict` of a chart returns; its data stay as they are.
+    """
+    if isinstance(spec, str):
+        return wording.DARK.get(spec, spec)
+    if isinstance(spec, list):
+        return [in_dark(part) for part in spec]
+    if isinstance(spec, dict):
+        return {
+            key: part if key in ("data", "datasets") else in_dark(part)
+            for key, part in spec.items()
+        }
+    return spec
 
 
 def coloured(colours: dict[str, str]) -> alt.Scale:
@@ -57,6 +56,11 @@ def log_ticks(low: float, high: float) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [digit * 10.0**power for power in powers for digit in digits]
     return [tick for tick in ticks if low <= tick <= high]
+
+
+def in_lines(label: str) -> str:
+    """Return a label in lines, of which `LINES` draws each on its own."""
+    return "\n".join(textwrap.wrap(label, 20))
 
 
 def heat_map(
@@ -109,10 +113,11 @@ def heat_map(
     )
     texts = base.mark_text(fontSize=label_size).encode(
         text=f"{label}:N",
-        color=alt.condition(
-            f"datum.{value} > {0.55 * (top or 1.0)}",
-            alt.value(wording.ON_HEAT),
-            alt.value(wording.STRONG_INK),
+        color=alt.ColorValue(
+            wording.STRONG_INK,
+            condition=[
+                {"test": f"datum.{value} > {0.55 * (top or 1.0)}", "value": wording.ON_HEAT}
+            ],
         ),
     )
     return (boxes + texts).properties(height=row_height * rows + 60)

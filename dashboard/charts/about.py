@@ -40,7 +40,7 @@ def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
             axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=5),
             scale=alt.Scale(domainMax=1.15 * top, nice=False),
         ),
-        color=alt.value(wording.MAIN),
+        color=alt.ColorValue(wording.MAIN),
         fillOpacity=alt.condition("datum.is_counted", alt.value(1), alt.value(0.12)),
     )
     texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(

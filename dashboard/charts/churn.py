@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 import wording
 
-from charts import SHORT_MONEY, coloured, heat_map, rows_height
+from charts import LINES, SHORT_MONEY, coloured, heat_map, in_lines, rows_height
 
 
 def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.LayerChart:
@@ -237,7 +237,7 @@ def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str)
                 alt.Tooltip("value_at_risk:Q", title=currency, format=",.0f"),
             ],
         )
-        .properties(height=rows_height(present))
+        .properties(height=rows_height(present) + 50)
     )
 
 
@@ -285,8 +285,9 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
         `feature_label`, `feature_quarter` (1 the lowest values), `lowest_value`,
         `highest_value`, `customers`, `churn_rate`, `feature_auc`; strongest feature first.
     """
-    labels = groups["feature_label"].drop_duplicates().tolist()
+    labels = [in_lines(label) for label in groups["feature_label"].drop_duplicates()]
     drawn = groups.assign(
+        feature=groups["feature_label"].map(in_lines),
         label=[wording.percent(rate, 0) for rate in groups["churn_rate"]],
         quarter=groups["feature_quarter"].map({1: "lowest", 2: "2nd", 3: "3rd", 4: "highest"}),
     )
@@ -295,10 +296,10 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
         alt.X(
             "quarter:N",
             sort=["lowest", "2nd", "3rd", "highest"],
-            title="Value of the feature, in four groups",
+            title="By value, in four groups",
             axis=alt.Axis(labelAngle=0, orient="top"),
         ),
-        alt.Y("feature_label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=190)),
+        alt.Y("feature:N", sort=labels, title=None, axis=alt.Axis(labelExpr=LINES, labelLimit=200)),
         "churn_rate",
         "label",
         [
@@ -310,7 +311,7 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
             alt.Tooltip("feature_auc:Q", title="AUC on its own", format=".2f"),
         ],
         rows=len(labels) + 1,
-        row_height=38,
+        row_height=42,
     )
 
 

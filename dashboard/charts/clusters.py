@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 import wording
 
-from charts import DAY_TICKS, SHORT_MONEY, coloured, heat_map, log_ticks
+from charts import DAY_TICKS, LINES, SHORT_MONEY, coloured, heat_map, in_lines, log_ticks
 
 
 def _log_axes(
@@ -127,7 +127,13 @@ def _cluster_colour(clusters: Sequence[str]) -> alt.Color:
         "cluster_name:N",
         scale=coloured(wording.cluster_colours(clusters)),
         legend=alt.Legend(
-            title=None, orient="top", labelLimit=320, columns=1, symbolOpacity=1, symbolSize=90
+            title=None,
+            orient="top",
+            labelLimit=320,
+            columns=1,
+            symbolOpacity=1,
+            symbolSize=90,
+            symbolStrokeWidth=0,
         ),
     )
 
@@ -237,7 +243,8 @@ def cluster_segments(
     totals = cells.groupby("cluster_name")["customers"].transform("sum")
     drawn = cells.assign(share=cells["customers"] / totals)
     drawn["label"] = [wording.whole_percent(share) for share in drawn["share"]]
-    present = [name for name in clusters if name in set(cells["cluster_name"])]
+    drawn["cluster"] = drawn["cluster_name"].map(in_lines)
+    present = [in_lines(name) for name in clusters if name in set(cells["cluster_name"])]
     return heat_map(
         drawn,
         alt.X(
@@ -246,7 +253,9 @@ def cluster_segments(
             title=None,
             axis=alt.Axis(labelAngle=-45, orient="top", labelLimit=120, labelOverlap=False),
         ),
-        alt.Y("cluster_name:N", sort=present, title=None, axis=alt.Axis(labelLimit=190)),
+        alt.Y(
+            "cluster:N", sort=present, title=None, axis=alt.Axis(labelExpr=LINES, labelLimit=200)
+        ),
         "share",
         "label",
         [

@@ -67,7 +67,7 @@ def monthly_revenue(months: pd.DataFrame, currency: str) -> alt.LayerChart:
     partial = (
         alt.Chart(wide[wide["is_partial"]])
         .mark_text(dy=-8, color=wording.INK, fontStyle="italic")
-        .encode(x=x, y=alt.Y("net_revenue:Q"), text=alt.value("partial"))
+        .encode(x=x, y=alt.Y("net_revenue:Q"), text=alt.TextValue("partial"))
     )
     return (bars + partial).properties(height=320)
 

@@ -117,7 +117,9 @@ def spread(
     )
     halves = base.mark_bar(size=16).encode(x=alt.X("lower_quarter:Q"), x2="upper_quarter:Q")
     medians = base.mark_point(size=55, opacity=1, strokeWidth=1.5, filled=True).encode(
-        x=alt.X("median:Q"), color=alt.value(wording.PAGE), stroke=alt.value(wording.STRONG_INK)
+        x=alt.X("median:Q"),
+        color=alt.ColorValue(wording.PAGE),
+        stroke=alt.StrokeValue(wording.STRONG_INK),
     )
     return (ranges + halves + medians).properties(height=rows_height(present))
 
