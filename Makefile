@@ -13,6 +13,8 @@ VERSION :=
 CUSTOMER :=
 MART :=
 OUT :=
+ACTIONS :=
+STARTS :=
 ONLY :=
 
 # Make takes a blank for the end of a name, and an empty directory would be the root.
@@ -33,7 +35,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 
 .DEFAULT_GOAL := help
-.PHONY: help build dashboard docs methodology versions rollback forget export \
+.PHONY: help build dashboard docs methodology versions rollback forget export campaign \
 	test test-faults lint sample lock clean
 
 help:
@@ -46,6 +48,8 @@ help:
 	@echo 'make forget CUSTOMER=id [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 erase a customer from everything, build and publish again'
 	@echo 'make export MART=name OUT=file.csv    a mart as CSV that is safe in a spreadsheet'
+	@echo 'make campaign OUT=contacts.csv [ACTIONS=win_back,second_order] [STARTS=day]'
+	@echo '                 whom to contact, and who is held out to measure what it does'
 	@echo 'make test        linters and all tests'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make lint        linters only'
@@ -106,6 +110,11 @@ forget: $(ROOT)/.venv/installed
 export: $(ROOT)/.venv/installed
 	"$(BIN)/python" -m customer_intelligence.export $(call quoted,MART) \
 		--out $(call quoted,OUT) --data-dir "$(DATA_DIR_PATH)"
+
+campaign: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.campaign --out $(call quoted,OUT) \
+		--actions $(call quoted,ACTIONS) --starts $(call quoted,STARTS) \
+		--data-dir "$(DATA_DIR_PATH)"
 
 test: lint
 	cd "$(ROOT)" && .venv/bin/python -m pytest

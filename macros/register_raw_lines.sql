@@ -11,9 +11,9 @@
     {% if execute %}
         {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
         {% set project_dir = invocation_args_dict.get("project_dir") or "." %}
-        {% set loads = find_raw_files(data_dir ~ "/raw", "invoice_lines.parquet") %}
+        {% set loads = find_files(data_dir, "raw/[0-9]*/invoice_lines.parquet") %}
         {% set directory = data_dir if loads else project_dir ~ "/data/sample" %}
-        {% set notes = find_raw_files(directory ~ "/raw", "load.json") %}
+        {% set notes = find_files(directory, "raw/[0-9]*/load.json") %}
         {% if var("raw_relation") %}
             {% set relation = dbt.escape_single_quotes(var("raw_relation") | string) %}
             {% set tomorrow = run_started_at + modules.datetime.timedelta(days=1) %}
@@ -23,8 +23,8 @@
             ) %}
             {% set notes = [] %}
         {% else %}
-            {% set files = loads or find_raw_files(
-                directory ~ "/raw", "invoice_lines.parquet"
+            {% set files = loads or find_files(
+                directory, "raw/[0-9]*/invoice_lines.parquet"
             ) %}
             {% set lines = "select * from read_parquet([" ~ files | join(", ") ~ "])" %}
         {% endif %}
@@ -44,8 +44,8 @@
 {% endmacro %}
 
 
-{% macro find_raw_files(directory, name) %}
-    {%- set pattern = escape_glob(directory) ~ "/[0-9]*/" ~ name -%}
+{% macro find_files(directory, names) %}
+    {%- set pattern = escape_glob(directory) ~ "/" ~ names -%}
     {%- set found = run_query(
         "select file from glob("
         ~ dbt.string_literal(dbt.escape_single_quotes(pattern)) ~ ") order by file"

@@ -120,6 +120,18 @@ def write_csv(
     return count
 
 
+def refuse_own_folders(path: str | os.PathLike[str], data_dir: Path) -> None:
+    """Raise `E_OWN_FOLDER` for a path in a folder that the project keeps its own files in."""
+    for folder in ("raw", "build", "published", "campaigns"):
+        own = (data_dir / folder).resolve()
+        if own in Path(path).resolve().parents:
+            raise CustomerIntelligenceError(
+                "E_OWN_FOLDER",
+                f"{own} holds the project's own files.",
+                "Write the export somewhere else.",
+            )
+
+
 def export(
     mart: str, path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
 ) -> int:
@@ -145,14 +157,7 @@ def export(
         `E_UNKNOWN_MART`, `E_OWN_FOLDER`, `E_TOO_BIG`, and those of `write_csv` and
         `open_marts`.
     """
-    for folder in ("raw", "build", "published"):
-        own = (data_directory(data_dir) / folder).resolve()
-        if own in Path(path).resolve().parents:
-            raise CustomerIntelligenceError(
-                "E_OWN_FOLDER",
-                f"{own} holds the project's own files.",
-                "Write the export somewhere else.",
-            )
+    refuse_own_folders(path, data_directory(data_dir))
     with open_marts(data_dir) as marts:
         known = sorted(row[0] for row in marts.execute("select mart from _meta").fetchall())
         if mart not in known:

@@ -141,10 +141,11 @@ select
     ) as churn_risk,
     -- What the customer has spent per window on average, times the chance to lose it.
     cast(
-        churn_probability * greatest(net_revenue, 0) * horizon_days
-        / greatest(
-            least(tenure_days, {{ integer_var("rfm_window_days") }}), horizon_days
-        ) as decimal(38, 4)
+        churn_probability * {{ spending_per_window(
+            "net_revenue",
+            "least(tenure_days, " ~ integer_var("rfm_window_days") ~ ")",
+            "horizon_days"
+        ) }} as decimal(38, 4)
     ) as value_at_risk,
     cast(model_status as varchar) as model_status,
     cast(predicted_orders_90d as double) as predicted_orders_90d,
