@@ -1,3 +1,4 @@
+{%- set arms = {"contacted": "not is_holdout", "held_out": "is_holdout"} -%}
 with assignments as (
 
     select assignments.*
@@ -46,8 +47,8 @@ windows as (
 
 ),
 
--- Who was to be contacted counts as contacted, whatever became of it: a message that did
--- not arrive is a part of what the campaign does.
+-- Who was to be contacted counts as contacted, whatever became of it: a message that
+-- did not arrive is a part of what the campaign does.
 outcomes as (
 
     select
@@ -101,7 +102,6 @@ groups as (
 
 ),
 
-{% set arms = {"contacted": "not is_holdout", "held_out": "is_holdout"} -%}
 counted as (
 
     select
@@ -209,8 +209,10 @@ select
     cast(case when judged.is_over then judged.lift_high end as double)
         as purchase_rate_difference_high,
     cast(
-        case when judged.is_over then judged.lift / nullif(1 - judged.held_out_rate, 0) end
-        as double
+        case
+            when judged.is_over
+                then judged.lift / nullif(1 - judged.held_out_rate, 0)
+        end as double
     ) as measured_response_rate,
     {%- for arm in arms %}
         cast(case when judged.is_over then judged.{{ arm }}_mean end as decimal(38, 4))
@@ -231,11 +233,12 @@ select
             when 'running'
                 then 'Outcomes are known after ' || cast(judged.ends_on as varchar) || '.'
             when 'no_comparison'
-                then 'Nobody was held out, or nobody contacted: what it did cannot be told.'
+                then 'Nobody was held out, or nobody contacted: no comparison.'
             else
                 {{ format_percent("judged.contacted_rate") }}
                 || ' of those contacted bought, of those held out '
-                || {{ format_percent("judged.held_out_rate") }} || ': '
+                || {{ format_percent("judged.held_out_rate") }}
+                || ': '
                 || case judged.status
                     when 'buys_more' then 'more, beyond what chance would do'
                     when 'buys_less' then 'fewer, beyond what chance would do'
