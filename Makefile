@@ -23,6 +23,9 @@ ifneq ($(words $(DATA_DIR)),1)
 $(error DATA_DIR is empty or holds a blank, which make cannot handle: name another directory)
 endif
 DATA_DIR_PATH := $(abspath $(DATA_DIR))
+# What the mappings of the loaded files say of the shop, and on top of it what was typed.
+WITH_VARS = vars="$$("$(BIN)/python" -m customer_intelligence.build_vars \
+	--data-dir "$(DATA_DIR_PATH)" --vars $(call quoted,VARS))" &&
 # What a person typed reaches the command as one word, whatever it holds.
 quoted = '$(subst ','\'',$(value $(1)))'
 
@@ -73,8 +76,8 @@ build: $(ROOT)/.venv/installed
 ifneq ($(DATA),)
 	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" $(if $(MAPPING),--mapping "$(MAPPING)") --data-dir "$(DATA_DIR_PATH)"
 endif
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars $(call quoted,VARS)
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars "$$vars"
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
 
 dashboard: $(ROOT)/.venv/installed
@@ -97,8 +100,8 @@ forget: $(ROOT)/.venv/installed
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		erase $(call quoted,CUSTOMER)
 	rm -rf "$(ROOT)/target" "$(ROOT)/logs"
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars $(call quoted,VARS)
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars "$$vars"
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		verify $(call quoted,CUSTOMER)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"

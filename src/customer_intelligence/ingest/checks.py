@@ -92,7 +92,6 @@ def raw_rows_query(
     str
         A query; with the parameters of `PROVENANCE` unless others are given.
     """
-
     filled = _filled_values(columns, types, mapping, fallbacks or {})
 
     def column(field: str) -> tuple[str, str]:
@@ -116,9 +115,7 @@ def raw_rows_query(
         else _quantity_value(*column("quantity"), mapping)
     )
     quantity_reason = (
-        "null"
-        if "quantity" in mapping.absent
-        else _quantity_reason(*column("quantity"), mapping)
+        "null" if "quantity" in mapping.absent else _quantity_reason(*column("quantity"), mapping)
     )
     completed = "".join(f", {value} as filled_{field}" for field, (value, _) in filled.items())
     if "invoice_date" in filled:
@@ -129,7 +126,7 @@ def raw_rows_query(
             f"{_amount_value(*column('line_amount'), mapping)} as line_amount",
             f"{quantity} as quantity",
             f"{_date_value(*column('invoice_date'), date_order)} as invoiced_at",
-            f"{_flag_value(*column('cancelled'))} as is_cancelled",
+            f"{_flag_value(*column('cancelled'))} as is_cancelled_order",
         ]
     )
     computed = "".join(
@@ -159,7 +156,10 @@ def raw_rows_query(
     text_columns = [name for name, kind in texts.values() if kind == "VARCHAR" and name in named]
     has_nul = _any(_has_nul(name) for name in text_columns)
     is_too_long = _any(_is_too_long(name) for name in text_columns)
+    invoice_no = "invoice_no"
     has_invoice = f"regexp_matches(cast({texts['invoice_no'][0]} as varchar), '{_SOMETHING_SEEN}')"
+    if "invoice_no" in mapping.absent:
+        invoice_no, has_invoice = _made_invoice_no(provenance["file_sha256"]), "true"
     raw_values = ", ".join(
         f"{literal(key)}, nullif(cast(c{position} as varchar), '')"
         for position, key in enumerate(keys)
@@ -184,7 +184,7 @@ def raw_rows_query(
         select *, {price} as unit_price from typed
     ),
     shared as (
-        select * replace ({amounts} as line_amount) from priced
+        select * replace ({amounts} as line_amount, {invoice_no} as invoice_no) from priced
     ),
     judged as (
         select
@@ -219,7 +219,7 @@ def raw_rows_query(
         line_amount,
         customer_id,
         country,
-        is_cancelled,
+        is_cancelled_order,
         case
             when is_clean then cast([] as varchar[])
             when list_has_any(found_reasons, [{unreadable}]) then list_sort(found_reasons)
@@ -379,6 +379,12 @@ def _shared_amount(invoice: str, has_amount: bool) -> str:
         f"else cast(cast({shares[0]} as decimal(18, 4)) - cast({shares[1]} as decimal(18, 4)) "
         "as decimal(18, 4)) end"
     )
+
+
+def _made_invoice_no(file_sha256: str) -> str:
+    """Number what a customer bought at one time; the number names the file, not the customer."""
+    order = "coalesce(trim(customer_id), 'line ' || record_number), invoiced_at"
+    return f"left({file_sha256}, 8) || '-' || dense_rank() over (order by {order})"
 
 
 def _flag_value(name: str, kind: str) -> str:

@@ -21,7 +21,7 @@ MONEY_FIELDS = ("unit_price", "line_amount")
 FIELDS = (*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency")
 DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 # What a shop may do without, when its mapping says so.
-DISPENSABLE_FIELDS = ("stock_code", "quantity")
+DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
 FALLBACK_FIELDS = ("stock_code", "description", "country")
 ONCE_PER_ORDER_FIELDS = ("invoice_date", "customer_id", "country", "cancelled", "currency")
@@ -119,8 +119,9 @@ class SourceMapping:
     currency : str, optional
         ISO 4217 code; with it, the code or its symbol may stand at either end of a price.
     absent : list of str
-        ``stock_code`` and ``quantity`` where the file has none: a line is then one unit, of
-        no product in particular.
+        ``stock_code``, ``quantity`` or ``invoice_no`` where the file has none: a line is then
+        of no product in particular, or one unit; what a customer bought at one time is an
+        invoice, with a number that only this file knows.
     once_per_order : list of str
         Fields that an order states on its first line only; blank ones take that value.
     order_amount : str, optional
@@ -230,6 +231,13 @@ class SourceMapping:
         for name in self.absent:
             is_named = name in self.columns or name in self.derived
             _require(not is_named, "absent", name, "Name a column or say it is absent, not both.")
+        needs_orders = bool(self.once_per_order) or self.order_amount is not None
+        _require(
+            not (needs_orders and "invoice_no" in self.absent),
+            "absent",
+            "invoice_no",
+            "Lines can only be taken together by the invoice number that the file states.",
+        )
         if self.order_amount is not None:
             example = "Write `order_amount: 'Subtotal - \"Refunded Amount\"'`."
             _require(isinstance(self.order_amount, str), "order_amount", self.order_amount, example)
@@ -296,9 +304,9 @@ def preset(name: str) -> SourceMapping:
 
 def matching_preset(header: Sequence[str]) -> str | None:
     """Return the name of the preset whose ``header`` is part of a file's header."""
-    names = {_normalise(column) for column in header}
+    names = {normalise(column) for column in header}
     for name in preset_names():
-        if names.issuperset(map(_normalise, _yaml(PRESETS / f"{name}.yml")["header"])):
+        if names.issuperset(map(normalise, _yaml(PRESETS / f"{name}.yml")["header"])):
             return name
     return None
 
@@ -377,7 +385,9 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         `resolve_derived`.
     """
     claimed = {
-        _normalise(column) for field_name in mapping.columns for column in _named(mapping, field_name)
+        normalise(column)
+        for field_name in mapping.columns
+        for column in _named(mapping, field_name)
     }
     found = {
         field_name: _positions(field_name, header, mapping, claimed)
@@ -493,7 +503,7 @@ def _resolve_expression(
 
 def _position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int:
     matches = [at for at, column in enumerate(header) if column == wanted] or [
-        at for at, column in enumerate(header) if _normalise(column) == _normalise(wanted)
+        at for at, column in enumerate(header) if normalise(column) == normalise(wanted)
     ]
     if len(matches) != 1:
         count = "Several columns" if matches else "No column"
@@ -516,12 +526,12 @@ def _positions(
     field_name: str, header: Sequence[str], mapping: SourceMapping, claimed: set[str]
 ) -> list[int]:
     wanted = next(iter(_named(mapping, field_name)), None)
-    names = ALIASES[field_name] if wanted is None else (_normalise(wanted),)
+    names = ALIASES[field_name] if wanted is None else (normalise(wanted),)
     return [
         position
         for position, column in enumerate(header)
         # A column the mapping gives to one field is not taken by another's alias as well.
-        if _normalise(column) in names and (wanted is not None or _normalise(column) not in claimed)
+        if normalise(column) in names and (wanted is not None or normalise(column) not in claimed)
     ]
 
 
@@ -557,15 +567,21 @@ def _missing_columns(
 def _suggestion(field_name: str, free: Sequence[str]) -> str | None:
     for fragment in PLAUSIBLE.get(field_name, ()):
         for column in free:
-            if fragment in _normalise(column):
+            if fragment in normalise(column):
                 return column
     close = difflib.get_close_matches(
-        field_name.replace("_", ""), [_normalise(column) for column in free], n=1, cutoff=0.75
+        field_name.replace("_", ""), [normalise(column) for column in free], n=1, cutoff=0.75
     )
-    return next((column for column in free if close and _normalise(column) == close[0]), None)
+    return next((column for column in free if close and normalise(column) == close[0]), None)
 
 
-def _normalise(column: str) -> str:
+def is_unique(name: str, header: Sequence[str]) -> bool:
+    """Tell whether no other column of the header would be taken for the one of this name."""
+    return sum(normalise(column) == normalise(name) for column in header) == 1
+
+
+def normalise(column: str) -> str:
+    """Return the name of a column without what may differ: case, blanks, marks."""
     # Marks such as a zero-width space are not seen, and not meant.
     seen = "".join(sign for sign in column if unicodedata.category(sign) != "Cf")
     return re.sub(r"[\s_.\-]+", "", seen).casefold()

@@ -1,12 +1,14 @@
 """From one file to one load: recognise, read, check, publish."""
 
+import contextlib
 import datetime as dt
 import glob
 import logging
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +38,7 @@ from customer_intelligence.ingest.files import (
 )
 from customer_intelligence.ingest.mapping import (
     SourceMapping,
+    is_unique,
     matching_preset,
     preset,
     resolve_columns,
@@ -51,6 +54,7 @@ from customer_intelligence.ingest.tombstones import read_tombstones
 from customer_intelligence.ingest.workbook import Workbook
 
 LOGGER = logging.getLogger(__name__)
+PROBED_RECORDS = 200_000
 MEMORY_LIMIT = "2GB"
 # Clocks and time zones differ; a date further ahead than this is wrong.
 FUTURE_TOLERANCE = dt.timedelta(days=1)
@@ -87,6 +91,29 @@ class Source:
     def named_columns(self) -> dict[str, str]:
         """Field to the name of its column in the file."""
         return {field: self.header[position] for field, position in self.columns.items()}
+
+
+class Written(NamedTuple):
+    """What was written for a file."""
+
+    records: int
+    quarantined: int
+    reasons: dict[str, int]
+    erased: int
+    date_order: str | None
+    currency: str | None
+
+
+class DryRun(NamedTuple):
+    """What a load would make of a file."""
+
+    source: Source
+    mapping: SourceMapping
+    written: Written
+    connection: duckdb.DuckDBPyConnection
+    """Holds the view ``source``."""
+    rows: Path
+    """The raw rows, as Parquet."""
 
 
 def ingest_file(
@@ -183,6 +210,71 @@ def recognise_file(
     source = _recognise(path, chosen)
     source.notes.append(f"has the header of the preset {name}, and is read so")
     return source, chosen
+
+
+@contextlib.contextmanager
+def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
+    """Read a file exactly as a load would, into a directory that is gone afterwards.
+
+    Yields
+    ------
+    DryRun
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The refusal that a load would meet.
+    """
+    check_regular_file(path)
+    source, mapping = recognise_file(path, mapping)
+    parameters = {
+        "load_number": 0,
+        "load_id": "",
+        "source_file": shown_name(path),
+        "file_sha256": file_sha256(path),
+        "latest": dt.datetime.now(dt.timezone.utc).replace(tzinfo=None) + FUTURE_TOLERANCE,
+    }
+    with tempfile.TemporaryDirectory(prefix="check-data-") as name:
+        directory = Path(name)
+        rows, work = directory / load.ROWS_FILE, directory / "work"
+        work.mkdir()
+        with _connect(work / "spill") as connection:
+            privacy = Privacy(None, None, "", [])
+            written = _write_rows(connection, source, mapping, parameters, privacy, rows, work)
+            yield DryRun(source, mapping, written, connection, rows)
+
+
+@contextlib.contextmanager
+def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+    """Show the first records of a file of which no column is known.
+
+    Yields
+    ------
+    header : list of str
+    connection : DuckDBPyConnection
+        With the table ``probe``, whose columns are ``c0``, ``c1``, … and ``date_cell``.
+    """
+    check_regular_file(path)
+    header = read_header(path)
+    # Any column that has a name of its own stands for all fields, until something is known.
+    name = next((name for name in header if name.strip() and is_unique(name, header)), header[0])
+    fields = ("invoice_no", "invoice_date", "customer_id", "line_amount", "unit_price")
+    fields += ("description", "country")
+    anything = SourceMapping(columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"))
+    source = _recognise(path, anything)
+    with tempfile.TemporaryDirectory(prefix="check-data-") as directory:
+        for read in source.readers:
+            try:
+                with _connect(Path(directory) / "spill") as connection:
+                    read(connection, Path(directory))
+                    connection.execute(f"create table probe as from source limit {PROBED_RECORDS}")
+                    yield source.header, connection
+                    return
+            except (_NotWellFormedError, duckdb.Error) as error:
+                if isinstance(error, _MISTAKES):
+                    raise
+                failure: Exception = error
+        raise unreadable(path, failure)
 
 
 def read_header(path: Path, encoding: str | None = None) -> list[str]:
@@ -457,17 +549,6 @@ def _write_load(
     return result, manifest
 
 
-class _Written(NamedTuple):
-    """What was written for a file."""
-
-    records: int
-    quarantined: int
-    reasons: dict[str, int]
-    erased: int
-    date_order: str | None
-    currency: str | None
-
-
 def _write_rows(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
@@ -476,7 +557,7 @@ def _write_rows(
     privacy: Privacy,
     rows: Path,
     work: Path,
-) -> _Written:
+) -> Written:
     """Read the file, by the first of its readers that loses nothing."""
     for read in source.readers:
         try:
@@ -501,7 +582,7 @@ def _write_rows(
         raise unreadable(source.path, failure) from failure
     if read is not source.readers[0]:
         source.notes.append("is not well formed; it was read record by record")
-    return _Written(records, quarantined, reasons, erased, date_order, currency)
+    return Written(records, quarantined, reasons, erased, date_order, currency)
 
 
 def _date_order(
@@ -594,7 +675,7 @@ def _count(connection: duckdb.DuckDBPyConnection, rows: Path) -> tuple[int, int,
     return records, quarantined, dict(reasons)
 
 
-def _warnings(written: _Written) -> list[str]:
+def _warnings(written: Written) -> list[str]:
     warnings = []
     if written.records == 0:
         warnings.append("has a header and no records")
