@@ -382,7 +382,7 @@ def _shared_amount(invoice: str, has_amount: bool) -> str:
 
 
 def _made_invoice_no(file_sha256: str) -> str:
-    """Number what a customer bought at one time; the number names the file, not the customer."""
+    """Return a number for what a customer bought at one time; it does not name the customer."""
     order = "coalesce(trim(customer_id), 'line ' || record_number), invoiced_at"
     return f"left({file_sha256}, 8) || '-' || dense_rank() over (order by {order})"
 

@@ -99,10 +99,8 @@ class Column:
     @property
     def is_whole(self) -> bool:
         """Whether most values are whole numbers."""
-        whole = [
-            value for value in self.values if re.fullmatch(r"[+-]?\d+([.,]0+)?", value.strip())
-        ]
-        return bool(self.values) and len(whole) >= MOST * len(self.values)
+        whole = [re.fullmatch(r"[+-]?\d+([.,]0+)?", value.strip()) for value in self.values]
+        return bool(whole) and sum(map(bool, whole)) >= MOST * len(whole)
 
     @cached_property
     def date_format(self) -> str | None:
@@ -153,9 +151,7 @@ def draft_mapping(columns: Sequence[Column], repeats: Callable[[str, str], bool]
         return chosen[name]
 
     def is_id(column: Column) -> bool:
-        return column.date_format is None and not any(
-            "." in v for v in column.values if "@" not in v
-        )
+        return column.date_format is None and not _is_amount(column)
 
     date = choose("invoice_date", lambda column: column.date_format is not None)
     if date is None:
@@ -190,8 +186,6 @@ def draft_mapping(columns: Sequence[Column], repeats: Callable[[str, str], bool]
     if absent:
         draft.content["absent"] = absent
     draft.notes += [_ABSENT[name] for name in absent]
-    if amount is not None and price is None and quantity is not None:
-        draft.notes.append("there is no unit price: it is the line's total by its quantity")
     if amount is not None and "invoice_no" in chosen:
         invoice = chosen["invoice_no"].name
         if repeats(invoice, amount.name):

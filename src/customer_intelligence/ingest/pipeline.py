@@ -262,19 +262,22 @@ def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     fields += ("description", "country")
     anything = SourceMapping(columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"))
     source = _recognise(path, anything)
-    with tempfile.TemporaryDirectory(prefix="check-data-") as directory:
+    with (
+        tempfile.TemporaryDirectory(prefix="check-data-") as directory,
+        _connect(Path(directory) / "spill") as connection,
+    ):
         for read in source.readers:
             try:
-                with _connect(Path(directory) / "spill") as connection:
-                    read(connection, Path(directory))
-                    connection.execute(f"create table probe as from source limit {PROBED_RECORDS}")
-                    yield source.header, connection
-                    return
+                read(connection, Path(directory))
+                connection.execute(f"create table probe as from source limit {PROBED_RECORDS}")
+                break
             except (_NotWellFormedError, duckdb.Error) as error:
                 if isinstance(error, _MISTAKES):
                     raise
                 failure: Exception = error
-        raise unreadable(path, failure)
+        else:
+            raise unreadable(path, failure) from failure
+        yield source.header, connection
 
 
 def read_header(path: Path, encoding: str | None = None) -> list[str]:
