@@ -12,7 +12,6 @@ import re
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -175,17 +174,21 @@ def _is_on_first_line(connection: duckdb.DuckDBPyConnection, invoice: int, colum
 
 def _draft_vars(run: DryRun, draft: Draft) -> dict[str, Any]:
     """Say how this shop tells products, cancellations and returns."""
-    rows = f"(select * from read_parquet('{_escaped(run.rows)}') where len(reasons) = 0)"
+    run.connection.execute(
+        "create or replace temp table readable as "
+        "select * from read_parquet($1) where len(reasons) = 0",
+        [str(run.rows)],
+    )
     code = "coalesce(nullif(upper(trim(stock_code)), ''), '(NONE)')"
     ((codes, known),) = run.connection.execute(
-        f"select count(*), count(*) filter (regexp_matches({code}, $1)) from {rows}",  # noqa: S608  # nosec
+        f"select count(*), count(*) filter (regexp_matches({code}, $1)) from readable",  # noqa: S608  # nosec
         [DEFAULT_PRODUCT_CODES],
     ).fetchall()
     found: dict[str, Any] = {}
     if codes and known < 0.9 * codes:
         found["product_code_pattern"] = ".*"
         others = run.connection.execute(
-            f"select {code}, count(*) from {rows} where regexp_matches({code}, $1) "  # noqa: S608  # nosec
+            f"select {code}, count(*) from readable where regexp_matches({code}, $1) "  # noqa: S608  # nosec
             "group by 1 order by 2 desc, 1 limit 5",
             [_NO_MERCHANDISE],
         ).fetchall()
@@ -198,12 +201,12 @@ def _draft_vars(run: DryRun, draft: Draft) -> dict[str, Any]:
                 "seeds/stock_code_classes.csv"
             )
     starts = run.connection.execute(
-        "select left(upper(trim(invoice_no)), 1), count(*) filter (quantity < 0), count(*) "  # noqa: S608  # nosec
-        f"from {rows} group by 1"
+        "select left(upper(trim(invoice_no)), 1), count(*) filter (quantity < 0), count(*) "  # nosec
+        "from readable group by 1"
     ).fetchall()
     priced_back = run.connection.execute(
-        "select count(*) from "  # noqa: S608  # nosec
-        f"{rows} where quantity < 0 and coalesce(line_amount, quantity * unit_price) < 0"
+        "select count(*) from "  # nosec
+        "readable where quantity < 0 and coalesce(line_amount, quantity * unit_price) < 0"
     ).fetchall()[0][0]
     negative = sum(back for _, back, _ in starts)
     prefix = next(
@@ -214,6 +217,9 @@ def _draft_vars(run: DryRun, draft: Draft) -> dict[str, Any]:
         ),
         None,
     )
+    if not found and prefix == "C":
+        # A shop like the one whose rules are the defaults.
+        return {}
     found["cancellation_prefix"] = prefix
     found["adjustment_prefix"] = None
     if prefix is not None:
@@ -241,7 +247,8 @@ def _report(run: DryRun, path: Path, origin: str, draft: Draft) -> Iterator[str]
             "where list_contains(reasons, $2) order by record_number limit 1",
             [str(run.rows), reason],
         ).fetchall()
-        yield f"quarantined {reason}: {_count(records, 'record')}, first at {line:,}: {record[:120]}"
+        first = f"first at {line:,}: {record[:120]}"
+        yield f"quarantined {reason}: {_count(records, 'record')}, {first}"
     ((loaded, first, last, customers, invoices, amount, cancelled),) = run.connection.execute(
         """
         select
@@ -320,14 +327,13 @@ def _next_step(
         what = "the mapping" if mapping is None else mapping
         named = " MAPPING=mapping.yml" if mapping is None else named
         return f"next: mend {what}, then look again: make check-data {file}{named}"
-    return f"next: read the table above, then: make build {file}{named} DATA_DIR=data/my-shop"
+    return f"next: read the table above, then: make build {file}{named}"
 
 
 def _stated(mapping: SourceMapping) -> dict[str, Any]:
-    default = asdict(SourceMapping())
-    return {
-        key: value for key, value in mapping.as_dict().items() if value != default[key] and value
-    }
+    default = SourceMapping().as_dict()
+    stated = mapping.as_dict().items()
+    return {key: value for key, value in stated if value and value != default[key]}
 
 
 def _drafted(draft: Draft, path: Path) -> str:
@@ -379,10 +385,6 @@ def _shown(text: str) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _escaped(path: Path) -> str:
-    return str(path).replace("'", "''")
 
 
 if __name__ == "__main__":
