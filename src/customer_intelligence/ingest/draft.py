@@ -49,10 +49,15 @@ _KNOWN_DATE = re.compile(
     r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3\d{4}([T ].*)?)"
 )
 _SLASHED = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}")
-_SIGNS = "".join(CURRENCY_SYMBOLS.values())
+# "ORD-1001" is no amount of a currency ORD.
+_CODES = (
+    "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "INR", "JPY",
+    "MXN", "NOK", "NZD", "PLN", "RON", "SEK", "SGD", "TRY", "USD", "ZAR",
+)  # fmt: skip
+_SIGN = "|".join([*_CODES, *map(re.escape, CURRENCY_SYMBOLS.values())])
 _MONEY = re.compile(
-    rf"(?P<code>[A-Z]{{3}}|[{re.escape(_SIGNS)}])? *"
-    rf"(?P<number>[+-]?[\d.,'  ]*\d) *(?P<last>[A-Z]{{3}}|[{re.escape(_SIGNS)}])?"
+    rf"(?P<code>{_SIGN})? *"
+    rf"(?P<number>[+-]?[\d.,'  ]*\d) *(?P<last>{_SIGN})?"
 )
 
 
