@@ -5,7 +5,7 @@ in a mapping file.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -13,8 +13,8 @@ from typing import Any
 
 from customer_intelligence.ingest.mapping import ALIASES, CURRENCY_SYMBOLS, normalise
 
-# Of the values looked at, so many must be of a kind; a few may be damaged.
-MOST = 0.9
+# Of the records looked at, so many must be of a kind; a few may be damaged.
+MOST = 0.8
 # Fragments of names, the likelier ones first. Names that hold a word of OTHERWISE are not meant.
 FRAGMENTS: dict[str, tuple[str, ...]] = {
     "invoice_no": ("invoice", "order", "receipt", "transaction", "ticket", "basket", "bill"),
@@ -45,6 +45,7 @@ _DATE_FORMATS = (
     "%Y%m%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y",
     "%d %b %Y %H:%M", "%b %d, %Y %H:%M", "%Y.%m.%d", "%Y%m%d %H:%M:%S",
 )  # fmt: skip
+_WHOLE = re.compile(r"[+-]?\d+([.,]0+)?")
 _KNOWN_DATE = re.compile(
     r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3\d{4}([T ].*)?)"
 )
@@ -69,58 +70,56 @@ class Column:
     ----------
     name : str
         As in the file.
-    values : list of str
-        Distinct, not blank.
-    rows, filled : int
-        Records looked at, and how many of them are not blank.
+    values : dict of str to int
+        Distinct ones, trimmed and not blank, with the number of records that hold each.
     """
 
     name: str
-    values: list[str]
-    rows: int
-    filled: int
+    values: Mapping[str, int]
+
+    def is_mostly(self, holds: Callable[[str], object]) -> bool:
+        """Tell whether something holds for the values of most records."""
+        records = sum(self.values.values())
+        return records > 0 and MOST * records <= sum(
+            count for value, count in self.values.items() if holds(value)
+        )
 
     @cached_property
-    def _money(self) -> list[re.Match[str]]:
-        return [m for m in map(_MONEY.fullmatch, map(str.strip, self.values)) if m is not None]
-
-    @property
     def is_number(self) -> bool:
         """Whether most values are numbers, in whatever marks."""
-        return bool(self.values) and len(self._money) >= MOST * len(self.values)
+        return self.is_mostly(_MONEY.fullmatch)
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Whether most values are whole numbers."""
+        return self.is_mostly(_WHOLE.fullmatch)
 
     @property
     def numbers(self) -> list[str]:
         """The numbers, without signs of currency."""
-        return [match["number"] for match in self._money]
+        return [match["number"] for match in map(_MONEY.fullmatch, self.values) if match]
 
     @property
     def currencies(self) -> set[str]:
         """Codes of the currencies that stand beside the numbers."""
         codes = {sign: code for code, sign in CURRENCY_SYMBOLS.items()}
-        found = {part for m in self._money for part in (m["code"], m["last"]) if part}
+        matches = [match for match in map(_MONEY.fullmatch, self.values) if match]
+        found = {part for match in matches for part in (match["code"], match["last"]) if part}
         return {codes.get(part, part) for part in found}
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether most values are whole numbers."""
-        whole = [re.fullmatch(r"[+-]?\d+([.,]0+)?", value.strip()) for value in self.values]
-        return bool(whole) and sum(map(bool, whole)) >= MOST * len(whole)
 
     @cached_property
     def date_format(self) -> str | None:
         """``known``, a strptime format, or None where most values are no dates."""
-        values = [value.strip() for value in self.values]
-        if values and sum(map(bool, map(_KNOWN_DATE.fullmatch, values))) >= MOST * len(values):
+        if self.is_mostly(_KNOWN_DATE.fullmatch):
             return "known"
-        return next((f for f in _DATE_FORMATS if values and _share(values, f) >= MOST), None)
+        return next((form for form in _DATE_FORMATS if self.is_mostly(_reader(form))), None)
 
     @property
     def date_order(self) -> str | None:
         """``dmy`` or ``mdy`` where a value proves it."""
-        parts = [m for m in (_SLASHED.match(value.strip()) for value in self.values) if m]
-        first = any(int(m[1]) > 12 for m in parts)
-        second = any(int(m[2]) > 12 for m in parts)
+        parts = [match for match in map(_SLASHED.match, self.values) if match]
+        first = any(int(match[1]) > 12 for match in parts)
+        second = any(int(match[2]) > 12 for match in parts)
         return "dmy" if first and not second else "mdy" if second and not first else None
 
 
@@ -259,8 +258,7 @@ def _draft_dates(draft: Draft, date: Column) -> None:
         if date.date_order is not None:
             draft.content["dates"] = date.date_order
         return
-    values = [value.strip() for value in date.values]
-    fitting = [form for form in _DATE_FORMATS if _share(values, form) == 1]
+    fitting = [form for form in _DATE_FORMATS if all(map(_reader(form), date.values))]
     draft.content["dates"] = fitting[0] if fitting else date.date_format
     if len(fitting) > 1:
         draft.notes.append(f"dates may also be {fitting[1]}: nothing in the file shows which")
@@ -272,7 +270,7 @@ def _is_number(value: str, decimal: str, thousands: str | None) -> bool:
     return re.fullmatch(rf"[+-]?{whole}({mark}\d*)?", value) is not None
 
 
-def _share(values: Sequence[str], form: str) -> float:
+def _reader(form: str) -> Callable[[str], bool]:
     def fits(value: str) -> bool:
         try:
             datetime.strptime(value, form)
@@ -280,7 +278,7 @@ def _share(values: Sequence[str], form: str) -> float:
             return False
         return True
 
-    return sum(map(fits, values)) / len(values)
+    return fits
 
 
 def _quoted(name: str) -> str:
