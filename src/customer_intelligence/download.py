@@ -105,7 +105,11 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
     """Follow redirections to other web addresses, and to nothing else."""
 
     def redirect_request(self, request, file, code, message, headers, new_url):  # type: ignore[no-untyped-def]
-        _check_url(new_url)
+        try:
+            _check_url(new_url)
+        except CustomerIntelligenceError:
+            file.close()
+            raise
         return super().redirect_request(request, file, code, message, headers, new_url)
 
 
@@ -126,6 +130,7 @@ def _fetch(url: str, target: Path) -> None:
                     said = time.monotonic()
                     print(f"  {received / 1e6:,.0f} MB received", file=sys.stderr, flush=True)
     except urllib.error.HTTPError as error:
+        error.close()
         raise _not_downloaded(url, f"the server answers {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
         raise _not_downloaded(url, str(error.reason)) from error

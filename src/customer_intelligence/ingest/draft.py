@@ -179,7 +179,7 @@ def draft_mapping(columns: Sequence[Column], repeats: Callable[[str, str], bool]
     choose("stock_code", lambda column: column.date_format is None and not _is_amount(column))
     choose("description", lambda column: not column.is_number and column.date_format is None)
     choose("country", lambda column: not column.is_number)
-    choose("cancelled", lambda column: column.filled > 0)
+    choose("cancelled", lambda column: bool(column.values))
     choose("currency", lambda column: all(re.fullmatch("[A-Za-z]{3}", v) for v in column.values))
     if "stock_code" not in chosen and "description" in chosen:
         chosen["stock_code"] = chosen["description"]
