@@ -204,7 +204,7 @@ def _convert(workbook: Path, target: Path, known: Known) -> None:
 @contextmanager
 def _progress(what: str) -> Iterator[None]:
     started = time.monotonic()
-    print(f"{what} (about half a minute) …", file=sys.stderr, flush=True)
+    print(f"{what} (about a minute) …", file=sys.stderr, flush=True)
     yield
     print(f"  done in {time.monotonic() - started:,.0f} s", file=sys.stderr, flush=True)
 

@@ -5,39 +5,39 @@ with the reasons why and its source values; nothing is dropped and nothing turns
 A row knows the line of the text, or the row of the sheet, on which its record starts; where several
 sheets hold the table, their rows follow each other sheet by sheet.
 
-====================== ===================================================================================
-Reason                 The record is quarantined because
-============== ===================================================================================
-R_INVOICE_NO           the invoice number is empty
-R_QUANTITY             the quantity is missing or no whole number
-R_UNIT_PRICE           the unit price is missing, no number, or an amount for no units
-R_UNIT_PRICE_S CALE    the unit price has more than four decimals that mean something
-R_LINE_AMOUNT          the line's total is missing or no number
-R_LINE_AMOUNT_ SCALE   the line's total has more than four decimals that mean something
-R_INVOICE_DATE         the date is missing, impossible or not in the form the file was found to use
-R_DATE_RANGE           the date is before 1990
-R_FUTURE_DATE          the date is more than a day after the moment of loading
-R_NOT_FINITE           a number or date is NaN or infinite
-R_OVERFLOW             a number is larger than the raw layer can hold
-R_NUL                  a text holds a NUL character
-R_FIELD_LIMIT          a text is longer than 131,072 characters
-R_ENCODING             bytes of the record are not text in the file's encoding
-R_FIELD_COUNT          the record has more or fewer fields than the header
-R_QUOTE                a quoted field is never closed, or goes on after its closing quote
-R_CELL_ERROR           a cell holds an Excel error such as #N/A
-============== ===================================================================================
+===================== ==========================================================================
+Reason                The record is quarantined because
+===================== ==========================================================================
+R_INVOICE_NO          the invoice number is empty
+R_QUANTITY            the quantity is missing or no whole number
+R_UNIT_PRICE          the unit price is missing, no number, or an amount for no units
+R_UNIT_PRICE_SCALE    the unit price has more than four decimals that mean something
+R_LINE_AMOUNT         the line's total is missing or no number
+R_LINE_AMOUNT_SCALE   the line's total has more than four decimals that mean something
+R_INVOICE_DATE        the date is missing, impossible or not in the form the file was found to use
+R_DATE_RANGE          the date is before 1990
+R_FUTURE_DATE         the date is more than a day after the moment of loading
+R_NOT_FINITE          a number or date is NaN or infinite
+R_OVERFLOW            a number is larger than the raw layer can hold
+R_NUL                 a text holds a NUL character
+R_FIELD_LIMIT         a text is longer than 131,072 characters
+R_ENCODING            bytes of the record are not text in the file's encoding
+R_FIELD_COUNT         the record has more or fewer fields than the header
+R_QUOTE               a quoted field is never closed, or goes on after its closing quote
+R_CELL_ERROR          a cell holds an Excel error such as #N/A
+===================== ==========================================================================
 
-mapping.yml sa ys what a file cannot tell by itself. All keys are optional.
+mapping.yml says what a file cannot tell by itself. All keys are optional.
 
-============== ===================================================================================
+============== ====================================================================================
 Key            Meaning
-============== ===================================================================================
+============== ====================================================================================
 columns        field to column: invoice_no, stock_code, quantity, invoice_date, customer_id,
                unit_price or line_amount, description, country. What a line costs is its
-               ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a price
-               that is not stated is worked out and rounded to four decimals. Two more have to be
-               named: ``cancelled``, where a time, yes, true or 1 says that the order does not
-               count, and ``currency``, which must hold one code. Stock code, description and
+               ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a
+               price that is not stated is worked out and rounded to four decimals. Two more have
+               to be named: ``cancelled``, where a time, yes, true or 1 says that the order does
+               not count, and ``currency``, which must hold one code. Stock code, description and
                country may have a list of columns: the first that is filled counts.
 derived        quantity, unit_price or line_amount to arithmetic over columns, such as
                ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
@@ -48,24 +48,24 @@ dates          ymd, mdy, dmy or a strptime format
 decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
 thousands      the mark between thousands
 currency       ISO 4217 code; it or its symbol may stand beside an amount, and the marts name it
-absent         invoice_no, stock_code or quantity where the file has none: what a customer bought at
-               one time is an invoice, lines are of no product in particular, or of one unit
+absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
+               at one time is an invoice, lines are of no product in particular, or of one unit
 once_per_order fields that stand on an order's first line only, such as invoice_date
 order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
                divided among them in proportion to their own amounts, to the last decimal
 vars           dbt vars that belong to the shop: product_code_pattern, cancellation_prefix,
                adjustment_prefix, negative_lines_are_returns; every later build knows them
-============== ===================================================================================
+============== ====================================================================================
 
-============== ===================================================================================
-Environment va riable                    Meaning
-============== ===================================================================================
-CUSTOMER_INTEL LIGENCE_ID_KEY            key of at least 32 characters: customer ids are stored as
-                                         HMAC-SHA256 of the key and the trimmed id, one key per
-                                         data directory
-CUSTOMER_INTEL LIGENCE_INPUT_ROOT        files outside of this directory are refused
-CUSTOMER_INTEL LIGENCE_MAX_FILE_BYTES    larger files are refused; 64 GiB
-============== ===================================================================================
+======================================= ========================================================
+Environment variable                    Meaning
+======================================= ========================================================
+CUSTOMER_INTELLIGENCE_ID_KEY            key of at least 32 characters: customer ids are stored as
+                                        HMAC-SHA256 of the key and the trimmed id, one key per
+                                        data directory
+CUSTOMER_INTELLIGENCE_INPUT_ROOT        files outside of this directory are refused
+CUSTOMER_INTELLIGENCE_MAX_FILE_BYTES    larger files are refused; 64 GiB
+======================================= ========================================================
 """
 
 from customer_intelligence.ingest.load import LoadResult
