@@ -12,6 +12,7 @@ VARS := {}
 VERSION :=
 CUSTOMER :=
 MART :=
+URL := https://archive.ics.uci.edu/static/public/352/online+retail.zip
 OUT :=
 ACTIONS :=
 STARTS :=
@@ -25,6 +26,9 @@ ifneq ($(words $(DATA_DIR)),1)
 $(error DATA_DIR is empty or holds a blank, which make cannot handle: name another directory)
 endif
 DATA_DIR_PATH := $(abspath $(DATA_DIR))
+# What the mappings of the loaded files say of the shop, and on top of it what was typed.
+WITH_VARS = vars="$$("$(BIN)/python" -m customer_intelligence.build_vars \
+	--data-dir "$(DATA_DIR_PATH)" --vars $(call quoted,VARS))" &&
 # What a person typed reaches the command as one word, whatever it holds.
 quoted = '$(subst ','\'',$(value $(1)))'
 
@@ -35,12 +39,16 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 
 .DEFAULT_GOAL := help
-.PHONY: help build dashboard docs methodology versions rollback forget export campaign \
+.PHONY: help build check-data data dashboard docs methodology versions rollback forget \
+	export campaign \
 	test test-faults lint sample lock clean
 
 help:
-	@echo 'make build [DATA=file] [MAPPING=mapping.yml] [DATA_DIR=dir] [VARS="{…}"]'
+	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 build, test and publish the marts (of the bundled sample without data)'
+	@echo 'make check-data DATA=file [MAPPING=mapping.yml] [OUT=mapping.yml]'
+	@echo '                 how a file would be read, and a mapping for it; builds nothing'
+	@echo 'make data [URL=address]    download UCI Online Retail and check its content'
 	@echo 'make dashboard   look at the published marts on http://127.0.0.1:8501'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
 	@echo 'make versions    the published versions that are kept'
@@ -77,9 +85,18 @@ build: $(ROOT)/.venv/installed
 ifneq ($(DATA),)
 	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" $(if $(MAPPING),--mapping "$(MAPPING)") --data-dir "$(DATA_DIR_PATH)"
 endif
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars $(call quoted,VARS)
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars "$$vars"
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
+
+check-data: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.check_data $(call quoted,DATA) \
+		$(if $(value MAPPING),--mapping $(call quoted,MAPPING)) \
+		$(if $(value OUT),--out $(call quoted,OUT))
+
+data: $(ROOT)/.venv/installed
+	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.download \
+		--url $(call quoted,URL) --out data/online_retail.parquet
 
 dashboard: $(ROOT)/.venv/installed
 	$(IN_DATA_DIR) "$(BIN)/python" -m streamlit run dashboard/app.py
@@ -101,8 +118,8 @@ forget: $(ROOT)/.venv/installed
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		erase $(call quoted,CUSTOMER)
 	rm -rf "$(ROOT)/target" "$(ROOT)/logs"
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars $(call quoted,VARS)
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars "$$vars"
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		verify $(call quoted,CUSTOMER)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"

@@ -26,7 +26,13 @@
             {% set files = loads or find_files(
                 directory, "raw/[0-9]*/invoice_lines.parquet"
             ) %}
-            {% set lines = "select * from read_parquet([" ~ files | join(", ") ~ "])" %}
+            {#- Loads made before there was such a column hold no cancelled orders. -#}
+            {% set lines = "select cast(null as boolean) as is_cancelled_order where false "
+                ~ "union all by name select * from read_parquet([" ~ files | join(", ")
+                ~ "], union_by_name = true)" %}
+            {% if loads %}
+                {% do check_shop_vars() %}
+            {% endif %}
         {% endif %}
         {% do run_query("create schema if not exists raw") %}
         {% do run_query("create or replace view raw.invoice_lines as " ~ lines) %}
@@ -41,6 +47,24 @@
             ) }}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro check_shop_vars() %}
+    {#- `make build` gives them; a plain `dbt build` would fall back on another shop's. -#}
+    {%- set given = invocation_args_dict.get("vars") or {} -%}
+    {%- set missing = {} -%}
+    {%- for name, value in fromjson(call_plugin("shop_vars()")).items() -%}
+        {%- if name not in given and var(name) != value -%}
+            {%- do missing.update({name: value}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {{ exceptions.raise_compiler_error(
+            "The mapping of this shop's files says " ~ tojson(missing) ~ ", and this command "
+            ~ "does not. Run `make build`, or add --vars '" ~ tojson(missing) ~ "'."
+        ) }}
+    {%- endif -%}
 {% endmacro %}
 
 
