@@ -118,6 +118,11 @@ def test_groupings_are_judged_on_the_same_customers_by_what_was_learned_before(a
     assert found.loc["bands of days since last order", "roc_auc"] == pytest.approx(
         roc_auc_score(bought[is_test], promised)
     )
+    tested = pd.DataFrame({"promised": promised, "bought": bought[is_test], "band": band[is_test]})
+    error = tested["promised"] - tested.groupby("band")["bought"].transform("mean")
+    assert found.loc["bands of days since last order", "rate_error"] == pytest.approx(
+        error.abs().mean()
+    )
     # Tenths lose a little of what the probabilities know, and nobody knows more than they.
     [(auc,)] = marts.execute(
         "select value from rpt_churn_metrics inner join build_info "
