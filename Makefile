@@ -16,6 +16,8 @@ URL := https://archive.ics.uci.edu/static/public/352/online+retail.zip
 OUT :=
 ACTIONS :=
 STARTS :=
+METRICS :=
+BY :=
 ONLY :=
 
 # Make takes a blank for the end of a name, and an empty directory would be the root.
@@ -39,7 +41,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 
 .DEFAULT_GOAL := help
-.PHONY: help build check-data data dashboard docs methodology versions rollback forget \
+.PHONY: help build check-data data dashboard docs methodology metrics versions rollback forget \
 	export campaign \
 	test test-faults lint sample lock clean
 
@@ -51,6 +53,7 @@ help:
 	@echo 'make data [URL=address]    download UCI Online Retail and check its content'
 	@echo 'make dashboard   look at the published marts on http://127.0.0.1:8501'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
+	@echo 'make metrics METRICS=a,b [BY=dimension]    figures of the last build; alone, what there is'
 	@echo 'make versions    the published versions that are kept'
 	@echo 'make rollback VERSION=name    let readers see an earlier version'
 	@echo 'make forget CUSTOMER=id [DATA_DIR=dir] [VARS="{…}"]'
@@ -61,7 +64,7 @@ help:
 	@echo 'make test        linters and all tests'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make lint        linters only'
-	@echo 'make methodology the tables of docs/methodology and the README, from the published marts'
+	@echo 'make methodology the tables of docs and README, from the published marts and the analyses'
 	@echo 'make sample      make the bundled sample again'
 	@echo 'make lock        resolve and pin the requirements again'
 	@echo 'make clean       remove what was generated; your loads stay'
@@ -106,6 +109,11 @@ docs: $(ROOT)/.venv/installed
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs serve --host 127.0.0.1 --no-browser
 
+metrics: $(ROOT)/.venv/installed-dev
+	$(IN_DATA_DIR) "$(BIN)/python" -m customer_intelligence.metrics \
+		$(if $(METRICS),query --metrics $(call quoted,METRICS),list metrics) \
+		$(if $(BY),--group-by $(call quoted,BY))
+
 versions: $(ROOT)/.venv/installed
 	@"$(BIN)/python" -m customer_intelligence.versions --data-dir "$(DATA_DIR_PATH)" list
 
@@ -148,6 +156,9 @@ methodology: $(ROOT)/.venv/installed
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" --blocks models/methodology.md \
 		README.md docs/methodology/*.md
+	$(IN_DATA_DIR) "$(BIN)/dbt" compile --quiet --no-introspect --select path:analyses
+	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
+		--data-dir "$(DATA_DIR_PATH)" --analyses docs/analyses.md
 
 SAMPLE_WORK := $(ROOT)/.sample
 

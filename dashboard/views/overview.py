@@ -18,7 +18,7 @@ def draw_card(kpi: pd.Series, currency: str) -> None:
     """Draw a key figure with its unit, its day, its change and its definition."""
     known = wording.KPIS.get(kpi["kpi"])
     label = known.label if known else wording.as_markdown(kpi["kpi"].replace("_", " ").capitalize())
-    definition = known.definition if known else ""
+    definition = wording.as_markdown(kpi["definition"])
     delta = wording.change(kpi["value"], kpi["previous_value"], kpi["unit"])
     if delta:
         before = wording.figure(kpi["previous_value"], kpi["unit"], currency)
@@ -31,7 +31,7 @@ def draw_card(kpi: pd.Series, currency: str) -> None:
             delta,
             delta_color="blue",
             delta_description="vs. before" if delta else None,
-            help=definition or None,
+            help=definition,
         )
         st.caption(f"{wording.as_markdown(unit)} · as of {store.day(kpi['as_of_date'])}")
 

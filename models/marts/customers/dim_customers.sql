@@ -11,6 +11,12 @@ orders as (
 
 ),
 
+customer_days as (
+
+    select * from {{ ref("int_customer_days") }}
+
+),
+
 as_of as (
 
     select * from {{ ref("int_as_of") }}
@@ -52,6 +58,20 @@ current_value as (
 
 ),
 
+recent_revenue as (
+
+    select
+        customer_days.customer_id,
+        sum(customer_days.net_revenue) as net_revenue_90d
+    from customer_days
+    inner join as_of
+        on
+            customer_days.activity_date
+            > {{ add_days("-90", "as_of.as_of_date") }}
+    group by customer_days.customer_id
+
+),
+
 latest_orders as (
 
     select
@@ -70,6 +90,7 @@ combined as (
         customers.*,
         horizon.horizon_days,
         latest_orders.country,
+        recent_revenue.net_revenue_90d,
         clusters.cluster_id,
         clusters.cluster_name,
         current_churn.churn_probability,
@@ -86,6 +107,8 @@ combined as (
         customers.first_order_date
         > {{ add_days("-" ~ (var("new_customer_days") | int), "as_of.as_of_date") }}
             as is_new,
+        customers.last_order_date > {{ add_days("-90", "as_of.as_of_date") }}
+            as is_active_90d,
         customers.first_order_date
         < {{ add_days("horizon.horizon_days", "as_of.first_invoice_date") }}
             as is_history_censored,
@@ -98,6 +121,7 @@ combined as (
         on
             customers.customer_id = latest_orders.customer_id
             and latest_orders.order_recency = 1
+    left join recent_revenue on customers.customer_id = recent_revenue.customer_id
     left join clusters on customers.customer_id = clusters.customer_id
     left join current_churn on customers.customer_id = current_churn.customer_id
     left join current_value on customers.customer_id = current_value.customer_id
@@ -115,6 +139,7 @@ select
     returned_amount,
     discount_amount,
     net_revenue,
+    cast(coalesce(net_revenue_90d, 0) as decimal(38, 4)) as net_revenue_90d,
     cast(net_revenue / nullif(orders, 0) as decimal(38, 4)) as average_order_value,
     cast(
         coalesce(
@@ -127,6 +152,7 @@ select
     cast(rfm_score as varchar) as rfm_score,
     cast(segment as varchar) as segment,
     is_new,
+    is_active_90d,
     is_history_censored,
     cast(cluster_id as integer) as cluster_id,
     cast(cluster_name as varchar) as cluster_name,
