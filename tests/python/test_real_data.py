@@ -223,6 +223,32 @@ def test_the_churn_window_and_the_honest_ceiling(marts):
     assert churned / customers == pytest.approx(0.431, abs=0.001)
 
 
+def test_what_drifted_in_the_real_shop_may_be_the_season(real_dir, marts):
+    statuses = dict(marts.execute("select subject, status from rpt_drift").fetchall())
+    assert {subject for subject, status in statuses.items() if status == "drifted"} == {
+        "orders_trend",
+        "revenue_trend",
+        "churn_rate",
+        "excess_probability",
+    }
+    assert statuses["tenure_days"] == "structural"
+    assert marts.execute("select count(*) from rpt_drift where is_same_season").fetchone() == (0,)
+    assert marts.execute(
+        "select count(*) from rpt_drift where status = 'drifted' and sentence not like '%season%'"
+    ).fetchone() == (0,)
+    with duckdb.connect(str(real_dir / "build" / "warehouse.duckdb"), read_only=True) as database:
+        then, now = (
+            database.execute(
+                "select tenure_days from intermediate.int_churn_examples where cutoff_date = ?",
+                [day],
+            ).fetchnumpy()["tenure_days"]
+            for day in ("2011-06-12", "2011-09-10")
+        )
+    edges = [-np.inf, *np.quantile(then, np.arange(1, 10) / 10), np.inf]
+    p, q = (np.histogram(values, edges)[0] / len(values) for values in (then, now))
+    assert ((q - p) * np.log(q / p)).sum() == pytest.approx(1.06, abs=0.005), "the panel only ages"
+
+
 def test_cohorts_of_the_real_shop(marts):
     """Before void orders are taken out the published figures are at most two higher."""
     published = {
