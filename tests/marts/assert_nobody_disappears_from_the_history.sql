@@ -1,5 +1,5 @@
--- Who was a customer at one snapshot is one at the next, and a period of the migration holds
--- all customers at its end, and at its start, with all their net revenue.
+-- Who was a customer at one snapshot is one at the next, and a period of the migration
+-- holds all customers at its start and at its end, with all net revenue at its end.
 with snapshots as (
 
     select * from {{ ref("fct_customer_snapshots") }}
