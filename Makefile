@@ -13,6 +13,10 @@ VERSION :=
 CUSTOMER :=
 MART :=
 OUT :=
+FROM :=
+TO :=
+SEGMENT :=
+MOVEMENT :=
 ONLY :=
 
 # Make takes a blank for the end of a name, and an empty directory would be the root.
@@ -34,7 +38,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 
 .DEFAULT_GOAL := help
 .PHONY: help build dashboard docs methodology versions rollback forget export \
-	test test-faults lint sample lock clean
+	audience test test-faults lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml] [DATA_DIR=dir] [VARS="{…}"]'
@@ -46,6 +50,8 @@ help:
 	@echo 'make forget CUSTOMER=id [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 erase a customer from everything, build and publish again'
 	@echo 'make export MART=name OUT=file.csv    a mart as CSV that is safe in a spreadsheet'
+	@echo 'make audience FROM=day TO=day OUT=file.csv [SEGMENT=name] [MOVEMENT=entered|left|stayed]'
+	@echo '                 who entered, left and stayed in each segment between two snapshots'
 	@echo 'make test        linters and all tests'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make lint        linters only'
@@ -106,6 +112,11 @@ forget: $(ROOT)/.venv/installed
 export: $(ROOT)/.venv/installed
 	"$(BIN)/python" -m customer_intelligence.export $(call quoted,MART) \
 		--out $(call quoted,OUT) --data-dir "$(DATA_DIR_PATH)"
+
+audience: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.audience --segment=$(call quoted,SEGMENT) \
+		--movement=$(call quoted,MOVEMENT) --out=$(call quoted,OUT) \
+		--data-dir "$(DATA_DIR_PATH)" -- $(call quoted,FROM) $(call quoted,TO)
 
 test: lint
 	cd "$(ROOT)" && .venv/bin/python -m pytest
