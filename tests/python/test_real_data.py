@@ -269,7 +269,8 @@ def test_cohorts_end_where_the_data_ends(marts):
     """13 months from December to December, of which each cohort sees one less than the last."""
     rows = marts.execute(
         "select cohort_month, count(*), count(active_customers), "
-        "count(*) filter (is_partial_month) from rpt_cohort_retention group by cohort_month order by cohort_month"
+        "count(*) filter (is_partial_month) "
+        "from rpt_cohort_retention group by cohort_month order by cohort_month"
     ).fetchall()
     assert [tuple(counts) for _, *counts in rows] == [(13, 13 - age, 1) for age in range(13)]
 
