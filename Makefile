@@ -18,6 +18,10 @@ ACTIONS :=
 STARTS :=
 METRICS :=
 BY :=
+FROM :=
+TO :=
+SEGMENT :=
+MOVEMENT :=
 ONLY :=
 
 # Make takes a blank for the end of a name, and an empty directory would be the root.
@@ -42,7 +46,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard docs methodology metrics versions rollback forget \
-	export campaign \
+	export audience campaign \
 	test test-faults lint sample lock clean
 
 help:
@@ -59,6 +63,8 @@ help:
 	@echo 'make forget CUSTOMER=id [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 erase a customer from everything, build and publish again'
 	@echo 'make export MART=name OUT=file.csv    a mart as CSV that is safe in a spreadsheet'
+	@echo 'make audience FROM=day TO=day OUT=file.csv [SEGMENT=name] [MOVEMENT=entered|left|stayed]'
+	@echo '                 who entered, left and stayed in each segment between two snapshots'
 	@echo 'make campaign OUT=contacts.csv [ACTIONS=win_back,second_order] [STARTS=day]'
 	@echo '                 whom to contact, and who is held out to measure what it does'
 	@echo 'make test        linters and all tests'
@@ -135,6 +141,11 @@ forget: $(ROOT)/.venv/installed
 export: $(ROOT)/.venv/installed
 	"$(BIN)/python" -m customer_intelligence.export $(call quoted,MART) \
 		--out $(call quoted,OUT) --data-dir "$(DATA_DIR_PATH)"
+
+audience: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.audience --segment=$(call quoted,SEGMENT) \
+		--movement=$(call quoted,MOVEMENT) --out=$(call quoted,OUT) \
+		--data-dir "$(DATA_DIR_PATH)" -- $(call quoted,FROM) $(call quoted,TO)
 
 campaign: $(ROOT)/.venv/installed
 	"$(BIN)/python" -m customer_intelligence.campaign --out $(call quoted,OUT) \

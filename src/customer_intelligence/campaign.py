@@ -23,26 +23,28 @@ import pyarrow.parquet as pq
 
 from customer_intelligence import lock
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import refuse_own_folders, write_csv
+from customer_intelligence.export import export_query, refuse_own_folders
 from customer_intelligence.marts import data_directory, open_marts
 
 FOLDER = "campaigns"
-CONTACT_COLUMNS = (
-    "customer_id",
-    "action",
-    "action_label",
-    "reason_1",
-    "reason_2",
-    "reason_3",
-    "suggested_stock_code",
-    "suggested_description",
-    "churn_probability",
-    "value_at_risk",
-    "expected_gain",
-    "priority",
-    "valid_until",
-)
-_NUMBERS = {"churn_probability", "value_at_risk", "expected_gain", "priority"}
+CONTACTS = """
+    select
+        priority,
+        customer_id,
+        action,
+        action_label,
+        reason_1,
+        reason_2,
+        reason_3,
+        suggested_stock_code,
+        suggested_description,
+        churn_probability,
+        value_at_risk,
+        expected_gain,
+        valid_until
+    from fct_customer_actions
+    where list_contains($actions, action) and not is_holdout
+"""
 _FORM = pa.schema(
     [
         ("campaign", pa.string()),
@@ -97,7 +99,7 @@ def start(
     CustomerIntelligenceError
         `E_UNKNOWN_ACTION`, `E_NO_CONTACTS`, `E_STARTS_TOO_EARLY` where outcomes are known
         already, `E_CAMPAIGN_EXISTS` where it was started before with other customers,
-        `E_LOCKED` while a build is running, and those of `export.write_csv` and `open_marts`;
+        `E_LOCKED` while a build is running, and those of `export.export_query` and `open_marts`;
         nothing is written then.
     """
     refuse_own_folders(out, data_dir)
@@ -130,13 +132,6 @@ def start(
             "from fct_customer_actions where list_contains(?, action) order by customer_id",
             [first_day, chosen],
         ).to_arrow_table()
-        contacts = marts.execute(
-            # The names are this module's own.
-            f"select {', '.join(f'cast({name} as varchar)' for name in CONTACT_COLUMNS)} "  # noqa: S608  # nosec
-            "from fct_customer_actions where list_contains(?, action) and not is_holdout "
-            "order by fct_customer_actions.priority",
-            [chosen],
-        ).fetchall()
         if not assigned.num_rows:
             raise CustomerIntelligenceError(
                 "E_NO_CONTACTS",
@@ -146,9 +141,8 @@ def start(
         campaign = assigned["campaign"][0].as_py()
         path = data_dir / FOLDER / f"{campaign}_{first_day}.parquet"
         _write_assignment(path, assigned.cast(_FORM))
-        is_text = [name not in _NUMBERS for name in CONTACT_COLUMNS]
-        write_csv(out, CONTACT_COLUMNS, contacts, is_text)
-    return Started(campaign, first_day, len(contacts), assigned.num_rows - len(contacts), path)
+        contacts = export_query(marts, CONTACTS, {"actions": chosen}, out, data_dir)
+    return Started(campaign, first_day, contacts, assigned.num_rows - contacts, path)
 
 
 def rows_of(path: Path, customer: str) -> int:

@@ -269,6 +269,54 @@ def test_cohorts_of_the_real_shop(marts):
             assert 0 <= expected - actual <= 2
 
 
+def test_cohorts_before_void_orders_are_taken_out_are_the_published_ones(real_dir):
+    """Every order counts here, also one that was wholly taken back on its day."""
+    with duckdb.connect(str(real_dir / "build" / "warehouse.duckdb"), read_only=True) as database:
+        found = database.execute(
+            """
+            with orders as (
+                select customer_id, date_trunc('month', order_date) as month
+                from intermediate.int_orders
+                where customer_id is not null
+            ),
+
+            cohorts as (
+                select customer_id, min(month) as cohort_month from orders group by customer_id
+            ),
+
+            active as (
+                select cohort_month, month, count(distinct customer_id) as customers
+                from orders inner join cohorts using (customer_id)
+                group by cohort_month, month
+            )
+
+            select list(customers order by month) from active
+            group by cohort_month order by cohort_month limit 3
+            """
+        ).fetchall()
+    december, january, february = (counts for (counts,) in found)
+    assert december == [884, 323, 286, 339, 320, 352, 320, 308, 312, 349, 330, 444, 234]
+    assert january[:5] == [416, 91, 111, 95, 132]
+    assert february[:4] == [380, 71, 71, 109]
+
+
+def test_cohorts_end_where_the_data_ends(marts):
+    """13 months from December to December, of which each cohort sees one less than the last."""
+    rows = marts.execute(
+        "select cohort_month, count(*), count(active_customers), "
+        "count(*) filter (is_partial_month) "
+        "from rpt_cohort_retention group by cohort_month order by cohort_month"
+    ).fetchall()
+    assert [tuple(counts) for _, *counts in rows] == [(13, 13 - age, 1) for age in range(13)]
+
+
+def test_champions_buy_again_more_than_twice_as_often_as_the_lost(marts):
+    rates = dict(marts.execute("select segment, repurchase_rate_90d from rpt_segments").fetchall())
+    assert rates["Champions"] >= 2.2 * rates["Lost Customers"]
+    assert max(rates, key=rates.get) == "Champions"
+    assert min(rates, key=rates.get) == "Lost Customers"
+
+
 def test_the_tutorial_recipe_is_reproduced_exactly(real_data, analyses, tmp_path_factory):
     data_dir = ingested(real_data, tmp_path_factory.mktemp("classic"))
     build(data_dir, variables={"cleaning_policy": "classic"})

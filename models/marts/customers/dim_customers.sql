@@ -47,9 +47,15 @@ current_churn as (
 
 ),
 
+-- Capped before the cast: a rate near zero means more days than an integer holds.
 current_value as (
 
-    select predictions.*
+    select
+        predictions.*,
+        cast(
+            ceil(least(90.0 / nullif(predictions.predicted_orders_90d, 0), 366))
+            as integer
+        ) as days_until_one_order
     from {{ ref("ml_clv_predictions") }} as predictions
     inner join as_of
         on
@@ -96,6 +102,13 @@ combined as (
         current_churn.churn_probability,
         coalesce(current_churn.model_status, 'insufficient_data') as model_status,
         current_value.predicted_orders_90d,
+        -- Beyond a year the date would say little more than that none is expected.
+        case
+            when current_value.days_until_one_order <= 365
+                then {{ add_days(
+                    "current_value.days_until_one_order", "as_of.as_of_date"
+                ) }}
+        end as expected_next_order_date,
         current_value.predicted_value_90d,
         current_value.predicted_value_90d_low,
         current_value.predicted_value_90d_high,
@@ -175,6 +188,7 @@ select
     ) as value_at_risk,
     cast(model_status as varchar) as model_status,
     cast(predicted_orders_90d as double) as predicted_orders_90d,
+    expected_next_order_date,
     {% for days in (90, 365) -%}
         {%- for bound in ("", "_low", "_high") -%}
             cast(predicted_value_{{ days }}d{{ bound }} as decimal(38, 4))
