@@ -265,7 +265,10 @@ def test_the_tutorial_recipe_is_reproduced_exactly(real_data, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "file",
-    ["README.md", *(f"docs/methodology/{n}.md" for n in ("clusters", "churn", "lifetime-value"))],
+    [
+        "README.md",
+        *(f"docs/methodology/{n}.md" for n in ("clusters", "churn", "lifetime-value", "products")),
+    ],
 )
 def test_the_tables_of_the_documents_are_those_of_the_marts(marts, file):
     """Every figure to its digits, but for what another processor's last bits may move."""
