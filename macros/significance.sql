@@ -49,14 +49,3 @@
         rows between unbounded preceding and current row
     )
 {%- endmacro %}
-
-
-{% macro wilson_bound(part, total, side) -%}
-    {#- Wilson (1927); 1.959964 is the 97.5 % quantile of the normal distribution. -#}
-    {%- set z = 1.959964 -%}
-    (
-        {{ part }} + {{ z * z / 2 }} {{ side }} {{ z }} * sqrt(
-            {{ part }} * 1.0 * ({{ total }} - {{ part }}) / {{ total }} + {{ z * z / 4 }}
-        )
-    ) / ({{ total }} + {{ z * z }})
-{%- endmacro %}

@@ -22,6 +22,19 @@ reasons as (
 
 ),
 
+customer_products as (
+
+    select * from {{ ref("int_customer_products") }}
+
+),
+
+affinities as (
+
+    select * from {{ ref("rpt_product_affinity") }}
+    where is_confirmed
+
+),
+
 as_of as (
 
     select * from {{ ref("int_as_of") }}
@@ -115,6 +128,36 @@ ranked as (
 
 ),
 
+-- For actions on first orders: what goes with a product of theirs and is new to them,
+-- the surest pair first.
+suggestions as (
+
+    select
+        ranked.customer_id,
+        affinities.other_stock_code as stock_code,
+        affinities.other_description as description,
+        row_number() over (
+            partition by ranked.customer_id
+            order by
+                affinities.g_statistic desc,
+                affinities.other_stock_code asc,
+                affinities.stock_code asc
+        ) as place
+    from ranked
+    inner join customer_products
+        on ranked.customer_id = customer_products.customer_id
+    inner join affinities on customer_products.stock_code = affinities.stock_code
+    left join customer_products as bought_before
+        on
+            ranked.customer_id = bought_before.customer_id
+            and affinities.other_stock_code = bought_before.stock_code
+    where
+        ranked.max_orders is not null
+        and ranked.is_contact
+        and bought_before.stock_code is null
+
+),
+
 -- The strongest reason that speaks for the side of the average the customer is on.
 model_reasons as (
 
@@ -170,8 +213,8 @@ select
         - ranked.offer_cost as decimal(38, 4)
     ) as expected_gain,
     cast(ranked.priority as integer) as priority,
-    cast(null as varchar) as suggested_stock_code,
-    cast(null as varchar) as suggested_description,
+    cast(suggestions.stock_code as varchar) as suggested_stock_code,
+    cast(suggestions.description as varchar) as suggested_description,
     cast('{{ var("campaign") }}' as varchar) as campaign,
     ranked.is_contact,
     ranked.is_contact and {{ stable_uniform(
@@ -181,6 +224,8 @@ select
 from ranked
 cross join as_of
 cross join horizon
+left join suggestions
+    on ranked.customer_id = suggestions.customer_id and suggestions.place = 1
 left join model_reasons on ranked.customer_id = model_reasons.customer_id
 left join reasons
     on

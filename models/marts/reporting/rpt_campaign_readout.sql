@@ -231,7 +231,8 @@ select
     cast(
         case judged.status
             when 'running'
-                then 'Outcomes are known after ' || cast(judged.ends_on as varchar) || '.'
+                then 'Outcomes are known after '
+                    || cast(judged.ends_on as varchar) || '.'
             when 'no_comparison'
                 then 'Nobody was held out, or nobody contacted: no comparison.'
             else

@@ -64,9 +64,11 @@ first_cohort as (
 months_since as (
 
     select
-        {{ dbt.datediff(
-            "first_cohort.cohort_month", "months.month_start_date", "month"
-        ) }} as months_since_first_order
+        12 * (
+            extract(year from months.month_start_date)
+            - extract(year from first_cohort.cohort_month)
+        ) + extract(month from months.month_start_date)
+        - extract(month from first_cohort.cohort_month) as months_since_first_order
     from first_cohort
     inner join months on first_cohort.cohort_month <= months.month_start_date
 
