@@ -75,11 +75,15 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     assert check_data.main([str(stranger), "--out", str(mapping)]) == 0
     report = capsys.readouterr().out
     assert f"make build DATA={stranger} MAPPING={mapping}" in report
-    ((rows, money, lost),) = duckdb.execute(
-        "select count(*), sum(total::decimal(18, 2)), "
-        "sum(total::decimal(18, 2)) filter (\"Cancelled?\" = 'yes') from read_csv(?, types="
-        "{'total': 'varchar', 'Cancelled?': 'varchar'})",
-        [str(stranger)],
+    read = f"read_csv('{stranger}', all_varchar = true)"
+    amount = "sum(cast(total as decimal(18, 2)))"
+    ((rows, money),) = duckdb.execute(f"select count(*), {amount} from {read}").fetchall()
+    # Copies of a line are told apart before anything else.
+    ((lost,),) = duckdb.execute(
+        f"select {amount} from (select distinct * from {read} where \"Cancelled?\" = 'yes')"
+    ).fetchall()
+    ((known,),) = duckdb.execute(
+        f"select count(distinct cust) from {read} where \"Cancelled?\" = 'no'"
     ).fetchall()
     assert f"{rows:,} in the file = {rows:,} to load + 0 quarantined" in report
     assert f"lines add up to {money:,.2f}" in report
@@ -104,14 +108,11 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
         ).fetchone()
     assert sum(amount or 0 for _, amount in ledger.values()) == money
     assert sum(lines for lines, _ in ledger.values()) == rows
-    assert ledger["cancelled_order"][1] == pytest.approx(lost, abs=1)
+    assert ledger["cancelled_order"][1] == lost
     assert {name for name, (lines, _) in ledger.items() if lines} == {
         "sale", "sale_anonymous", "exact_duplicate", "cancelled_order",
     }  # fmt: skip
     assert revenue == ledger["sale"][1]
-    ((known,),) = duckdb.execute(
-        'select count(distinct cust) from read_csv(?) where not "Cancelled?"', [str(stranger)]
-    ).fetchall()
     assert customers == known
 
 
