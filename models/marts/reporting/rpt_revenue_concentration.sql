@@ -22,8 +22,8 @@ ranked as (
 ),
 
 -- Gini of the net amounts: 0 if all spend alike, towards 1 if one spends everything. Of
--- a total that is not positive there are no shares. A sum of decimals does not depend on
--- the order of its terms.
+-- a total that is not positive there are no shares. A sum of decimals does not depend
+-- on the order of its terms.
 gini as (
 
     select
