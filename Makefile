@@ -47,7 +47,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard docs methodology metrics versions rollback forget \
 	export audience campaign \
-	test test-faults lint sample lock clean
+	test test-faults bench-dashboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
@@ -69,6 +69,7 @@ help:
 	@echo '                 whom to contact, and who is held out to measure what it does'
 	@echo 'make test        linters and all tests'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
+	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
 	@echo 'make methodology the tables of docs and README, from the published marts and the analyses'
 	@echo 'make sample      make the bundled sample again'
@@ -157,6 +158,9 @@ test: lint
 
 test-faults: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
+
+bench-dashboard: $(ROOT)/.venv/installed-dev
+	cd "$(ROOT)" && .venv/bin/python benchmarks/dashboard.py --data-dir "$(DATA_DIR_PATH)"
 
 lint: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .

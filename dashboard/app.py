@@ -6,10 +6,14 @@ It reads the published marts and nothing else.
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
 
 import access
 import duckdb
 import layout
+import pandas as pd
 import store
 import streamlit as st
 import wording
@@ -23,7 +27,14 @@ PAGES = {
     "segments": "Segments",
     "clusters": "Clusters",
     "churn": "Churn",
+    "value": "Value",
+    "cohorts": "Cohorts",
+    "customers": "Customers",
+    "about": "About",
 }
+ICON = str(Path(__file__).with_name("icon.svg"))
+# Older publications and older data are shown with a word about it.
+STALE_DAYS = 35
 NOTHING = "There is nothing to show yet"
 
 
@@ -59,11 +70,29 @@ def draw_sidebar() -> None:
             f"built {facts['built_at']:%Y-%m-%d %H:%M} UTC, "
             f"{wording.whole(facts['tests_passed'])} tests passed."
         )
+        draw_age(facts)
+
+
+def draw_age(facts: dict[str, Any]) -> None:
+    """Say so when the figures, or the data behind them, are old."""
+    today = datetime.now(timezone.utc).replace(tzinfo=None)
+    build_days = (today - facts["built_at"]).days
+    if build_days > STALE_DAYS:
+        st.warning(
+            f"These figures are {wording.whole(build_days)} days old. Run `make build` again."
+        )
+    if not pd.isna(facts["as_of_date"]):
+        data_days = (facts["built_at"] - facts["as_of_date"]).days
+        if data_days > STALE_DAYS:
+            st.caption(
+                f"The data end {wording.whole(data_days)} days before this build: "
+                '"now" and "the next days" are those after the data.'
+            )
 
 
 def main() -> None:
     """Draw the page that the address names."""
-    st.set_page_config(page_title="Customer intelligence", layout="wide")
+    st.set_page_config(page_title="Customer intelligence", page_icon=ICON, layout="wide")
     page = st.navigation(
         [
             st.Page(f"views/{name}.py", title=title, default=name == "overview")

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
 import altair as alt
+import charts
 import pandas as pd
 import store
 import streamlit as st
 import wording
+
+from customer_intelligence.export import defuse
+
+# Name of the selection that a click on a chart makes.
+PICKED = "picked"
 
 
 def tell(title: str, what: str, todo: str) -> None:
@@ -17,7 +28,14 @@ def tell(title: str, what: str, todo: str) -> None:
         st.text(todo)
 
 
-def show(question: str, chart: alt.TopLevelMixin, alt_text: str, note: str | None = None) -> None:
+def show(
+    question: str,
+    chart: alt.TopLevelMixin,
+    alt_text: str,
+    note: str | None = None,
+    *,
+    picks: str | None = None,
+) -> None:
     """Show a chart under the question it answers.
 
     Parameters
@@ -30,11 +48,58 @@ def show(question: str, chart: alt.TopLevelMixin, alt_text: str, note: str | Non
         What the chart shows, for people who do not see it.
     note : str, optional
         How to read it; plain words of the dashboard, not of the data.
+    picks : str, optional
+        The filter, and the field of the chart, that a click on a mark sets.
     """
     st.subheader(question, anchor=False)
-    st.altair_chart(chart, width="stretch", alt=alt_text)
+    draw(chart, alt_text, picks=picks)
     if note:
         st.caption(note)
+
+
+def draw(chart: alt.TopLevelMixin, alt_text: str, *, picks: str | None = None) -> None:
+    """Draw a chart in the colours of the page."""
+    if st.context.theme.type == "dark":
+        chart = charts.in_dark(chart)
+    if picks is None:
+        st.altair_chart(chart, width="stretch", alt=alt_text)
+        return
+    key = f"click on {picks}"
+    st.altair_chart(
+        chart.add_params(alt.selection_point(name=PICKED, fields=[picks], on="click")),
+        width="stretch",
+        alt=alt_text,
+        key=key,
+        on_select=lambda: follow_click(key, picks),
+    )
+
+
+def follow_click(key: str, picks: str) -> None:
+    """Set a filter to what was clicked on; a second click takes it out again."""
+    points = st.session_state[key].selection.get(PICKED, [])
+    st.session_state[picks] = [point[picks] for point in points if picks in point]
+
+
+def card(
+    label: str,
+    value: str | None,
+    definition: str,
+    unit: str,
+    delta: str | None = None,
+    *,
+    width: int = 222,
+) -> None:
+    """Draw a figure with its unit and what it means, which shows on hover."""
+    with st.container(border=True, width=width, height="stretch", gap="xsmall"):
+        st.metric(
+            label,
+            value,
+            delta,
+            delta_color="blue",
+            delta_description="vs. before" if delta else None,
+            help=definition or None,
+        )
+        st.caption(unit)
 
 
 def nothing_selected() -> bool:
@@ -64,13 +129,69 @@ def nothing_selected() -> bool:
     return False
 
 
-def percent_column(label: str, explanation: str | None = None, digits: int = 1) -> object:
+def whole_shop(what: str = "This page") -> None:
+    """Say that the filters do not narrow what is shown, if there are any."""
+    if any(store.filters().values()):
+        st.caption(f"{what} shows the whole shop whatever is filtered.")
+
+
+def download(label: str, frame: pd.DataFrame, file_name: str) -> None:
+    """Offer a table as a CSV file whose texts no spreadsheet takes for formulas."""
+    st.download_button(label, lambda: as_csv(frame), file_name, mime="text/csv", on_click="ignore")
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """Return a table as CSV, with the byte order mark by which spreadsheets know UTF-8."""
+    is_text = [not pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow([defuse(str(name)) for name in frame.columns])
+    for row in frame.itertuples(index=False, name=None):
+        writer.writerow(
+            [
+                "" if pd.isna(cell) else defuse(str(cell)) if text else cell
+                for cell, text in zip(row, is_text, strict=True)
+            ]
+        )
+    return file.getvalue().encode("utf-8-sig")
+
+
+def table(frame: pd.DataFrame, alt_text: str, columns: Mapping[str, Any], **options: Any) -> Any:
+    """Draw a table; what is unknown is a dash, and whole numbers are whole.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The rows.
+    alt_text : str
+        What the table shows, for people who do not see it.
+    columns : mapping
+        What a column is called and how it is written, by its name.
+    **options
+        Passed on to `st.dataframe`.
+    """
+    whole = [name for name in frame.columns if columns.get(name, {}).get("digits") == 0]
+    return st.dataframe(
+        frame.assign(**{name: frame[name].astype(float).round() for name in whole}),
+        hide_index=True,
+        placeholder="–",
+        column_config={
+            name: {key: value for key, value in column.items() if key != "digits"}
+            for name, column in columns.items()
+        },
+        alt=alt_text,
+        **options,
+    )
+
+
+def percent_column(label: str, explanation: str | None = None, digits: int = 1) -> Any:
     """Return the configuration of a table's column of shares, given in percent."""
     return st.column_config.NumberColumn(label, help=explanation, format=f"%.{digits}f %%")
 
 
-def number_column(label: str, explanation: str | None = None, digits: int = 0) -> object:
+def number_column(label: str, explanation: str | None = None, digits: int = 0) -> Any:
     """Return the configuration of a table's column of numbers with thousands separated."""
-    return st.column_config.NumberColumn(
+    column = st.column_config.NumberColumn(
         label, help=explanation, format="localized" if not digits else f"%.{digits}f"
     )
+    return {**column, "digits": digits}

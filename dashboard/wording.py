@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
@@ -25,7 +25,29 @@ COLOURS = (
 ACCENT = "#D55E00"
 MAIN = "#0072B2"
 MUTED = "#B8BEC5"
+FADED = "#D9DDE2"
 INK = "#4A4A4A"
+STRONG_INK = "#262626"
+PAGE = "#FFFFFF"
+# Heat maps: from nothing to the most, and what is written on the most.
+HEAT_LOW = "#EEF3F8"
+HEAT_HIGH = "#0A5C96"
+ON_HEAT = "#FEFEFE"
+RISK_COLOURS = {"high": "#0B3C5D", "medium": "#3F83B5", "low": "#A9CBE2"}
+# What a dark page needs in place of a colour that speaks on a light one.
+DARK = {
+    MUTED: "#66717C",
+    FADED: "#3A424C",
+    INK: "#E6E6E6",
+    STRONG_INK: "#F2F4F7",
+    PAGE: "#12161C",
+    HEAT_LOW: "#1E2935",
+    HEAT_HIGH: "#74C3F0",
+    ON_HEAT: "#0B1118",
+    RISK_COLOURS["high"]: "#A9D8F5",
+    RISK_COLOURS["medium"]: "#4E97C8",
+    RISK_COLOURS["low"]: "#2C536E",
+}
 
 REVENUE_PARTS = {
     "net_revenue_returning_customers": ("Returning customers", "#0072B2"),
@@ -73,6 +95,42 @@ FEATURE_GROUPS = {
     "variety": "Variety of products",
     "returns": "Returns",
     "season": "Same season a year ago",
+}
+
+
+FORECASTS = {
+    "lifetime_value": "Lifetime value model",
+    "own_average": "Own average so far",
+    "last_365_days": "Own last 365 days",
+    "last_90_days": "Own last 90 days",
+    "overall_average": "One average for all",
+}
+
+PARAMETERS_OF = {
+    "nbd": "Orders: NBD, nobody leaves",
+    "bg_nbd": "Orders: BG/NBD",
+    "mbg_nbd": "Orders: MBG/NBD",
+    "pareto_nbd": "Orders: Pareto/NBD",
+    "gamma_gamma": "Value of an order: gamma-gamma",
+}
+
+DISPOSITIONS = {
+    "exact_duplicate": "Copies of a line",
+    "bad_debt_adjustment": "Bad debt",
+    "non_product": "No merchandise",
+    "stock_write_off": "Stock written off",
+    "zero_price": "Without a price",
+    "invalid_quantity": "Without a quantity",
+    "return_anonymous": "Returns, no customer",
+    "return": "Returns of customers",
+    "sale_anonymous": "Sales, no customer",
+    "sale": "Sales to customers",
+}
+
+MODELS_OF_CUSTOMERS = {
+    "churn": "Churn",
+    "clusters": "Clusters",
+    "lifetime_value": "Lifetime value",
 }
 
 
@@ -147,6 +205,29 @@ METRICS = {
 }
 
 
+VALUE_METRICS = {
+    "net_revenue_mae": Metric(
+        "Error, money",
+        0,
+        "Mean distance between predicted and actual net revenue. Lower is better.",
+    ),
+    "orders_mae": Metric(
+        "Error, orders", 2, "Mean distance between predicted and actual orders. Lower is better."
+    ),
+    "rank_correlation": Metric(
+        "Rank correlation", 2, "How far the order of customers is right: 1 is perfect, 0 is chance."
+    ),
+    "top_decile_capture": Metric(
+        "Best tenth", 2, "Share of the revenue that came from the tenth predicted to spend most."
+    ),
+}
+
+
+def definition(kpi: Mapping[str, Any]) -> str:
+    """Return what a key figure means; versions published before told none."""
+    return as_markdown(str(kpi.get("definition") or ""))
+
+
 def model_label(model: str) -> str:
     """Return a model's name in words."""
     return MODELS[model][0] if model in MODELS else model.replace("_", " ").capitalize()
@@ -202,6 +283,29 @@ def short_number(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:g}{letter}"
     return f"{value:g}"
+
+
+def short_amount(value: float) -> str:
+    """Return any amount in short, with three digits at most: 8.74M, 312k, 95."""
+    for size, letter in ((1e9, "bn"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{float(f'{value / size:.3g}'):g}{letter}"
+    return f"{value:.0f}"
+
+
+def band_labels(edges: Sequence[int], *, money: bool = False) -> dict[int, str]:
+    """Name bands by their lower edges: `0–6`, `7–13`, `14+`; money `under 50`, `50–100`, `100+`."""
+    labels = {}
+    for lower, upper in zip(edges, [*edges[1:], None], strict=True):
+        if money and lower == edges[0]:
+            labels[lower] = "all" if upper is None else f"under {short_number(upper)}"
+        elif upper is None:
+            labels[lower] = f"{short_number(lower) if money else lower}+"
+        elif money:
+            labels[lower] = f"{short_number(lower)}–{short_number(upper)}"
+        else:
+            labels[lower] = f"{lower}" if upper == lower + 1 else f"{lower}–{upper - 1}"
+    return labels
 
 
 def figure(value: float | None, unit: str, currency: str) -> str | None:

@@ -19,6 +19,7 @@
         "holdout_share",
         "churn_risk_medium",
         "churn_risk_high",
+        "dashboard_countries",
         "churn_scoring_model",
         "churn_min_customers",
         "churn_suspicious_auc",

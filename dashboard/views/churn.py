@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import charts
 import layout
 import pandas as pd
 import store
 import streamlit as st
 import wording
+from charts import churn as charts
+from charts.segments import spread
+from questions import churn as questions
+from questions import segments
 
 
 def draw_prediction(names: list[str], currency: str, window: str) -> None:
@@ -19,7 +22,7 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
         f"For every customer, the probability to buy nothing in the {window} after "
         f"{store.day(store.build_info()['as_of_date'])}. Nobody has seen these days yet."
     )
-    probabilities = store.spread("probability")
+    probabilities = segments.spread("probability")
     if probabilities.empty:
         st.info(f"Churn was not predicted. {store.why('churn')}")
         return
@@ -27,7 +30,7 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
     with left:
         layout.show(
             "How likely is each segment to leave?",
-            charts.spread(probabilities, names, "Probability of churn", share=True),
+            spread(probabilities, names, "Probability of churn", share=True),
             "Predicted probability of churn of each segment: range, middle half and median.",
             "Bar: the middle half of the segment. Line: all but the lowest and highest 5 %. "
             "Dot: the median.",
@@ -35,40 +38,12 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
     with right:
         layout.show(
             "How much money is at risk?",
-            charts.value_at_risk(store.value_at_risk(), names, currency),
+            charts.value_at_risk(questions.value_at_risk(), names, currency),
             "Value at risk of each segment, stacked by predicted risk.",
             "The mean net revenue of 90 days times the probability of churn, summed over "
             "customers.",
         )
-    draw_customers(currency)
-
-
-def draw_customers(currency: str) -> None:
-    """Draw whom the most is lost with, and why the model thinks so."""
-    customers = store.customers_at_risk()
-    if customers.empty:
-        return
-    st.subheader("Whose loss would cost most, and why?", anchor=False)
-    st.dataframe(
-        customers.assign(churn_probability=100 * customers["churn_probability"]),
-        hide_index=True,
-        column_config={
-            "customer_id": st.column_config.TextColumn("Customer", width=90),
-            "segment": st.column_config.TextColumn("Segment", width=130),
-            "churn_probability": layout.percent_column("Churn", "Predicted probability."),
-            "value_at_risk": layout.number_column(f"At risk, {currency}"),
-            "predicted_value_90d": layout.number_column(
-                f"Next 90 days, {currency}", "Predicted net revenue of the next 90 days."
-            ),
-            "reasons": st.column_config.TextColumn("Why, against a typical customer", width=420),
-        },
-        row_height=76,
-        alt="Ten customers with the most value at risk, and the reasons of their scores.",
-    )
-    st.caption(
-        "Reasons are what sets a customer apart from the typical one in the eyes of the model, "
-        "strongest first. They say nothing about what would change the customer's mind."
-    )
+    st.page_link("views/customers.py", label="Who they are, and why: the customers")
 
 
 def metrics_table(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -122,25 +97,25 @@ def draw_evidence(window: str) -> None:
             format_func=wording.model_label,
             key="model",
         )
-    metrics = store.churn_metrics(population)
+    metrics = questions.churn_metrics(population)
     st.caption(
         f"Every model was told what was known before {store.day(metrics['cutoff_date'].iloc[0])} "
         f"and judged by who bought nothing in the {window} from then on. Filters do not apply."
     )
     draw_metrics(metrics)
     draw_curves(metrics, population, model)
-    draw_confusion(population, model)
     draw_importance()
+    draw_model_card(window, metrics)
 
 
 def draw_metrics(metrics: pd.DataFrame) -> None:
     """Draw the measures of each model."""
     st.subheader("Is it better than a simple rule?", anchor=False)
     table = metrics_table(metrics)
-    st.dataframe(
+    layout.table(
         table,
-        hide_index=True,
-        column_config={
+        "Measures of each churn model with 95 % intervals.",
+        {
             "model": st.column_config.TextColumn("Model", width=190),
             **{
                 metric: st.column_config.TextColumn(
@@ -149,13 +124,12 @@ def draw_metrics(metrics: pd.DataFrame) -> None:
                 for metric in table.columns[1:]
             },
         },
-        alt="Measures of each churn model with 95 % intervals.",
     )
     st.caption(
         "In brackets: the 95 % interval over resampled customers. Where they overlap widely, a "
         "difference between models may be chance."
     )
-    for choice in store.churn_choice().itertuples():
+    for choice in questions.churn_choice().itertuples():
         st.caption(
             f"Customers are scored by: {wording.model_label(choice.model)}. It has "
             f"{choice.chosen_reason} among training customers that a model never saw."
@@ -163,7 +137,7 @@ def draw_metrics(metrics: pd.DataFrame) -> None:
             else f"Customers are scored by: {wording.model_label(choice.model)}, "
             f"{choice.chosen_reason}."
         )
-    leak = store.churn_leak().set_index("judged_by")["roc_auc"]
+    leak = questions.churn_leak().set_index("judged_by")["roc_auc"]
     if len(leak) == 2:
         st.caption(
             "For comparison: a tutorial model that sees how long a customer has been silent and "
@@ -173,14 +147,14 @@ def draw_metrics(metrics: pd.DataFrame) -> None:
 
 
 def draw_curves(metrics: pd.DataFrame, population: str, model: str) -> None:
-    """Draw the ROC curves and the calibration of the chosen model."""
+    """Draw the ROC and gains curves and the calibration of the chosen model."""
     areas = metrics[metrics["metric"] == "roc_auc"].dropna(subset="value")
     left, right = st.columns(2, gap="medium")
     with left:
         layout.show(
             "Does it rank leavers first?",
             charts.roc(
-                store.churn_roc(population),
+                questions.churn_roc(population),
                 dict(zip(areas["model"], areas["value"], strict=True)),
                 model,
             ),
@@ -189,16 +163,29 @@ def draw_curves(metrics: pd.DataFrame, population: str, model: str) -> None:
             "The diagonal: a coin.",
         )
     with right:
+        gains = questions.churn_gains(population)
+        if not gains.empty:
+            layout.show(
+                "How many leavers does a campaign reach?",
+                charts.gains(gains, model),
+                "Share of leavers found among the customers with the highest probability.",
+                "Write to a tenth of the customers, those with the highest probability, and reach "
+                "so many of all who leave. Colours as on the left.",
+            )
+    left, right = st.columns(2, gap="medium")
+    with left:
         layout.show(
             "Does a probability of 70 % mean 70 %?",
             charts.calibration(
-                store.churn_calibration(population, model),
+                questions.churn_calibration(population, model),
                 wording.model_colours([model])[wording.model_label(model)],
             ),
             "Observed churn over predicted churn in ten groups of customers.",
             "Ten groups of equal size by predicted probability. Below the dashed line fewer left "
             "than predicted, above it more.",
         )
+    with right:
+        draw_confusion(population, model)
 
 
 def draw_confusion(population: str, model: str) -> None:
@@ -209,57 +196,91 @@ def draw_confusion(population: str, model: str) -> None:
         format_func=wording.THRESHOLDS.get,
         key="threshold",
     )
-    found = store.churn_confusion(population, model, threshold_name)
+    found = questions.churn_confusion(population, model, threshold_name)
     if found.empty:
         return
     row = found.iloc[0]
     if row["threshold"] > 1:
         st.info("Under the assumed costs and responses no offer would have paid.")
         return
-    left, right = st.columns(2, gap="medium")
-    with left:
-        layout.show(
-            "How often is it wrong?",
-            charts.confusion(row),
-            "Confusion matrix of the chosen model.",
-            f"Customers are predicted to leave from a probability of "
-            f"{wording.percent(row['threshold'], 0)} on. Rows: what they did.",
-        )
-    with right:
-        draw_report(population, model, threshold_name)
+    layout.show(
+        "How often is it wrong?",
+        charts.confusion(row),
+        "Confusion matrix of the chosen model.",
+        f"Customers are predicted to leave from a probability of "
+        f"{wording.percent(row['threshold'], 0)} on. Rows: what they did.",
+    )
+    draw_report(population, model, threshold_name)
 
 
 def draw_importance() -> None:
-    """Draw which features the scores rest on."""
-    groups = store.churn_importance()
-    if groups.empty:
-        return
-    groups["feature_group"] = groups["feature_group"].map(
-        lambda name: wording.FEATURE_GROUPS.get(name, name)
-    )
-    layout.show(
-        "What do the scores rest on?",
-        charts.importance(groups),
-        "ROC AUC lost when a group of features is permuted.",
-        "Test customers' values of a group are shuffled, five times; the line spans the results. "
-        "Groups that tell the same story cover for each other. This is no list of causes.",
-    )
+    """Draw which features the scores rest on, and what goes with churn by itself."""
+    groups = questions.churn_importance()
+    if not groups.empty:
+        groups["feature_group"] = groups["feature_group"].map(
+            lambda name: wording.FEATURE_GROUPS.get(name, name)
+        )
+        layout.show(
+            "What do the scores rest on?",
+            charts.importance(groups),
+            "ROC AUC lost when a group of features is permuted.",
+            "Test customers' values of a group are shuffled, five times; the line spans the "
+            "results. Groups that tell the same story cover for each other. This is no list "
+            "of causes.",
+        )
+    drivers = questions.churn_drivers()
+    if not drivers.empty:
+        layout.show(
+            "What goes with leaving?",
+            charts.drivers(drivers),
+            "Observed churn of customers in four groups by the value of each feature.",
+            "Observed: share that did not come back, by the value of one feature at a time. "
+            "Where many customers share a value, there are fewer groups.",
+        )
+
+
+def draw_model_card(window: str, metrics: pd.DataFrame) -> None:
+    """Say in words what the model is, what it was learned from and what it is not for."""
+    with st.expander("Model card"):
+        horizon = questions.churn_horizon()
+        scoring = wording.model_label(str(store.build_info()["churn_scoring_model"]))
+        facts = [
+            f"What it says: the probability that a customer buys nothing in the {window}.",
+            f"Who is scored by what: {scoring}. {store.why('churn')}",
+        ]
+        if horizon:
+            by = "the rule" if horizon["chosen_by"] == "rule" else "the settings"
+            facts.append(
+                f"Why {window}: chosen by {by}. Of the pauses between two orders that ended, nine "
+                f"in ten took at most {wording.whole(horizon['gap_p90_days'])} days."
+            )
+        facts += [
+            "How it was judged: it learned from earlier days only and was asked about customers "
+            f"as of {store.day(metrics['cutoff_date'].iloc[0])}. Every measure stands beside that "
+            "of simple rules, with its interval.",
+            "What it is for: deciding whom to contact first. What it is not for: anything about a "
+            "person besides purchases, or a claim about causes.",
+            "What it does not know: prices of others, stock, campaigns, holidays to come; with "
+            "little more than a year of data it has seen each season once.",
+        ]
+        for fact in facts:
+            st.text(fact)
 
 
 def draw_report(population: str, model: str, threshold_name: str) -> None:
     """Draw precision and recall of the chosen model."""
-    report = store.churn_report(population, model, threshold_name)
+    report = questions.churn_report(population, model, threshold_name)
     if report.empty:
         return
     st.subheader("How good are its yes and its no?", anchor=False)
-    st.dataframe(
+    layout.table(
         report.assign(
             **{"class": report["class"].map(lambda name: wording.CLASSES.get(name, name))},
             precision_rate=100 * report["precision_rate"],
             recall_rate=100 * report["recall_rate"],
         ),
-        hide_index=True,
-        column_config={
+        "Precision, recall and F1 of the chosen model.",
+        {
             "class": st.column_config.TextColumn("Class", width=100),
             "precision_rate": layout.percent_column(
                 "Precision", "Of those predicted to be in the class, the share that is."
@@ -270,18 +291,71 @@ def draw_report(population: str, model: str, threshold_name: str) -> None:
             "f1_score": layout.number_column("F1", "Harmonic mean of the two.", digits=3),
             "support": layout.number_column("Customers"),
         },
-        alt="Precision, recall and F1 of the chosen model.",
+    )
+
+
+def draw_watch() -> None:
+    """Draw whether customers, probabilities and results still are as they were."""
+    known = store.marts()
+    if not {"rpt_drift", "rpt_churn_history"} & known:
+        return
+    st.header("Does it still hold?", anchor=False)
+    if "rpt_churn_history" in known:
+        past = questions.churn_history()
+        judged = past.dropna(subset=["mean_churn_probability", "observed_churn_rate"])
+        if judged.empty:
+            st.info("No earlier prediction can be judged yet.")
+        else:
+            layout.show(
+                "Did as many leave as predicted?",
+                charts.history(judged),
+                "Predicted and observed churn at each date at which both are known.",
+                "Each point is a day at which churn was predicted and that now is long enough ago "
+                "to be judged.",
+            )
+    if "rpt_drift" in known:
+        draw_drift()
+
+
+def draw_drift() -> None:
+    """Draw what has moved away from the days that the models learned from."""
+    drift = questions.drift()
+    st.subheader("Are the customers still like those it learned from?", anchor=False)
+    if drift.empty:
+        st.info("There is nothing to compare with yet.")
+        return
+    layout.table(
+        pd.DataFrame(
+            {
+                "What": drift["subject_label"],
+                "psi": drift["psi"],
+                "critical": drift["critical_psi"],
+                "In words": drift["sentence"],
+            }
+        ),
+        "How far each feature and the probabilities have moved.",
+        {
+            "What": st.column_config.TextColumn("What", width=200),
+            "psi": layout.number_column(
+                "PSI", "Population stability index: 0 is no change at all.", digits=3
+            ),
+            "critical": layout.number_column(
+                "Chance", "What chance alone would seldom exceed.", digits=3
+            ),
+            "In words": st.column_config.TextColumn("In words", width=520),
+        },
     )
 
 
 def main() -> None:
     """Draw the page."""
-    horizon = store.churn_horizon()
-    window = f"{horizon} days" if horizon else "churn window"
+    horizon = questions.churn_horizon()
+    window = f"{horizon['horizon_days']} days" if horizon else "churn window"
     st.title("Who may leave, and can we trust it?", anchor=False)
     if not layout.nothing_selected():
         draw_prediction(store.segment_names(), store.currency(), window)
     draw_evidence(window)
+    draw_watch()
 
 
 main()

@@ -2,40 +2,60 @@
 
 from __future__ import annotations
 
-import charts
 import layout
 import pandas as pd
 import store
 import streamlit as st
 import wording
+from charts import clusters as charts
+from questions import clusters as questions
 
 
-def draw_map(names: list[str], currency: str) -> None:
+def draw_map(clusters: pd.DataFrame, currency: str) -> None:
     """Draw the selected customers on log axes, as points or, when many, as cells."""
-    counts = store.drawable_customers()
-    if not counts["drawable"]:
+    names = clusters["cluster_name"].tolist()
+    count = questions.clustered_customers()
+    if count <= questions.MAX_POINTS:
+        customers = questions.cluster_points()
+        drawn = customers[customers["net_revenue"] > 0]
+        left_out = len(customers) - len(drawn)
+        draw, note = charts.cluster_points, "One point is one customer."
+    else:
+        cells = questions.cluster_cells()
+        drawn = cells[cells["spend_from"] > 0]
+        left_out = count - int(drawn["customers"].sum())
+        draw = charts.cluster_cells
+        note = (
+            f"{wording.whole(count)} customers, counted in cells: the deeper the colour, the more "
+            "customers; the colour is the commonest cluster."
+        )
+    if drawn.empty:
         st.text("None of the selected customers has a cluster and net revenue above 0.")
         return
-    left_out = (
-        f" {wording.whole(counts['undrawable'])} customers without net revenue above 0 have no "
-        "place on a log axis and are left out."
-        if counts["undrawable"]
-        else ""
-    )
-    if counts["drawable"] <= store.MAX_POINTS:
-        chart = charts.cluster_points(store.cluster_points(), names, currency)
-        note = f"One point is one customer.{left_out}"
-    else:
-        chart = charts.cluster_cells(store.cluster_cells(), names, currency)
-        note = (
-            f"{wording.whole(counts['drawable'])} customers, counted in cells: the deeper the "
-            f"colour, the more customers; the colour is the commonest cluster.{left_out}"
+    if left_out:
+        note += (
+            f" {wording.whole(left_out)} customers with hardly any net revenue have no place on a "
+            "log axis and are left out."
         )
     layout.show(
         "Which customers behave alike?",
-        chart,
+        charts.centroids(clusters, draw(drawn, names, currency), currency, names),
         "Days since last order against net revenue on log axes, coloured by cluster.",
-        note,
+        f"{note} Diamonds: the middle of each cluster, of all customers.",
+    )
+
+
+def draw_segments(names: list[str], currency: str) -> None:
+    """Draw how clusters and segments overlap."""
+    cells = questions.cluster_segments()
+    if cells.empty:
+        return
+    layout.show(
+        "Do clusters and segments agree?",
+        charts.cluster_segments(cells, names, store.segment_names(), currency),
+        "Share of each cluster's customers that are in each segment.",
+        "Of the customers of a cluster (row), the share in each segment (column). They agree where "
+        "a row has one deep cell.",
     )
 
 
@@ -54,10 +74,10 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
             "churn": 100 * clusters["mean_churn_probability"],
         }
     )
-    st.dataframe(
+    layout.table(
         table,
-        hide_index=True,
-        column_config={
+        "Clusters with their size and their typical customer.",
+        {
             "Cluster": st.column_config.TextColumn(width=210),
             "Customers": layout.number_column("Customers"),
             "customer_share": layout.percent_column("of customers"),
@@ -67,7 +87,6 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
             "spend": layout.number_column(f"{currency} spent", "Median net revenue"),
             "churn": layout.percent_column("Expected churn", "Mean predicted probability"),
         },
-        alt="Clusters with their size and their typical customer.",
     )
     st.caption(
         "Of all customers, whatever is filtered. Days, orders and spend are medians; expected "
@@ -77,7 +96,7 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
 
 def draw_products() -> None:
     """Draw the products that are most typical of each cluster."""
-    products = store.cluster_products()
+    products = questions.cluster_products()
     if products.empty:
         return
     st.subheader("What does each cluster buy more than others?", anchor=False)
@@ -90,11 +109,10 @@ def draw_products() -> None:
             "range_adjusted_lift": products["range_adjusted_lift"],
         }
     )
-    st.dataframe(
+    layout.table(
         table,
-        hide_index=True,
-        height="content",
-        column_config={
+        "The products with the highest lift in each cluster.",
+        {
             "Cluster": st.column_config.TextColumn(width=210),
             "support": layout.percent_column("of the cluster", "Customers who ever bought it"),
             "lift": layout.number_column(
@@ -106,7 +124,7 @@ def draw_products() -> None:
                 digits=2,
             ),
         },
-        alt="The products with the highest lift in each cluster.",
+        height="content",
     )
     st.caption(
         "Of all customers, whatever is filtered: products that at least 5 % of a cluster and 20 of "
@@ -118,22 +136,25 @@ def draw_products() -> None:
 
 def draw_choice() -> None:
     """Draw how the number of clusters was chosen."""
-    measures = store.cluster_choice()
+    measures = questions.cluster_choice()
     if measures.empty:
         return
-    left, right = st.columns(2, gap="medium")
-    with left:
-        layout.show(
-            "How well are the clusters apart?",
-            charts.cluster_choice(measures, "silhouette", "Silhouette (higher is better)"),
-            "Silhouette for each number of clusters, the chosen one marked.",
-        )
-    with right:
-        layout.show(
-            "How tight are they?",
-            charts.cluster_choice(measures, "inertia", "Inertia (look for the bend)"),
-            "Inertia for each number of clusters, the chosen one marked.",
-        )
+    drawn = {
+        "silhouette": ("How well are the clusters apart?", "Silhouette (higher is better)"),
+        "inertia": ("How tight are they?", "Inertia (look for the bend)"),
+        "stability_ari_mean": ("Would they come out again?", "Stability (1 = the same again)"),
+    }
+    for column, (measure, (question, title)) in zip(
+        st.columns(3, gap="medium"), drawn.items(), strict=True
+    ):
+        if measures[measure].notna().any():
+            with column:
+                layout.show(
+                    question,
+                    charts.cluster_choice(measures, measure, title),
+                    f"{title.partition(' (')[0]} for each number of clusters, the chosen one "
+                    "marked.",
+                )
     chosen = measures[measures["is_chosen"]]
     if not chosen.empty:
         row = chosen.iloc[0]
@@ -161,13 +182,14 @@ def main() -> None:
     """Draw the page."""
     currency = store.currency()
     st.title("Does the data agree with the segments?", anchor=False)
-    clusters = store.clusters()
+    clusters = questions.clusters()
     if clusters.empty:
         st.info(f"There are no clusters. {store.why('clusters')}")
         draw_choice()
         return
     if not layout.nothing_selected():
-        draw_map(clusters["cluster_name"].tolist(), currency)
+        draw_map(clusters, currency)
+        draw_segments(clusters["cluster_name"].tolist(), currency)
     draw_profiles(clusters, currency)
     draw_products()
     draw_choice()

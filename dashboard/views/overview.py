@@ -4,36 +4,31 @@ from __future__ import annotations
 
 from typing import Literal
 
-import charts
 import layout
 import pandas as pd
 import store
 import streamlit as st
 import wording
-
-CARD_WIDTH = 222
+from charts import overview as charts
 
 
 def draw_card(kpi: pd.Series, currency: str) -> None:
     """Draw a key figure with its unit, its day, its change and its definition."""
     known = wording.KPIS.get(kpi["kpi"])
     label = known.label if known else wording.as_markdown(kpi["kpi"].replace("_", " ").capitalize())
-    definition = wording.as_markdown(kpi["definition"])
+    definition = wording.definition(kpi)
     delta = wording.change(kpi["value"], kpi["previous_value"], kpi["unit"])
     if delta:
         before = wording.figure(kpi["previous_value"], kpi["unit"], currency)
         definition += f" The period before: {wording.as_markdown(str(before))}."
     unit = {"currency": currency, "share": "share"}.get(kpi["unit"], kpi["unit"])
-    with st.container(border=True, width=CARD_WIDTH, height="stretch", gap="xsmall"):
-        st.metric(
-            label,
-            wording.figure(kpi["value"], kpi["unit"], currency),
-            delta,
-            delta_color="blue",
-            delta_description="vs. before" if delta else None,
-            help=definition,
-        )
-        st.caption(f"{wording.as_markdown(unit)} · as of {store.day(kpi['as_of_date'])}")
+    layout.card(
+        label,
+        wording.figure(kpi["value"], kpi["unit"], currency),
+        definition,
+        f"{wording.as_markdown(unit)} · as of {store.day(kpi['as_of_date'])}",
+        delta,
+    )
 
 
 def draw_cards(currency: str) -> None:
@@ -60,14 +55,22 @@ def draw_group(
                 draw_card(kpi, currency)
 
 
+def partial_note(months: pd.DataFrame) -> str:
+    """Say which months the data cover in part."""
+    partial = months.loc[months["is_partial"], "month_start_date"]
+    if partial.empty:
+        return ""
+    named = " and ".join(f"{month:%B %Y}" for month in partial)
+    return f" Pale: the data cover {named} only in part, so it cannot be compared with the others."
+
+
 def main() -> None:
     """Draw the page."""
     currency = store.currency()
     st.title("How are we doing?", anchor=False)
     layout.nothing_selected()
     draw_cards(currency)
-    if any(store.filters().values()):
-        st.caption("Key figures, months and findings are of the whole shop whatever is filtered.")
+    layout.whole_shop("The rest of this page")
 
     months = store.query("select * from rpt_monthly_revenue order by month_start_date")
     if not months.empty:
@@ -77,7 +80,7 @@ def main() -> None:
             "Net revenue by month, stacked by returning customers, new customers and sales "
             "without a customer.",
             "Net revenue is what is left after returns and discounts. New: in the month of a "
-            "customer's first purchase. Pale: the data end before the month does.",
+            "customer's first purchase." + partial_note(months),
         )
 
     segments = store.segments()
@@ -86,7 +89,9 @@ def main() -> None:
             "Which customers bring the money?",
             charts.segment_shares(segments, store.filters()["segment"]),
             "Share of customers and share of net revenue of each segment.",
-            "Pale bars: share of customers. Full bars: share of the net revenue of all customers.",
+            "Pale bars: share of customers. Full bars: share of the net revenue of all customers. "
+            "A click on a segment filters every page.",
+            picks="segment",
         )
 
     findings = store.query("select finding, source_mart from rpt_insights order by insight_order")

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import charts
 import layout
 import pandas as pd
 import store
 import streamlit as st
 import wording
+from charts import segments as charts
+from questions import segments as questions
 
 MEASURES = {
     "days": ("How long ago did they buy?", "Days since last order"),
     "orders": ("How often do they buy?", "Orders"),
     "spend": ("How much do they spend?", "Net revenue"),
 }
-
-
-def bin_labels(measure: str, edges: list[float]) -> dict[float, str]:
-    """Name the bins by their lower edges."""
-    labels = {}
-    for lower, upper in zip(edges, [*edges[1:], None], strict=True):
-        if measure == "spend":
-            if upper is None:
-                name = f"{wording.short_number(lower)}+"
-            elif lower < 0 and lower == -float("inf"):
-                name = f"under {wording.short_number(upper)}"
-            else:
-                name = f"{wording.short_number(lower)}–{wording.short_number(upper)}"
-        elif upper is None:
-            name = f"{lower:.0f}+"
-        else:
-            name = f"{lower:.0f}" if upper == lower + 1 else f"{lower:.0f}–{upper - 1:.0f}"
-        labels[lower] = name
-    return labels
 
 
 def draw_table(chosen: list[str]) -> None:
@@ -51,12 +33,10 @@ def draw_table(chosen: list[str]) -> None:
             "repurchase": 100 * segments["repurchase_rate_90d"],
         }
     )
-    st.dataframe(
+    layout.table(
         table,
-        hide_index=True,
-        row_height=72,
-        height="content",
-        column_config={
+        "Segments with their meaning, action and size.",
+        {
             "Segment": st.column_config.TextColumn(width=110),
             "Meaning": st.column_config.TextColumn(width=150),
             "What to do": st.column_config.TextColumn(width=270),
@@ -69,7 +49,8 @@ def draw_table(chosen: list[str]) -> None:
                 "bought within the next 90 days.",
             ),
         },
-        alt="Segments with their meaning, action and size.",
+        row_height=72,
+        height="content",
     )
     days = segments["validity_as_of_date"].dropna()
     measured = (
@@ -78,39 +59,73 @@ def draw_table(chosen: list[str]) -> None:
     st.caption(f"Of all customers; only the filter of segments narrows the table.{measured}")
 
 
+def draw_grid(currency: str) -> None:
+    """Draw the scores that the segments are made of."""
+    cells = questions.rfm_grid()
+    if cells.empty:
+        return
+    layout.show(
+        "How are the scores spread?",
+        charts.rfm_grid(cells, currency),
+        "Customers by their score of days since the last order and their score of orders.",
+        "Customers in each pair of scores; a score of 5 is the best fifth. Customers who are alike "
+        "share a score, so fifths need not be even, and a pair that nobody has is blank.",
+    )
+
+
 def draw_distributions(currency: str) -> None:
     """Draw days, orders and spend of the selected customers by segment."""
     names = store.segment_names()
-    ranges = store.ranges()
-    edges = {
-        "days": store.day_edges(ranges["last_day"]),
-        "orders": store.order_edges(ranges["most_orders"]),
-        "spend": store.spend_edges(ranges["low_spend"], ranges["high_spend"]),
-    }
     for measure, (column, (question, title)) in zip(
         MEASURES, zip(st.columns(3, gap="medium"), MEASURES.values(), strict=True), strict=True
     ):
-        unit = f"{title} ({currency})" if measure == "spend" else title
+        is_spend = measure == "spend"
+        unit = f"{title} ({currency})" if is_spend else title
+        edges = questions.edges(measure)
+        labels = wording.band_labels(edges, money=is_spend)
         with column:
             layout.show(
                 question,
-                charts.histogram(
-                    store.histogram(measure, edges[measure]),
-                    bin_labels(measure, edges[measure]),
-                    names,
-                    unit,
-                ),
+                charts.histogram(questions.bands(measure, edges), labels, names, unit),
                 f"Customers by {title.lower()}, stacked by segment.",
             )
-            st.altair_chart(
-                charts.spread(store.spread(measure), names, unit, log=measure != "days"),
-                width="stretch",
-                alt=f"{title} of each segment: range, middle half and median.",
+            layout.draw(
+                charts.spread(questions.spread(measure), names, unit, log=measure != "days"),
+                f"{title} of each segment: range, middle half and median.",
             )
+    sample = questions.one_in()
     st.caption(
-        "Above: customers in each bin, stacked by segment. Below: the middle half of each "
-        "segment (bar), all but the lowest and highest 5 % (line) and the median (dot); "
-        "orders and spend on log axes."
+        "Above: customers in each band, stacked by segment; bands grow wider to the right. Below: "
+        "the middle half of each segment (bar), all but the lowest and highest 5 % (line) and the "
+        "median (dot); orders and spend on log axes."
+        + (f" Below, one customer in {wording.whole(sample)} is measured." if sample > 1 else "")
+    )
+
+
+def draw_migration(currency: str) -> None:
+    """Draw where customers went since the date before."""
+    st.subheader("Where do customers move?", anchor=False)
+    pairs = questions.migration()
+    if pairs.empty:
+        st.info("Movement needs an earlier date to compare with; the data are too short for one.")
+        return
+    days = {
+        to_date: store.day(to_date)
+        for to_date in sorted(pairs["to_date"].drop_duplicates(), reverse=True)
+    }
+    chosen = next(iter(days))
+    if len(days) > 1:
+        chosen = st.selectbox("Until", list(days), format_func=days.get, key="migration")
+    pairs = pairs[pairs["to_date"] == chosen]
+    layout.draw(
+        charts.migration(pairs, store.segment_names(), currency),
+        "Share of each segment's customers that are now in each segment.",
+    )
+    first = pairs["from_date"].dropna()
+    since = f"{store.day(first.iloc[0])} to " if len(first) else ""
+    st.caption(
+        f"From {since}{days[chosen]}: of the customers of a segment (row), the share that is in "
+        "each segment (column) at the end. The whole shop, whatever is filtered."
     )
 
 
@@ -122,7 +137,9 @@ def main() -> None:
         return
     st.subheader("What does each segment mean, and what should we do?", anchor=False)
     draw_table(store.filters()["segment"])
+    draw_grid(currency)
     draw_distributions(currency)
+    draw_migration(currency)
 
 
 main()

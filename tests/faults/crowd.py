@@ -60,35 +60,54 @@ def pages(store: ModuleType) -> list[Callable[[], object]]:
     """Return for each page of the dashboard the questions that it asks."""
     everywhere = (store.build_info, store.segments, store.countries, store.risks, store.selection)
 
-    def overview() -> None:
+    # Only now, so that they ask through the reader's cursor.
+    from questions import about, churn, clusters, cohorts, customers, segments, value
+
+    def overview_page() -> None:
         store.query("select * from rpt_kpis")
         store.query("select * from rpt_monthly_revenue order by month_start_date")
         store.query("select * from rpt_insights order by insight_order")
 
-    def segments() -> None:
-        bounds = store.ranges()
-        for measure, edges in (
-            ("days", store.day_edges(bounds["last_day"])),
-            ("orders", store.order_edges(bounds["most_orders"])),
-            ("spend", store.spend_edges(bounds["low_spend"], bounds["high_spend"])),
-        ):
-            store.spread(measure)
-            store.histogram(measure, edges)
+    def segments_page() -> None:
+        segments.rfm_grid()
+        segments.migration()
+        for measure in ("days", "orders", "spend"):
+            segments.bands(measure, segments.edges(measure))
+            segments.spread(measure)
 
-    def clusters() -> None:
-        for question in (store.clusters, store.cluster_choice, store.drawable_customers,
-                         store.cluster_points, store.cluster_cells):  # fmt: skip
+    def clusters_page() -> None:
+        for question in (clusters.clusters, clusters.cluster_choice, clusters.cluster_products,
+                         clusters.clustered_customers, clusters.cluster_points,
+                         clusters.cluster_cells, clusters.cluster_segments):  # fmt: skip
             question()
 
-    def churn() -> None:
-        store.spread("probability")
-        store.value_at_risk()
-        store.customers_at_risk()
-        store.churn_horizon()
-        store.churn_metrics("all_known")
-        store.churn_roc("all_known")
-        for question in (store.churn_calibration, store.churn_confusion, store.churn_report):
-            question("all_known", "logistic_regression")
+    def churn_page() -> None:
+        segments.spread("probability")
+        for question in (churn.value_at_risk, churn.churn_horizon, churn.churn_choice,
+                         churn.churn_leak, churn.churn_importance,
+                         churn.churn_drivers):  # fmt: skip
+            question()
+        for question in (churn.churn_metrics, churn.churn_roc, churn.churn_gains):
+            question("all_known")
+        churn.churn_calibration("all_known", "logistic_regression")
+        for question in (churn.churn_confusion, churn.churn_report):
+            question("all_known", "logistic_regression", "fixed")
+
+    def value_page() -> None:
+        for question in (value.by_segment, value.concentration, value.validation,
+                         value.tracking, value.parameters):  # fmt: skip
+            question()
+
+    def customers_page() -> None:
+        listed = customers.ranked("", [], customers.LISTED)
+        customers.ranked("", [], customers.DOWNLOADED)
+        for question in (customers.profile, customers.orders, customers.reasons):
+            question(listed["customer_id"].iloc[0])
+
+    def about_page() -> None:
+        for question in (about.dispositions, about.non_products, about.loads,
+                         about.quarantine, about.models):  # fmt: skip
+            question()
 
     def page(own: Callable[[], None]) -> Callable[[], None]:
         def ask() -> None:
@@ -98,7 +117,11 @@ def pages(store: ModuleType) -> list[Callable[[], object]]:
 
         return ask
 
-    return [page(own) for own in (overview, segments, clusters, churn)]
+    return [
+        page(own)
+        for own in (overview_page, segments_page, clusters_page, churn_page, value_page,
+                    cohorts.cohorts, customers_page, about_page)
+    ]  # fmt: skip
 
 
 class Crowd:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import math
 import os
 import re
 import shutil
@@ -102,7 +101,7 @@ def test_every_page_runs_and_shows_charts_with_data(published, view):
     assert charts(app)
     assert all(len(frame) for frame in chart_data(app))
     assert all(chart.proto.alt for chart in app.get("vega_lite_chart"))
-    assert len(app.multiselect) == 3
+    assert len(app.sidebar.multiselect) == 3
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -204,45 +203,53 @@ def test_filters_that_leave_nobody_say_so(republish):
     republish(
         "nobody",
         "update dim_customers set country = case segment when 'Champions' then 'A' else 'B' end",
+        "update customer_cube set country_group ="
+        " case segment when 'Champions' then 'A' else 'B' end",
     )
-    for view in VIEWS:
+    for view in set(VIEWS) - {"cohorts.py", "about.py"}:
         app = run(view, segment="Champions", country="B")
         assert not app.exception
         assert any("No customer fits" in box.value for box in app.info)
 
 
 def test_histograms_lose_nobody(published):
-    import store
-
     customers = published.execute("select count(*) from dim_customers").fetchone()[0]
     for histogram in chart_data(run("segments.py"), "segment", "bin", "customers"):
         assert histogram["customers"].sum() == customers
         assert not histogram["bin"].isna().any()
-    assert len(store.day_edges(0)) == 1
-    assert len(store.day_edges(5000)) <= 16
-    edges = store.spend_edges(-3.0, 987654.0)
-    assert edges[0] == -math.inf
-    assert edges == sorted(edges)
-    assert store.spend_edges(5.0, 5.0) == [-math.inf, 5.0]
+
+
+def test_bands_are_named_by_what_they_hold():
+    import wording
+
+    assert list(wording.band_labels([0, 7, 14]).values()) == ["0–6", "7–13", "14+"]
+    assert list(wording.band_labels([1, 2, 6]).values()) == ["1", "2–5", "6+"]
+    money = wording.band_labels([20, 500, 1000, 2000], money=True)
+    assert list(money.values()) == ["under 500", "500–1k", "1k–2k", "2k+"]
 
 
 def test_many_customers_become_a_two_dimensional_histogram(published, monkeypatch):
-    import store
+    from questions import clusters
 
     few = chart_data(run("clusters.py"), "customer_id")
-    monkeypatch.setattr(store, "MAX_POINTS", 10)
+    monkeypatch.setattr(clusters, "MAX_POINTS", 10)
     app = run("clusters.py")
     assert not app.exception
     assert not chart_data(app, "customer_id")
     (cells,) = chart_data(app, "spend_from")
-    assert cells["customers"].sum() == len(few[0])
+    told = " ".join(caption.value for caption in app.caption)
+    (tiny,) = [int(n) for n in re.findall(r"(\d+) customers with hardly any", told)] or [0]
+    clustered = published.execute(
+        "select count(*) from dim_customers where cluster_id is not null"
+    ).fetchone()[0]
+    assert cells["customers"].sum() + tiny == clustered >= len(few[0])
     assert (cells["days_from"] < cells["days_to"]).all()
 
 
 def test_the_chosen_number_of_clusters_is_marked(published):
     chosen = published.execute("select k from rpt_cluster_selection where is_chosen").fetchone()[0]
     choices = chart_data(run("clusters.py"), "k", "is_chosen")
-    assert len(choices) == 2
+    assert len(choices) == 3
     for choice in choices:
         assert choice.loc[choice["is_chosen"], "k"].tolist() == [chosen]
 
@@ -268,18 +275,184 @@ def test_clusters_without_a_common_product_are_shown_without_products(republish)
     assert not any("lift" in t.value for t in app.dataframe)
 
 
-def test_the_customers_at_risk_come_with_their_reasons(published):
+FILTERS = [
+    {},
+    {"segment": ["Champions"]},
+    {"risk": ["high", "medium"]},
+    {"segment": ["At Risk", "Lost Customers"], "risk": ["high"]},
+]
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=str)
+def test_what_is_selected_equals_the_customers(published, filters):
+    chosen = published.execute(
+        """
+        select
+            count(*) as customers,
+            sum(net_revenue)::double as spent,
+            sum(value_at_risk)::double as at_risk,
+            avg(churn_probability) as churn,
+            sum(predicted_value_90d)::double as next_90,
+            sum(predicted_value_365d)::double as next_365
+        from dim_customers
+        where (len($segment::varchar[]) = 0 or segment in $segment)
+            and (len($risk::varchar[]) = 0 or churn_risk in $risk)
+        """,
+        {"segment": [], "risk": [], **filters},
+    ).df().iloc[0]  # fmt: skip
+    app = run("value.py", **filters)
+    shown = {
+        card.label: float(re.sub(r"[^0-9.\-]", "", card.value))
+        for card in app.metric
+        if card.value != "—"
+    }
+    assert shown == pytest.approx(
+        {
+            "Net revenue so far": chosen["spent"],
+            "For each customer": chosen["spent"] / chosen["customers"],
+            "Next 90 days": chosen["next_90"],
+            "Next 365 days": chosen["next_365"],
+        },
+        rel=1e-3,
+    )
+    (amounts,) = chart_data(app, "segment", "kind", "amount")
+    assert amounts["amount"].sum() == pytest.approx(chosen["spent"] + chosen["next_365"])
+    (at_risk,) = chart_data(run("churn.py", **filters), "value_at_risk")
+    assert at_risk["value_at_risk"].sum() == pytest.approx(chosen["at_risk"])
+    app = run("segments.py", **filters)
+    (grid,) = chart_data(app, "r_score", "f_score")
+    assert grid["customers"].sum() == chosen["customers"]
+    (overlap,) = chart_data(run("clusters.py", **filters), "cluster_name", "segment", "share")
+    assert overlap["customers"].sum() <= chosen["customers"]
+    if filters:
+        assert f"Your selection: {chosen['customers']:,.0f} of " in app.main.text[0].value
+        assert f"expected churn {100 * chosen['churn']:.1f}" in app.main.text[0].value
+
+
+def test_the_countries_beyond_the_named_ones_are_one(republish):
+    republish(
+        "others",
+        "update customer_cube set country_group = 'Other countries'"
+        " where country_group <> (select mode(country) from dim_customers)",
+        "update dim_customers set country = case when country = (select mode(country) from"
+        " dim_customers) then country else 'Atlantis' end",
+    )
+    app = run("clusters.py", country="Other countries")
+    assert app.multiselect(key="country").options[-1] == "Other countries"
+    (points,) = chart_data(app, "customer_id", "net_revenue")
+    told = int(re.search(r"([\d,]+) of", app.main.text[0].value)[1].replace(",", ""))
+    left_out = [int(n) for n in re.findall(r"(\d+) customers with hardly", words(app))] or [0]
+    assert len(points) + left_out[0] == told > 0
+
+
+def test_customers_are_ranked_by_value_at_risk(published):
+    app = run("customers.py", risk="high")
+    table = next(t.value for t in app.dataframe if "customer_id" in t.value)
     expected = published.execute("""
-        select customer_id, any_value(value_at_risk)::double, count(reason)
-        from (select * from dim_customers order by value_at_risk desc, customer_id limit 10)
-        left join fct_churn_reasons using (customer_id)
-        group by customer_id order by 2 desc, 1
+        select customer_id from dim_customers where churn_risk = 'high'
+        order by value_at_risk desc, net_revenue desc, customer_id limit 200
     """).fetchall()
-    table = next(t.value for t in run("churn.py").dataframe if "reasons" in t.value)
     assert table["customer_id"].tolist() == [row[0] for row in expected]
-    assert table["value_at_risk"].tolist() == pytest.approx([row[1] for row in expected], abs=0.5)
-    told = table["reasons"].fillna("").str.count(r"\(typical: ")
-    assert told.tolist() == [row[2] for row in expected]
+    assert f"Customer {expected[0][0]}" in app.header[0].value
+
+
+def test_a_customer_is_found_whatever_is_filtered(published):
+    customer, revenue, orders = published.execute("""
+        select customer_id, net_revenue::double, (
+            select count(*) from fct_orders where fct_orders.customer_id = c.customer_id
+        )
+        from dim_customers as c where churn_risk <> 'high' order by orders desc, customer_id limit 1
+    """).fetchone()
+    reasons = published.execute(
+        "select reason from fct_churn_reasons where customer_id = ? order by reason_rank",
+        [customer],
+    ).fetchall()
+    app = run("customers.py", customer=customer, risk="high")
+    assert customer in app.header[0].value
+    spent = next(card.value for card in app.metric if card.label == "Net revenue")
+    assert float(re.sub(r"[^0-9.\-]", "", spent)) == pytest.approx(revenue, rel=1e-3)
+    (timeline,) = chart_data(app, "order_id")
+    assert len(timeline) == orders
+    told = [t.value.partition("risk: ")[2] for t in app.main.text if "risk: " in t.value]
+    assert told == [row[0] for row in reasons]
+    app = run("customers.py", customer="nobody at all")
+    assert any("No customer has this" in box.value for box in app.info)
+
+
+def test_a_download_holds_no_formula():
+    import layout
+
+    frame = pd.DataFrame({"=id": ["=1+1", "@x", None, "plain"], "amount": [-1.5, 2.0, None, 3.0]})
+    lines = layout.as_csv(frame).decode("utf-8-sig").splitlines()
+    assert lines == ["'=id,amount", "'=1+1,-1.5", "'@x,2.0", ",", "plain,3.0"]
+
+
+def test_cohorts_show_whole_months_only(published):
+    (grid, same_age) = chart_data(run("cohorts.py"), "cohort", "months")
+    whole = published.execute("""
+        select count(*), sum(retention_rate) from rpt_cohort_retention
+        where not is_partial_month and retention_rate is not null
+    """).fetchone()
+    assert (len(grid), grid["retention_rate"].sum()) == pytest.approx(whole)
+    assert not same_age["is_partial_month"].any()
+    censored = published.execute(
+        "select count(distinct cohort_month) from rpt_cohort_retention where is_history_censored"
+    ).fetchone()[0]
+    assert grid.loc[grid["cohort"].str.endswith("*"), "cohort"].nunique() == censored > 0
+    app = run("cohorts.py", cohort_measure="revenue_per_customer")
+    (grid, _) = chart_data(app, "cohort", "months")
+    assert grid["label"].str.len().gt(0).all()
+
+
+def test_the_ledger_is_that_of_the_marts(published):
+    app = run("about.py")
+    (bars,) = chart_data(app, "amount", "is_counted")
+    counted, lines = published.execute("""
+        select sum(amount) filter (counts_in like '%sales%' or counts_in like '%returns%')::double,
+            sum(lines)
+        from rpt_line_dispositions
+    """).fetchone()
+    assert bars.loc[bars["is_counted"], "amount"].sum() == pytest.approx(counted)
+    assert bars["lines"].sum() == lines
+    kpis = published.execute("select count(*) from rpt_kpis").fetchone()[0]
+    assert len([m for m in app.markdown if " – " in m.value]) == kpis
+
+
+def test_figures_that_are_old_say_so(republish):
+    republish("old", "update build_info set built_at = '2020-01-02', as_of_date = '2020-01-01'")
+    app = run()
+    assert any("days old" in warning.value for warning in app.sidebar.warning)
+    republish("new", "update build_info set built_at = now(), as_of_date = today() - 1")
+    app = run()
+    assert not app.sidebar.warning
+    assert not any("The data end" in caption.value for caption in app.sidebar.caption)
+
+
+def test_every_colour_of_a_chart_speaks_on_a_dark_page_too():
+    import altair as alt
+    import charts
+    import wording
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    def contrast(one: str, other: str) -> float:
+        high, low = sorted((luminance(one), luminance(other)), reverse=True)
+        return (high + 0.05) / (low + 0.05)
+
+    dark = wording.DARK[wording.PAGE]
+    for colour in (*wording.SEGMENT_COLOURS.values(), *wording.COLOURS, wording.ACCENT):
+        assert contrast(wording.DARK.get(colour, colour), dark) >= 2.5, colour
+    for page, ink in ((wording.PAGE, wording.INK), (dark, wording.DARK[wording.INK])):
+        assert contrast(page, ink) >= 7
+    chart = alt.Chart(pd.DataFrame({"x": [wording.INK]})).mark_text(color=wording.INK)
+    told = chart.encode(opacity=alt.condition(alt.datum.x == 1, alt.value(1), alt.value(0)))
+    recoloured = charts.in_dark(told + told).to_dict()
+    assert recoloured["layer"][0]["mark"]["color"] == wording.DARK[wording.INK]
+    assert told.to_dict()["mark"]["color"] == wording.INK
+    assert str(recoloured["datasets"]).count(wording.INK) == 1
 
 
 def test_the_evidence_equals_the_marts(published):
@@ -343,7 +516,11 @@ def test_thin_data_are_said_in_words(republish):
     republish(
         "thin",
         "update dim_customers set churn_probability = null, value_at_risk = null,"
-        " churn_risk = 'unknown', cluster_id = null, cluster_name = null",
+        " churn_risk = 'unknown', cluster_id = null, cluster_name = null,"
+        " predicted_value_90d = null, predicted_value_365d = null",
+        "update customer_cube set churn_risk = 'unknown', cluster_id = -1, scored_customers = 0,"
+        " expected_leavers = null, value_at_risk = null, valued_customers = 0,"
+        " predicted_value_90d = null, predicted_value_365d = null",
         "update rpt_segments set mean_churn_probability = null, value_at_risk = null,"
         " repurchase_rate_90d = null, validity_as_of_date = null",
         "update rpt_kpis set value = null, previous_value = null where kpi like '%churn%'",
@@ -357,7 +534,9 @@ def test_thin_data_are_said_in_words(republish):
                 "rpt_churn_metrics", "rpt_churn_roc_curve", "rpt_churn_calibration",
                 "rpt_churn_confusion_matrix", "rpt_churn_classification_report",
                 "rpt_churn_importance", "rpt_churn_leaky_baseline", "rpt_churn_model_selection",
-                "fct_churn_reasons",
+                "rpt_churn_gains", "rpt_churn_drivers", "fct_churn_reasons",
+                "rpt_clv_validation", "rpt_clv_tracking", "rpt_clv_parameters",
+                "rpt_segment_migration",
             )
         ),
     )  # fmt: skip
@@ -367,12 +546,18 @@ def test_thin_data_are_said_in_words(republish):
     told = " ".join(box.value for box in run("churn.py").info)
     assert "not predicted. 12 customers: churn skipped" in told
     assert "tested. 12 customers: churn skipped" in told
+    told = " ".join(box.value for box in run("value.py").info)
+    assert "not predicted. 12 customers: lifetime_value skipped" in told
+    assert "tested. 12 customers: lifetime_value skipped" in told
+    assert any("churn skipped" in box.value for box in run("customers.py").info)
+    assert any("too short" in box.value for box in run("segments.py").info)
 
 
 def test_a_shop_without_customers_or_days_is_shown_as_it_is(republish):
     republish(
         "none",
         "delete from dim_customers",
+        "delete from customer_cube",
         "update build_info set as_of_date = null, first_invoice_date = null",
     )
     for view in VIEWS:
@@ -394,6 +579,7 @@ def test_a_new_publication_shows_at_the_next_rerun(republish):
 def test_the_dashboard_loads_neither_scikit_learn_nor_dbt():
     program = (
         "import sys, store, charts, layout, wording\n"
+        "from charts import churn, clusters, value\n"
         "print(sorted({'sklearn', 'dbt', 'scipy', 'matplotlib', 'plotly'} & set(sys.modules)))"
     )
     loaded = subprocess.run(

@@ -1,0 +1,118 @@
+"""The charts, as functions of frames, by page: no data is read and nothing is shown here.
+
+Every colour is a constant of `wording`, so that `in_dark` can exchange it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import wording
+from altair.expr.core import Expression
+
+# Values on log-like axes of days and money; the axes show those that fit.
+DAY_TICKS = [0, 1, 3, 7, 14, 30, 60, 120, 240, 365, 730, 1460]
+SHORT_MONEY = "replace(format(datum.value, '~s'), 'G', 'bn')"
+
+
+def in_dark(chart: alt.TopLevelMixin) -> alt.TopLevelMixin:
+    """Return a chart with its colours exchanged for those that a dark page needs."""
+    return _recoloured(chart)
+
+
+def _recoloured(part: Any) -> Any:
+    if isinstance(part, str):
+        return wording.DARK.get(part, part)
+    if isinstance(part, list | tuple):
+        return [_recoloured(item) for item in part]
+    if isinstance(part, dict):
+        return {key: _recoloured(item) for key, item in part.items()}
+    # An expression holds no colours, and makes another expression of whatever is done with it.
+    if isinstance(part, alt.SchemaBase) and not isinstance(part, Expression):
+        copy = part.copy(deep=False)
+        for key in copy._kwds:
+            # The data may hold any text, and are shared, not copied.
+            if key not in ("data", "datasets"):
+                copy[key] = _recoloured(copy[key])
+        return copy
+    return part
+
+
+def coloured(colours: dict[str, str]) -> alt.Scale:
+    """Return the scale that gives each name its colour."""
+    return alt.Scale(domain=list(colours), range=list(colours.values()))
+
+
+def rows_height(rows: Sequence[str]) -> int:
+    """Return the height of a chart with a bar for each row."""
+    return 36 * max(len(rows), 1) + 70
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Return 1, 2, 5, 10 … on a short log axis, 1, 10, 100 … on a long one."""
+    digits = (1, 2, 5) if high / low <= 300 else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in digits]
+    return [tick for tick in ticks if low <= tick <= high]
+
+
+def heat_map(
+    cells: Any,
+    x: alt.X,
+    y: alt.Y,
+    value: str,
+    label: str,
+    tooltip: list[alt.Tooltip],
+    *,
+    row_height: int = 44,
+    rows: int,
+    top: float | None = None,
+    label_size: int = 12,
+) -> alt.LayerChart:
+    """Draw cells whose depth is a value, with a label in each.
+
+    Parameters
+    ----------
+    cells : pandas.DataFrame
+        One row for each cell; a cell without a value is left blank.
+    x, y : altair channels
+        Where the cell stands.
+    value : str
+        The column, 0 and more, that the depth shows.
+    label : str
+        The column with the text in the cell.
+    tooltip : list of altair.Tooltip
+        What a pointer brings up.
+    row_height : int
+        Height of a row in pixels.
+    rows : int
+        Number of rows.
+    top : float, optional
+        The value of the deepest colour; the largest by default.
+    label_size : int
+        Size of the labels in pixels.
+    """
+    drawn = cells.dropna(subset=value)
+    top = float(drawn[value].max()) if top is None and len(drawn) else (top or 1.0)
+    base = alt.Chart(drawn).encode(x=x, y=y, tooltip=tooltip)
+    boxes = base.mark_rect(stroke=wording.PAGE, strokeWidth=2).encode(
+        color=alt.Color(
+            f"{value}:Q",
+            scale=alt.Scale(
+                domain=[0, top or 1.0], range=[wording.HEAT_LOW, wording.HEAT_HIGH], clamp=True
+            ),
+            legend=None,
+        )
+    )
+    texts = base.mark_text(fontSize=label_size).encode(
+        text=f"{label}:N",
+        color=alt.condition(
+            f"datum.{value} > {0.55 * (top or 1.0)}",
+            alt.value(wording.ON_HEAT),
+            alt.value(wording.STRONG_INK),
+        ),
+    )
+    return (boxes + texts).properties(height=row_height * rows + 60)

@@ -1,0 +1,49 @@
+"""Charts of the data themselves."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+import wording
+
+from charts import SHORT_MONEY, rows_height
+
+
+def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
+    """Draw the amount of the lines by what became of them; what counts is full.
+
+    Parameters
+    ----------
+    lines : pandas.DataFrame
+        `name` (in words, in the order of the rules), `amount`, `lines`, `is_counted`.
+    currency : str
+        Unit of the amounts.
+    """
+    names = lines["name"].tolist()
+    drawn = lines.assign(
+        label=[wording.short_amount(amount) for amount in lines["amount"]],
+        end=lines["amount"].clip(lower=0),
+    )
+    top = max(float(drawn["amount"].max()), 1.0)
+    base = alt.Chart(drawn).encode(
+        y=alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=170)),
+        tooltip=[
+            alt.Tooltip("name:N", title="Lines"),
+            alt.Tooltip("lines:Q", title="How many", format=",.0f"),
+            alt.Tooltip("amount:Q", title=currency, format=",.2f"),
+        ],
+    )
+    bars = base.mark_bar(strokeWidth=1.5, stroke=wording.MAIN, size=18).encode(
+        x=alt.X(
+            "amount:Q",
+            title=f"Amount ({currency})",
+            axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=5),
+            scale=alt.Scale(domainMax=1.15 * top, nice=False),
+        ),
+        color=alt.value(wording.MAIN),
+        fillOpacity=alt.condition("datum.is_counted", alt.value(1), alt.value(0.12)),
+    )
+    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(
+        x=alt.X("end:Q"), text="label:N"
+    )
+    return (bars + texts).properties(height=rows_height(names))

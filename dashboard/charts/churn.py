@@ -1,0 +1,361 @@
+"""Charts of churn: what is at risk, and how the models did."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import wording
+
+from charts import SHORT_MONEY, coloured, heat_map, rows_height
+
+
+def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.LayerChart:
+    """Draw the ROC curve of each model, named with its area.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        `model`, `point`, `threshold`, `false_positive_rate`, `true_positive_rate`.
+    areas : dict of str to float
+        ROC AUC of each model; the legend lists them from high to low.
+    emphasised : str
+        The model whose line is thick.
+    """
+    ranked = sorted(areas, key=lambda model: -areas[model])
+    colours = wording.model_colours(ranked)
+    labels = {model: f"{areas[model]:.3f}  {wording.model_label(model)}" for model in ranked}
+    named = {labels[model]: colours[wording.model_label(model)] for model in ranked}
+    drawn = points[points["model"].isin(ranked)]
+    drawn = drawn.assign(label=drawn["model"].map(labels))
+    lines = (
+        alt.Chart(drawn)
+        .mark_line()
+        .encode(
+            x=_whole_share(alt.X, "false_positive_rate", "Stayers taken for leavers"),
+            y=_whole_share(alt.Y, "true_positive_rate", "Leavers found"),
+            order="point:Q",
+            color=alt.Color(
+                "label:N",
+                sort=list(named),
+                scale=coloured(named),
+                legend=alt.Legend(
+                    title="ROC AUC and model",
+                    orient="bottom",
+                    columns=1,
+                    labelLimit=300,
+                    symbolStrokeWidth=4,
+                ),
+            ),
+            strokeWidth=alt.condition(
+                alt.datum.model == emphasised, alt.value(3.5), alt.value(1.5)
+            ),
+            tooltip=[
+                alt.Tooltip("label:N", title="Model"),
+                alt.Tooltip("threshold:Q", title="From probability", format=".3f"),
+                alt.Tooltip("false_positive_rate:Q", title="Stayers taken", format=".1%"),
+                alt.Tooltip("true_positive_rate:Q", title="Leavers found", format=".1%"),
+            ],
+        )
+    )
+    return (_diagonal() + lines).properties(height=560)
+
+
+def _whole_share(channel: type[alt.X] | type[alt.Y], field: str, title: str) -> alt.X | alt.Y:
+    """Return an axis from 0 to 100 %, so that the diagonal means the same on both."""
+    return channel(
+        f"{field}:Q",
+        title=title,
+        axis=alt.Axis(format=".0%"),
+        scale=alt.Scale(domain=[0, 1]),
+    )
+
+
+def _diagonal() -> alt.Chart:
+    ends = pd.DataFrame({"from": [0.0, 1.0], "to": [0.0, 1.0]})
+    return (
+        alt.Chart(ends)
+        .mark_line(color=wording.MUTED, strokeDash=[5, 4])
+        .encode(x=alt.X("from:Q"), y=alt.Y("to:Q"))
+    )
+
+
+def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
+    """Draw the observed churn of groups of customers over the churn predicted for them.
+
+    Parameters
+    ----------
+    bins : pandas.DataFrame
+        `probability_bin`, `customers`, `mean_churn_probability`, `churn_rate`.
+    colour : str
+        Colour of the model.
+    """
+    base = alt.Chart(bins).encode(
+        x=_whole_share(alt.X, "mean_churn_probability", "Predicted: mean probability of the group"),
+        y=_whole_share(alt.Y, "churn_rate", "Observed: share that did not come back"),
+        tooltip=[
+            alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
+            alt.Tooltip("mean_churn_probability:Q", title="Predicted", format=".1%"),
+            alt.Tooltip("churn_rate:Q", title="Observed", format=".1%"),
+        ],
+    )
+    line = base.mark_line(color=colour, opacity=0.5).encode(order="probability_bin:Q")
+    dots = base.mark_circle(color=colour, size=110, opacity=1)
+    return (_diagonal() + line + dots).properties(height=430)
+
+
+def importance(groups: pd.DataFrame) -> alt.LayerChart:
+    """Draw what the ROC AUC loses when a group of features is permuted, with its range.
+
+    Parameters
+    ----------
+    groups : pandas.DataFrame
+        `feature_group`, `mean_auc_loss`, `lowest_auc_loss`, `highest_auc_loss`, largest first.
+    """
+    base = alt.Chart(groups).encode(
+        y=alt.Y(
+            "feature_group:N",
+            title=None,
+            sort=groups["feature_group"].tolist(),
+            axis=alt.Axis(labelLimit=220),
+        ),
+        tooltip=[
+            alt.Tooltip("feature_group:N", title="Features"),
+            alt.Tooltip("mean_auc_loss:Q", title="AUC lost", format=".3f"),
+            alt.Tooltip("lowest_auc_loss:Q", title="Lowest", format=".3f"),
+            alt.Tooltip("highest_auc_loss:Q", title="Highest", format=".3f"),
+        ],
+    )
+    bars = base.mark_bar(color=wording.MAIN).encode(
+        x=alt.X("mean_auc_loss:Q", title="ROC AUC lost when permuted")
+    )
+    ranges = base.mark_rule(color=wording.INK, strokeWidth=2).encode(
+        x=alt.X("lowest_auc_loss:Q"), x2="highest_auc_loss:Q"
+    )
+    return (bars + ranges).properties(height=rows_height(groups["feature_group"].tolist()))
+
+
+def confusion(matrix: pd.Series) -> alt.LayerChart:
+    """Draw a confusion matrix: counts, and shares of those who really left or stayed.
+
+    Parameters
+    ----------
+    matrix : pandas.Series
+        `true_positives`, `false_negatives`, `false_positives`, `true_negatives`.
+    """
+    told = ("Predicted to leave", "Predicted to stay")
+    cells = pd.DataFrame(
+        [
+            ("Left", told[0], matrix["true_positives"]),
+            ("Left", told[1], matrix["false_negatives"]),
+            ("Stayed", told[0], matrix["false_positives"]),
+            ("Stayed", told[1], matrix["true_negatives"]),
+        ],
+        columns=["actual", "told", "customers"],
+    )
+    totals = cells.groupby("actual")["customers"].transform("sum")
+    cells["share"] = cells["customers"] / totals.where(totals > 0, math.nan)
+    cells["label"] = [wording.whole(count) for count in cells["customers"]]
+    cells["share_label"] = [
+        "" if pd.isna(share) else f"{wording.percent(share, 0)} of those who {actual.lower()}"
+        for share, actual in zip(cells["share"], cells["actual"], strict=True)
+    ]
+    base = alt.Chart(cells).encode(
+        x=alt.X(
+            "told:N",
+            sort=list(told),
+            title=None,
+            axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False),
+        ),
+        y=alt.Y(
+            "actual:N",
+            sort=["Left", "Stayed"],
+            title=None,
+            axis=alt.Axis(domain=False, ticks=False),
+        ),
+        tooltip=[
+            alt.Tooltip("actual:N", title="What they did"),
+            alt.Tooltip("told:N", title="What the model said"),
+            alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
+            alt.Tooltip("share:Q", title="Share of the row", format=".1%"),
+        ],
+    )
+    boxes = base.mark_rect(stroke=wording.PAGE, strokeWidth=3).encode(
+        color=alt.Color(
+            "share:Q",
+            scale=alt.Scale(domain=[0, 1], range=[wording.HEAT_LOW, wording.HEAT_HIGH]),
+            legend=None,
+        )
+    )
+    ink = alt.condition(
+        "datum.share > 0.7", alt.value(wording.ON_HEAT), alt.value(wording.STRONG_INK)
+    )
+    counts = base.mark_text(fontSize=22, fontWeight="bold", dy=-9).encode(text="label:N", color=ink)
+    shares = base.mark_text(fontSize=12, dy=15).encode(text="share_label:N", color=ink)
+    return (boxes + counts + shares).properties(height=260)
+
+
+def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str) -> alt.Chart:
+    """Stack the value at risk of each segment by band of predicted risk.
+
+    Parameters
+    ----------
+    amounts : pandas.DataFrame
+        `segment`, `churn_risk`, `customers`, `value_at_risk`.
+    segments : sequence of str
+        All segments, best first.
+    currency : str
+        Unit of the amounts.
+    """
+    depths = wording.RISK_COLOURS
+    present = [name for name in segments if name in set(amounts["segment"])]
+    drawn = amounts.assign(
+        rank=amounts["churn_risk"].map({risk: rank for rank, risk in enumerate(depths)})
+    )
+    return (
+        alt.Chart(drawn)
+        .mark_bar(size=16)
+        .encode(
+            y=alt.Y("segment:N", sort=present, title=None, axis=alt.Axis(labelLimit=200)),
+            x=alt.X(
+                "value_at_risk:Q",
+                title=f"Value at risk ({currency})",
+                axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=4),
+            ),
+            color=alt.Color(
+                "churn_risk:N",
+                scale=coloured(depths),
+                legend=alt.Legend(title="Predicted risk", orient="top"),
+            ),
+            order=alt.Order("rank:Q"),
+            tooltip=[
+                alt.Tooltip("segment:N", title="Segment"),
+                alt.Tooltip("churn_risk:N", title="Risk"),
+                alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
+                alt.Tooltip("value_at_risk:Q", title=currency, format=",.0f"),
+            ],
+        )
+        .properties(height=rows_height(present))
+    )
+
+
+def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
+    """Draw the share of leavers found among the customers with the highest probability.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        `model`, `contacted_share`, `captured_churner_share`, `cumulative_lift`.
+    emphasised : str
+        The model whose line is thick.
+    """
+    models = points["model"].drop_duplicates().tolist()
+    starts = pd.DataFrame({"model": models, "contacted_share": 0.0, "captured_churner_share": 0.0})
+    drawn = pd.concat([starts, points], ignore_index=True)
+    drawn["label"] = drawn["model"].map(wording.model_label)
+    lines = (
+        alt.Chart(drawn)
+        .mark_line()
+        .encode(
+            x=_whole_share(alt.X, "contacted_share", "Customers, highest probability first"),
+            y=_whole_share(alt.Y, "captured_churner_share", "Leavers found"),
+            color=alt.Color("label:N", scale=coloured(wording.model_colours(models)), legend=None),
+            strokeWidth=alt.condition(
+                alt.datum.model == emphasised, alt.value(3.5), alt.value(1.5)
+            ),
+            tooltip=[
+                alt.Tooltip("label:N", title="Model"),
+                alt.Tooltip("contacted_share:Q", title="Customers", format=".0%"),
+                alt.Tooltip("captured_churner_share:Q", title="Leavers found", format=".1%"),
+                alt.Tooltip("cumulative_lift:Q", title="Lift", format=".2f"),
+            ],
+        )
+    )
+    return (_diagonal() + lines).properties(height=440)
+
+
+def drivers(groups: pd.DataFrame) -> alt.LayerChart:
+    """Draw the churn of customers by quarter of each feature.
+
+    Parameters
+    ----------
+    groups : pandas.DataFrame
+        `feature_label`, `feature_quarter` (1 the lowest values), `lowest_value`,
+        `highest_value`, `customers`, `churn_rate`, `feature_auc`; strongest feature first.
+    """
+    labels = groups["feature_label"].drop_duplicates().tolist()
+    drawn = groups.assign(
+        label=[wording.percent(rate, 0) for rate in groups["churn_rate"]],
+        quarter=groups["feature_quarter"].map({1: "lowest", 2: "2nd", 3: "3rd", 4: "highest"}),
+    )
+    return heat_map(
+        drawn,
+        alt.X(
+            "quarter:N",
+            sort=["lowest", "2nd", "3rd", "highest"],
+            title="Value of the feature, in four groups",
+            axis=alt.Axis(labelAngle=0, orient="top"),
+        ),
+        alt.Y("feature_label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=190)),
+        "churn_rate",
+        "label",
+        [
+            alt.Tooltip("feature_label:N", title="Feature"),
+            alt.Tooltip("lowest_value:Q", title="Values from", format=",.2~f"),
+            alt.Tooltip("highest_value:Q", title="to", format=",.2~f"),
+            alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
+            alt.Tooltip("churn_rate:Q", title="Did not come back", format=".1%"),
+            alt.Tooltip("feature_auc:Q", title="AUC on its own", format=".2f"),
+        ],
+        rows=len(labels) + 1,
+        row_height=38,
+    )
+
+
+def history(months: pd.DataFrame) -> alt.LayerChart:
+    """Draw predicted beside observed churn at each date at which both are known.
+
+    Parameters
+    ----------
+    months : pandas.DataFrame
+        `cutoff_date`, `mean_churn_probability`, `observed_churn_rate`.
+    """
+    names = {
+        "mean_churn_probability": ("Predicted", wording.MAIN),
+        "observed_churn_rate": ("Observed", wording.ACCENT),
+    }
+    drawn = months.melt(
+        id_vars="cutoff_date", value_vars=list(names), var_name="kind", value_name="rate"
+    ).dropna()
+    drawn["kind"] = drawn["kind"].map({key: label for key, (label, _) in names.items()})
+    base = alt.Chart(drawn).encode(
+        x=alt.X(
+            "cutoff_date:T",
+            title="First day of the window",
+            axis=alt.Axis(format="%b %Y", labelOverlap=True, tickCount=5),
+        ),
+        y=alt.Y(
+            "rate:Q",
+            title="Share who do not come back",
+            axis=alt.Axis(format=".0%"),
+            scale=alt.Scale(zero=False, nice=True),
+        ),
+        color=alt.Color(
+            "kind:N",
+            scale=coloured(dict(names.values())),
+            legend=alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=4),
+        ),
+        strokeDash=alt.StrokeDash(
+            "kind:N",
+            scale=alt.Scale(domain=["Predicted", "Observed"], range=[[5, 4], [1, 0]]),
+            legend=None,
+        ),
+        tooltip=[
+            alt.Tooltip("cutoff_date:T", title="From", format="%Y-%m-%d"),
+            alt.Tooltip("kind:N", title="Kind"),
+            alt.Tooltip("rate:Q", title="Share", format=".1%"),
+        ],
+    )
+    return (base.mark_line() + base.mark_point(filled=True, size=60)).properties(height=280)

@@ -1,0 +1,125 @@
+"""Charts of the overview: months, and what segments bring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import wording
+
+from charts import SHORT_MONEY, coloured
+
+
+def monthly_revenue(months: pd.DataFrame, currency: str) -> alt.LayerChart:
+    """Stack net revenue by month; a month that is not over is pale and says so.
+
+    Parameters
+    ----------
+    months : pandas.DataFrame
+        `month_start_date`, `is_partial`, `net_revenue` and its three parts.
+    currency : str
+        Unit of the amounts.
+    """
+    parts = wording.REVENUE_PARTS
+    wide = months.assign(month=months["month_start_date"].dt.strftime("%b %Y"))
+    long = wide.melt(
+        id_vars=["month", "is_partial", "net_revenue"],
+        value_vars=list(parts),
+        var_name="part",
+        value_name="amount",
+    )
+    long["rank"] = long["part"].map({part: rank for rank, part in enumerate(parts)})
+    long["part"] = long["part"].map({part: label for part, (label, _) in parts.items()})
+    x = alt.X(
+        "month:N",
+        sort=wide["month"].tolist(),
+        title=None,
+        axis=alt.Axis(labelAngle=0, labelOverlap=True),
+    )
+    amount = alt.Y(
+        "amount:Q",
+        title=f"Net revenue ({currency})",
+        axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=6),
+        scale=alt.Scale(nice=False),
+    )
+    bars = (
+        alt.Chart(long)
+        .mark_bar()
+        .encode(
+            x=x,
+            y=amount,
+            color=alt.Color(
+                "part:N",
+                scale=coloured(dict(parts.values())),
+                legend=alt.Legend(title=None, orient="top", columns=2),
+            ),
+            order=alt.Order("rank:Q"),
+            opacity=alt.condition("datum.is_partial", alt.value(0.45), alt.value(1)),
+            tooltip=[
+                alt.Tooltip("month:N", title="Month"),
+                alt.Tooltip("part:N", title="Part"),
+                alt.Tooltip("amount:Q", title=currency, format=",.0f"),
+                alt.Tooltip("net_revenue:Q", title=f"Whole month, {currency}", format=",.0f"),
+            ],
+        )
+    )
+    partial = (
+        alt.Chart(wide[wide["is_partial"]])
+        .mark_text(dy=-8, color=wording.INK, fontStyle="italic")
+        .encode(x=x, y=alt.Y("net_revenue:Q"), text=alt.value("partial"))
+    )
+    return (bars + partial).properties(height=320)
+
+
+def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.LayerChart:
+    """Draw each segment's share of customers beside its share of net revenue.
+
+    Parameters
+    ----------
+    segments : pandas.DataFrame
+        `segment`, `customer_share`, `net_revenue_share` (0…1), best first.
+    highlighted : sequence of str
+        Segments to keep in colour; the others turn grey. Empty: all in colour.
+    """
+    names = segments["segment"].tolist()
+    long = segments.melt(
+        id_vars="segment",
+        value_vars=["customer_share", "net_revenue_share"],
+        var_name="measure",
+        value_name="share",
+    )
+    labels = {"customer_share": "of customers", "net_revenue_share": "of net revenue"}
+    long["measure"] = long["measure"].map(labels)
+    long["label"] = [
+        f"{wording.percent(share, 0)} {measure}"
+        for share, measure in zip(long["share"], long["measure"], strict=True)
+    ]
+    colours = {
+        name: colour if not highlighted or name in highlighted else wording.FADED
+        for name, colour in wording.segment_colours(names).items()
+    }
+    base = alt.Chart(long).encode(
+        y=alt.Y("segment:N", sort=names, title=None, axis=alt.Axis(labelLimit=130)),
+        yOffset=alt.YOffset("measure:N", sort=list(labels.values())),
+        x=alt.X(
+            "share:Q",
+            title="Share of all customers and of their net revenue",
+            axis=alt.Axis(format=".0%"),
+            scale=alt.Scale(domainMax=1.45 * float(long["share"].max())),
+        ),
+        tooltip=[
+            alt.Tooltip("segment:N", title="Segment"),
+            alt.Tooltip("measure:N", title="Share"),
+            alt.Tooltip("share:Q", title="Value", format=".1%"),
+        ],
+    )
+    bars = base.mark_bar(strokeWidth=1.5).encode(
+        color=alt.Color("segment:N", scale=coloured(colours), legend=None),
+        stroke=alt.Stroke("segment:N", scale=coloured(colours), legend=None),
+        fillOpacity=alt.condition(
+            alt.datum.measure == labels["customer_share"], alt.value(0.25), alt.value(1)
+        ),
+    )
+    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text="label:N")
+    return (bars + texts).properties(height=62 * len(names) + 50)

@@ -1,0 +1,215 @@
+"""Charts of what customers are worth: observed, predicted, and how well it was predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+import wording
+
+from charts import SHORT_MONEY, coloured, rows_height
+
+OBSERVED = "Observed: net revenue so far"
+PREDICTED = "Predicted: the next 365 days"
+
+
+def value_by_segment(
+    amounts: pd.DataFrame, segments: Sequence[str], currency: str
+) -> alt.LayerChart:
+    """Draw what each segment has spent (full) above what it is predicted to spend (outlined).
+
+    Parameters
+    ----------
+    amounts : pandas.DataFrame
+        `segment`, `customers`, `net_revenue`, `predicted_value_365d`.
+    segments : sequence of str
+        All segments, best first.
+    currency : str
+        Unit of the amounts.
+    """
+    present = [name for name in segments if name in set(amounts["segment"])]
+    kinds = {"net_revenue": OBSERVED, "predicted_value_365d": PREDICTED}
+    drawn = amounts.melt(
+        id_vars=["segment", "customers"],
+        value_vars=list(kinds),
+        var_name="kind",
+        value_name="amount",
+    ).dropna(subset="amount")
+    drawn["kind"] = drawn["kind"].map(kinds)
+    drawn["each"] = drawn["amount"] / drawn["customers"]
+    drawn["label"] = [
+        f"{wording.short_amount(amount)} {kind.partition(':')[0].lower()}"
+        for amount, kind in zip(drawn["amount"], drawn["kind"], strict=True)
+    ]
+    colours = coloured(wording.segment_colours(segments))
+    top = float(drawn["amount"].max()) if len(drawn) else 1.0
+    base = alt.Chart(drawn).encode(
+        y=alt.Y("segment:N", sort=present, title=None, axis=alt.Axis(labelLimit=130)),
+        yOffset=alt.YOffset("kind:N", sort=list(kinds.values())),
+        x=alt.X(
+            "amount:Q",
+            title=currency,
+            axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=5),
+            scale=alt.Scale(domainMax=1.6 * max(top, 1.0), nice=False),
+        ),
+        tooltip=[
+            alt.Tooltip("segment:N", title="Segment"),
+            alt.Tooltip("kind:N", title="Amount"),
+            alt.Tooltip("amount:Q", title=currency, format=",.0f"),
+            alt.Tooltip("each:Q", title=f"{currency} for each customer", format=",.0f"),
+            alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
+        ],
+    )
+    is_predicted = alt.datum.kind == PREDICTED
+    bars = base.mark_bar(strokeWidth=1.5).encode(
+        color=alt.Color("segment:N", scale=colours, legend=None),
+        stroke=alt.Stroke("segment:N", scale=colours, legend=None),
+        fillOpacity=alt.condition(is_predicted, alt.value(0.15), alt.value(1)),
+        strokeDash=alt.condition(is_predicted, alt.value([4, 3]), alt.value([1, 0])),
+    )
+    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text="label:N")
+    return (bars + texts).properties(height=62 * len(present) + 50)
+
+
+def concentration(points: pd.DataFrame) -> alt.LayerChart:
+    """Draw the share of revenue that the best customers bring.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        `top_percent` (1 to 100), `net_revenue_share` (0…1), `customers`.
+    """
+    drawn = pd.concat(
+        [
+            pd.DataFrame({"top_percent": [0], "net_revenue_share": [0.0], "customers": [0]}),
+            points[["top_percent", "net_revenue_share", "customers"]],
+        ],
+        ignore_index=True,
+    )
+    drawn["top_share"] = drawn["top_percent"] / 100
+    base = alt.Chart(drawn).encode(
+        x=alt.X(
+            "top_share:Q",
+            title="Customers, those with most revenue first",
+            axis=alt.Axis(format=".0%"),
+            scale=alt.Scale(domain=[0, 1]),
+        ),
+        y=alt.Y(
+            "net_revenue_share:Q",
+            title="Share of their net revenue",
+            axis=alt.Axis(format=".0%"),
+            scale=alt.Scale(domain=[0, max(1.0, float(drawn["net_revenue_share"].max()))]),
+        ),
+        tooltip=[
+            alt.Tooltip("top_share:Q", title="Top", format=".0%"),
+            alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
+            alt.Tooltip("net_revenue_share:Q", title="Share of net revenue", format=".1%"),
+        ],
+    )
+    ends = pd.DataFrame({"from": [0.0, 1.0], "to": [0.0, 1.0]})
+    even = (
+        alt.Chart(ends)
+        .mark_line(color=wording.MUTED, strokeDash=[5, 4])
+        .encode(x=alt.X("from:Q"), y=alt.Y("to:Q"))
+    )
+    line = base.mark_area(
+        color=wording.MAIN, fillOpacity=0.15, line={"color": wording.MAIN, "strokeWidth": 2.5}
+    )
+    marked = base.transform_filter("indexof([1, 10, 20, 50], datum.top_percent) >= 0")
+    dots = marked.mark_point(color=wording.ACCENT, filled=True, size=90, opacity=1)
+    texts = (
+        marked.transform_calculate(
+            label="'top ' + datum.top_percent + ' %: ' + format(datum.net_revenue_share, '.0%')"
+        )
+        .mark_text(align="left", dx=9, dy=9, color=wording.INK)
+        .encode(text="label:N")
+    )
+    return (even + line + dots + texts).properties(height=360)
+
+
+def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
+    """Draw orders as they were predicted (dashed) and as they came, summed week by week.
+
+    Parameters
+    ----------
+    weeks : pandas.DataFrame
+        `week`, `predicted_orders`, `actual_orders`, cumulative.
+    """
+    names = {
+        "actual_orders": ("Observed", wording.ACCENT),
+        "predicted_orders": ("Predicted", wording.MAIN),
+    }
+    drawn = weeks.melt(
+        id_vars="week", value_vars=list(names), var_name="kind", value_name="orders"
+    ).dropna()
+    drawn["kind"] = drawn["kind"].map({key: label for key, (label, _) in names.items()})
+    return (
+        alt.Chart(drawn)
+        .mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=45))
+        .encode(
+            x=alt.X(
+                "week:Q",
+                title="Weeks after the test date",
+                axis=alt.Axis(format="d", tickMinStep=1),
+                scale=alt.Scale(nice=False),
+            ),
+            y=alt.Y("orders:Q", title="Orders since then", axis=alt.Axis(format="~s")),
+            color=alt.Color(
+                "kind:N",
+                scale=coloured(dict(names.values())),
+                legend=alt.Legend(
+                    title=None, orient="top", symbolType="stroke", symbolStrokeWidth=4
+                ),
+            ),
+            strokeDash=alt.StrokeDash(
+                "kind:N",
+                scale=alt.Scale(domain=["Observed", "Predicted"], range=[[1, 0], [5, 4]]),
+                legend=None,
+            ),
+            tooltip=[
+                alt.Tooltip("week:Q", title="Week"),
+                alt.Tooltip("kind:N", title="Kind"),
+                alt.Tooltip("orders:Q", title="Orders", format=",.0f"),
+            ],
+        )
+        .properties(height=300)
+    )
+
+
+def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart:
+    """Draw each forecast's total as a share of what really came, with its interval.
+
+    Parameters
+    ----------
+    forecasts : pandas.DataFrame
+        `forecast`, `value`, `ci_low`, `ci_high`: 1 is right.
+    """
+    names = forecasts["forecast"].tolist()
+    base = alt.Chart(forecasts).encode(
+        y=alt.Y("forecast:N", sort=names, title=None, axis=alt.Axis(labelLimit=170)),
+        tooltip=[
+            alt.Tooltip("forecast:N", title="Forecast"),
+            alt.Tooltip("value:Q", title="Of what came", format=".0%"),
+            alt.Tooltip("ci_low:Q", title="95 % interval from", format=".0%"),
+            alt.Tooltip("ci_high:Q", title="to", format=".0%"),
+        ],
+    )
+    right = (
+        alt.Chart(pd.DataFrame({"right": [1.0]}))
+        .mark_rule(color=wording.ACCENT, strokeWidth=2, strokeDash=[5, 4])
+        .encode(x=alt.X("right:Q"))
+    )
+    ranges = base.mark_rule(color=wording.MAIN, strokeWidth=3).encode(
+        x=alt.X(
+            "ci_low:Q",
+            title="Predicted, of what came",
+            axis=alt.Axis(format=".0%", tickCount=5),
+            scale=alt.Scale(zero=False, padding=20),
+        ),
+        x2="ci_high:Q",
+    )
+    dots = base.mark_point(color=wording.MAIN, filled=True, size=110, opacity=1).encode(
+        x=alt.X("value:Q")
+    )
+    return (right + ranges + dots).properties(height=rows_height(names))

@@ -1,0 +1,1 @@
+"""What the pages ask the marts, by page: fixed texts with bound parameters."""

@@ -1,0 +1,25 @@
+"""Questions to the marts about cohorts."""
+
+from __future__ import annotations
+
+import pandas as pd
+from store import query
+
+
+def cohorts() -> pd.DataFrame:
+    """Return one row for each cohort and month since its first order, whole months only."""
+    return query("""
+        select
+            cohort_month,
+            months_since_first_order as months,
+            customers,
+            active_customers,
+            retention_rate,
+            orders,
+            orders / nullif(customers, 0) as orders_per_customer,
+            cumulative_net_revenue_per_customer::double as revenue_per_customer,
+            is_partial_month,
+            is_history_censored
+        from rpt_cohort_retention
+        order by cohort_month, months
+    """)

@@ -1,0 +1,159 @@
+"""Questions to the marts about segments and how their customers are spread."""
+
+from __future__ import annotations
+
+import pandas as pd
+import store
+from store import query, query_selected
+
+
+def spread(measure: str) -> pd.DataFrame:
+    """Return quantiles of a measure for each segment of the selected customers.
+
+    Parameters
+    ----------
+    measure : str
+        `days`, `orders`, `spend` or `probability`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `segment`, `customers`, `low` (5 %), `lower_quarter`, `median`, `upper_quarter`,
+        `high` (95 %) and `mean`, one row for each segment; of a sample of the customers in a
+        shop of more than `store.SAMPLE`.
+    """
+    return query_selected(
+        """
+        , measured as (
+            select
+                segment,
+                case $measure
+                    when 'days' then days_since_last_order
+                    when 'orders' then orders
+                    when 'spend' then net_revenue::double
+                    when 'probability' then churn_probability
+                end as value
+            from selected
+            where $one_in = 1 or hash(customer_id) % $one_in = 0
+        )
+
+        select
+            segment,
+            count(*) as customers,
+            quantile_cont(value, 0.05) as low,
+            quantile_cont(value, 0.25) as lower_quarter,
+            quantile_cont(value, 0.5) as median,
+            quantile_cont(value, 0.75) as upper_quarter,
+            quantile_cont(value, 0.95) as high,
+            avg(value) as mean
+        from measured
+        where value is not null
+        group by segment
+        """,
+        measure=measure,
+        one_in=one_in(),
+    )
+
+
+def one_in() -> int:
+    """Return of how many customers one is in the sample; 1 where all are."""
+    return max(1, int(store.selection()["all_customers"]) // store.SAMPLE)
+
+
+def bands(measure: str, edges: list[int]) -> pd.DataFrame:
+    """Count the selected customers by segment and band of a measure.
+
+    Parameters
+    ----------
+    measure : str
+        `days`, `orders` or `spend`.
+    edges : list of int
+        Lower edges of the bands, as of `edges`; the first and the last take what is beyond.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `segment`, `lower_edge`, `customers`.
+    """
+    return query_selected(
+        """
+        select
+            segment,
+            greatest($lowest, least($highest, case $measure
+                when 'days' then days_from when 'orders' then orders_from else net_revenue_from
+            end)) as lower_edge,
+            sum(customers)::bigint as customers
+        from cells
+        group by all
+        order by lower_edge
+        """,
+        measure=measure,
+        lowest=edges[0],
+        highest=edges[-1],
+    )
+
+
+def edges(measure: str) -> list[int]:
+    """Return the lower edges of a measure's bands in the whole shop, rising.
+
+    Bands at either end that hold less than one customer in a hundred are left out.
+    """
+    return query(
+        """
+        with counted as (
+            select
+                case $measure
+                    when 'days' then days_from when 'orders' then orders_from
+                    else net_revenue_from
+                end as lower_edge,
+                sum(customers) as customers
+            from customer_cube
+            group by all
+        ),
+
+        shares as (
+            select
+                lower_edge,
+                sum(customers) over (order by lower_edge) / sum(customers) over () as up_to,
+                sum(customers) over (order by lower_edge desc) / sum(customers) over () as from_on
+            from counted
+        )
+
+        select lower_edge from shares
+        where from_on >= 0.01 and (up_to >= 0.01 or $measure <> 'spend')
+        order by lower_edge
+        """,
+        measure=measure,
+    )["lower_edge"].tolist()
+
+
+def rfm_grid() -> pd.DataFrame:
+    """Return customers, revenue and the commonest segment for each pair of scores."""
+    return query_selected("""
+        , by_segment as (
+            select
+                r_score,
+                f_score,
+                segment,
+                sum(customers)::bigint as customers,
+                sum(net_revenue)::double as net_revenue
+            from cells
+            where r_score > 0 and f_score > 0
+            group by all
+        )
+
+        select
+            r_score,
+            f_score,
+            sum(customers)::bigint as customers,
+            sum(net_revenue) as net_revenue,
+            arg_max(segment, (customers, segment)) as segment
+        from by_segment
+        group by all
+        order by r_score, f_score
+    """)
+
+
+def migration() -> pd.DataFrame:
+    """Return how many customers went from which segment to which, for each period."""
+    return query("select * from rpt_segment_migration")

@@ -1,0 +1,183 @@
+"""About: what the numbers mean, where every row went, and what this build is."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+import duckdb
+import layout
+import pandas as pd
+import store
+import streamlit as st
+import wording
+from charts import about as charts
+from questions import about as questions
+
+
+def draw_definitions() -> None:
+    """Draw what each key figure means."""
+    st.subheader("What is each figure?", anchor=False)
+    kpis = store.query("select * from rpt_kpis order by kpi_order")
+    for group in (*wording.KPI_GROUPS, "More"):
+        rows = [
+            kpi
+            for _, kpi in kpis.iterrows()
+            if (wording.KPIS[kpi["kpi"]].group if kpi["kpi"] in wording.KPIS else "More") == group
+        ]
+        if not rows:
+            continue
+        with st.expander(group, expanded=group == wording.KPI_GROUPS[0]):
+            for kpi in rows:
+                known = wording.KPIS.get(kpi["kpi"])
+                label = known.label if known else kpi["kpi"].replace("_", " ").capitalize()
+                st.markdown(f"**{wording.as_markdown(label)}** – {wording.definition(kpi)}")
+    st.caption("All columns of all marts are defined in the dbt docs: `make docs`.")
+
+
+def draw_ledger(currency: str) -> None:
+    """Draw what became of every line between the files and net revenue."""
+    lines = questions.dispositions()
+    info = store.build_info()
+    st.subheader("Where did every row go?", anchor=False)
+    st.text(
+        f"{wording.whole(info['rows_in'])} records were read; "
+        f"{wording.whole(info['rows_quarantined'])} could not be understood and are in quarantine; "
+        f"{wording.whole(lines['lines'].sum())} lines were sorted by the rules below, each by "
+        "exactly one."
+    )
+    if lines.empty:
+        return
+    lines = lines.assign(
+        name=[wording.DISPOSITIONS.get(name, name) for name in lines["disposition"]],
+        is_counted=lines["counts_in"].str.contains("sales|returns"),
+    )
+    layout.draw(
+        charts.dispositions(lines, currency),
+        "Amount of the lines by what became of them.",
+    )
+    st.caption(
+        "Full: counts in net revenue, less discounts. Outlined: is kept, and is not counted there."
+    )
+    layout.table(
+        lines[["name", "meaning", "counts_in", "lines", "amount"]],
+        "Rules, in their order, with the lines that each sorted out.",
+        {
+            "name": st.column_config.TextColumn("Lines", width=150),
+            "meaning": st.column_config.TextColumn("Which they are", width=300),
+            "counts_in": st.column_config.TextColumn("Count in", width=120),
+            "lines": layout.number_column("How many"),
+            "amount": layout.number_column(f"Amount, {currency}"),
+        },
+        height="content",
+    )
+
+
+def draw_quarantine() -> None:
+    """Draw what could not be understood, and the files it came from."""
+    reasons = questions.quarantine()
+    st.subheader("What could not be read?", anchor=False)
+    if reasons.empty:
+        st.text("Nothing: every record of every file was understood.")
+    else:
+        layout.table(
+            reasons,
+            "Reasons for quarantine and how many records each holds.",
+            {
+                "reason": st.column_config.TextColumn("Reason", width=260),
+                "records": layout.number_column("Records"),
+            },
+        )
+        st.caption("A record may have several reasons.")
+    loads = questions.loads()
+    if loads.empty:
+        st.caption("The data are the bundled sample, which was not loaded from a file.")
+        return
+    layout.table(
+        loads,
+        "Files that were loaded, with their records.",
+        {
+            "source_file": st.column_config.TextColumn("File", width=220),
+            "records": layout.number_column("Records"),
+            "accepted_records": layout.number_column("Accepted"),
+            "quarantined_records": layout.number_column("Quarantined"),
+            "superseded_lines": layout.number_column(
+                "Replaced", "Lines of invoices that a later file holds again."
+            ),
+            "first_invoice_date": st.column_config.DateColumn("From", format="YYYY-MM-DD"),
+            "last_invoice_date": st.column_config.DateColumn("Until", format="YYYY-MM-DD"),
+            "loaded_at": st.column_config.DatetimeColumn("Loaded", format="YYYY-MM-DD HH:mm"),
+        },
+    )
+
+
+def draw_non_products(currency: str) -> None:
+    """Draw the codes that are no merchandise."""
+    codes = questions.non_products()
+    if codes.empty:
+        return
+    with st.expander("Stock codes that are no merchandise"):
+        layout.table(
+            codes[["stock_code", "note", "lines", "amount"]],
+            "Stock codes that are no merchandise, with their amounts.",
+            {
+                "stock_code": st.column_config.TextColumn("Code", width=120),
+                "note": st.column_config.TextColumn("What it is", width=360),
+                "lines": layout.number_column("Lines"),
+                "amount": layout.number_column(f"Amount, {currency}"),
+            },
+        )
+
+
+def draw_models() -> None:
+    """Say which models apply to this shop."""
+    st.subheader("Which models apply?", anchor=False)
+    for row in questions.models().itertuples():
+        label = wording.MODELS_OF_CUSTOMERS.get(row.model, row.model)
+        st.text(f"{label}: {row.explanation}")
+
+
+def draw_build() -> None:
+    """Draw what this build is."""
+    info = store.build_info()
+    st.subheader("Which build is this?", anchor=False)
+    facts = {
+        "Version": info["version"],
+        "Built": f"{info['built_at']:%Y-%m-%d %H:%M} UTC",
+        "Data as of": store.day(info["as_of_date"]),
+        "Invoices": f"{store.day(info['first_invoice_date'])} to "
+        f"{store.day(info['last_invoice_date'])}",
+        "Tests passed before it was published": wording.whole(info["tests_passed"]),
+        "Currency": info["currency"],
+        "Cleaning": info["cleaning_policy"],
+        "Model that scores customers": wording.model_label(str(info["churn_scoring_model"])),
+        "Schema of the marts": str(info["schema_version"]),
+        "Read with": f"DuckDB {duckdb.__version__}, Streamlit {st.__version__}, "
+        f"Altair {version('altair')}",
+    }
+    layout.table(
+        pd.DataFrame({"Fact": list(facts), "Value": [str(value) for value in facts.values()]}),
+        "Facts of the build.",
+        {
+            "Fact": st.column_config.TextColumn(width=260),
+            "Value": st.column_config.TextColumn(width=360),
+        },
+        height="content",
+    )
+
+
+def main() -> None:
+    """Draw the page."""
+    currency = store.currency()
+    st.title("What do these numbers mean?", anchor=False)
+    if not store.selection()["all_customers"]:
+        layout.nothing_selected()
+    layout.whole_shop()
+    draw_definitions()
+    draw_ledger(currency)
+    draw_non_products(currency)
+    draw_quarantine()
+    draw_models()
+    draw_build()
+
+
+main()

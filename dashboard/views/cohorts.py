@@ -1,0 +1,114 @@
+"""Cohorts: whether customers who came later are better than those who came before."""
+
+from __future__ import annotations
+
+import layout
+import pandas as pd
+import store
+import streamlit as st
+import wording
+from charts import cohorts as charts
+from questions import cohorts as questions
+
+MEASURES = {
+    "retention_rate": ("Retention", "Share of the cohort that bought in the month", ".1%"),
+    "revenue_per_customer": (
+        "Cumulative revenue",
+        "Net revenue of each customer of the cohort until the month's end",
+        ",.0f",
+    ),
+    "orders_per_customer": ("Orders", "Orders of each customer of the cohort", ".2f"),
+}
+AGES = (0, 1, 3, 6)
+
+
+def cell(value: float, measure: str) -> str:
+    """Return the text of a cell."""
+    if pd.isna(value):
+        return ""
+    if measure == "retention_rate":
+        return f"{100 * value:.0f}"
+    return wording.short_amount(value) if measure == "revenue_per_customer" else f"{value:.2f}"
+
+
+def named(cohorts: pd.DataFrame) -> pd.DataFrame:
+    """Return the cohorts with their names, a star behind those that are censored."""
+    star = cohorts["is_history_censored"].map({True: " *", False: ""})
+    return cohorts.assign(cohort=cohorts["cohort_month"].dt.strftime("%b %Y") + star)
+
+
+def draw_grid(cohorts: pd.DataFrame, currency: str) -> None:
+    """Draw a measure over the cohorts' age."""
+    st.subheader("Do they come back, and what do they bring?", anchor=False)
+    measure = st.segmented_control(
+        "Show",
+        list(MEASURES),
+        format_func=lambda name: MEASURES[name][0],
+        default="retention_rate",
+        required=True,
+        key="cohort_measure",
+        bind="query-params",
+    )
+    _, title, value_format = MEASURES[measure]
+    # A month that is not over would look like a loss.
+    shown = cohorts.assign(**{measure: cohorts[measure].mask(cohorts["is_partial_month"] == True)})  # noqa: E712
+    shown["label"] = [cell(value, measure) for value in shown[measure]]
+    unit = {"retention_rate": " (%)", "revenue_per_customer": f" ({currency})"}.get(measure, "")
+    layout.draw(
+        charts.cohort_grid(shown, measure, title, value_format),
+        f"{title} for each month of first orders, over the months since then.",
+    )
+    words = [
+        f"{title}{unit}. Blank: the month is not over, or lies after the end of the data; "
+        "the depth of colour leaves the first month out."
+    ]
+    if cohorts["is_history_censored"].any():
+        words.append(
+            "* The data begin so shortly before that some of these customers may be older ones: "
+            "compare the others."
+        )
+    st.caption(" ".join(words))
+
+
+def draw_same_age(cohorts: pd.DataFrame, currency: str) -> None:
+    """Draw the cohorts at the same age."""
+    whole = cohorts[~cohorts["is_partial_month"].fillna(True).astype(bool)]
+    points = whole[whole["months"].isin(AGES)].dropna(subset="revenue_per_customer")
+    if points["cohort"].nunique() < 2:
+        st.info("Fewer than two cohorts are old enough to be compared.")
+        return
+    in_words = {
+        0: "in the first month",
+        **{age: f"{age} month{'s' if age > 1 else ''} later" for age in AGES[1:]},
+    }
+    points = points.assign(age=points["months"].map(in_words)).sort_values(
+        ["months", "cohort_month"]
+    )
+    layout.show(
+        "Are newer customers better at the same age?",
+        charts.same_age(points, currency),
+        "Net revenue of each customer of a cohort until the same age, by cohort.",
+        "Net revenue for each customer until the end of the month named. A rising line: newer "
+        "customers are worth more at the same age. Hollow: cohorts marked with a star above. "
+        "Season counts too: who starts before Christmas starts high.",
+    )
+
+
+def main() -> None:
+    """Draw the page."""
+    currency = store.currency()
+    st.title("Are newer customers better?", anchor=False)
+    if not store.selection()["all_customers"]:
+        layout.nothing_selected()
+        return
+    layout.whole_shop()
+    cohorts = questions.cohorts()
+    if cohorts.empty:
+        st.info("There are no cohorts: nobody has bought yet.")
+        return
+    cohorts = named(cohorts)
+    draw_grid(cohorts, currency)
+    draw_same_age(cohorts, currency)
+
+
+main()
