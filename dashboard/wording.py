@@ -159,6 +159,14 @@ KPIS = {
 }
 
 
+DRIFT = {
+    "drifted": "has moved",
+    "structural": "only ages",
+    "steady": "steady",
+    "not_enough_data": "cannot be told",
+}
+
+
 class Metric(NamedTuple):
     """How a measure of a churn model is presented."""
 
