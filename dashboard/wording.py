@@ -279,6 +279,11 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}{NO_BREAK}%"
 
 
+def whole_percent(share: float) -> str:
+    """Return a share (0…1) in whole per cent; little is not nothing."""
+    return f"<1{NO_BREAK}%" if 0 < share < 0.005 else percent(share, 0)
+
+
 def money(amount: float, currency: str) -> str:
     """Return an amount with its currency; small ones to the hundredth."""
     digits = 2 if abs(amount) < 10_000 else 0

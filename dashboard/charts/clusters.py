@@ -201,9 +201,7 @@ def centroids(
         .encode(
             x=alt.X("centroid_days_since_last_order:Q"),
             y=alt.Y("centroid_net_revenue:Q"),
-            fill=alt.Fill(
-                "cluster_name:N", scale=coloured(wording.cluster_colours(names)), legend=None
-            ),
+            color=_cluster_colour(names),
             tooltip=[
                 alt.Tooltip("cluster_name:N", title="Middle of"),
                 alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
@@ -238,7 +236,7 @@ def cluster_segments(
     """
     totals = cells.groupby("cluster_name")["customers"].transform("sum")
     drawn = cells.assign(share=cells["customers"] / totals)
-    drawn["label"] = [wording.percent(share, 0) for share in drawn["share"]]
+    drawn["label"] = [wording.whole_percent(share) for share in drawn["share"]]
     present = [name for name in clusters if name in set(cells["cluster_name"])]
     return heat_map(
         drawn,
@@ -248,7 +246,7 @@ def cluster_segments(
             title=None,
             axis=alt.Axis(labelAngle=-45, orient="top", labelLimit=120, labelOverlap=False),
         ),
-        alt.Y("cluster_name:N", sort=present, title=None, axis=alt.Axis(labelLimit=150)),
+        alt.Y("cluster_name:N", sort=present, title=None, axis=alt.Axis(labelLimit=190)),
         "share",
         "label",
         [

@@ -185,7 +185,7 @@ def migration(pairs: pd.DataFrame, segments: Sequence[str], currency: str) -> al
         share=pairs["customers"] / totals,
         net_revenue=pairs["net_revenue"].astype(float),
     )
-    drawn["label"] = [wording.percent(share, 0) for share in drawn["share"]]
+    drawn["label"] = [wording.whole_percent(share) for share in drawn["share"]]
     return heat_map(
         drawn,
         alt.X(
