@@ -12,7 +12,16 @@ VARS := {}
 VERSION :=
 CUSTOMER :=
 MART :=
+URL := https://archive.ics.uci.edu/static/public/352/online+retail.zip
 OUT :=
+ACTIONS :=
+STARTS :=
+METRICS :=
+BY :=
+FROM :=
+TO :=
+SEGMENT :=
+MOVEMENT :=
 ONLY :=
 
 # Make takes a blank for the end of a name, and an empty directory would be the root.
@@ -23,6 +32,9 @@ ifneq ($(words $(DATA_DIR)),1)
 $(error DATA_DIR is empty or holds a blank, which make cannot handle: name another directory)
 endif
 DATA_DIR_PATH := $(abspath $(DATA_DIR))
+# What the mappings of the loaded files say of the shop, and on top of it what was typed.
+WITH_VARS = vars="$$("$(BIN)/python" -m customer_intelligence.build_vars \
+	--data-dir "$(DATA_DIR_PATH)" --vars $(call quoted,VARS))" &&
 # What a person typed reaches the command as one word, whatever it holds.
 quoted = '$(subst ','\'',$(value $(1)))'
 
@@ -33,24 +45,33 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 
 .DEFAULT_GOAL := help
-.PHONY: help build dashboard docs methodology versions rollback forget export \
+.PHONY: help build check-data data dashboard docs methodology metrics versions rollback forget \
+	export audience campaign \
 	test test-faults bench-dashboard lint sample lock clean
 
 help:
-	@echo 'make build [DATA=file] [MAPPING=mapping.yml] [DATA_DIR=dir] [VARS="{…}"]'
+	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 build, test and publish the marts (of the bundled sample without data)'
+	@echo 'make check-data DATA=file [MAPPING=mapping.yml] [OUT=mapping.yml]'
+	@echo '                 how a file would be read, and a mapping for it; builds nothing'
+	@echo 'make data [URL=address]    download UCI Online Retail and check its content'
 	@echo 'make dashboard   look at the published marts on http://127.0.0.1:8501'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
+	@echo 'make metrics METRICS=a,b [BY=dimension]    figures of the last build; alone, what there is'
 	@echo 'make versions    the published versions that are kept'
 	@echo 'make rollback VERSION=name    let readers see an earlier version'
 	@echo 'make forget CUSTOMER=id [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 erase a customer from everything, build and publish again'
 	@echo 'make export MART=name OUT=file.csv    a mart as CSV that is safe in a spreadsheet'
+	@echo 'make audience FROM=day TO=day OUT=file.csv [SEGMENT=name] [MOVEMENT=entered|left|stayed]'
+	@echo '                 who entered, left and stayed in each segment between two snapshots'
+	@echo 'make campaign OUT=contacts.csv [ACTIONS=win_back,second_order] [STARTS=day]'
+	@echo '                 whom to contact, and who is held out to measure what it does'
 	@echo 'make test        linters and all tests'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
-	@echo 'make methodology the tables of docs/methodology and the README, from the published marts'
+	@echo 'make methodology the tables of docs and README, from the published marts and the analyses'
 	@echo 'make sample      make the bundled sample again'
 	@echo 'make lock        resolve and pin the requirements again'
 	@echo 'make clean       remove what was generated; your loads stay'
@@ -74,9 +95,18 @@ build: $(ROOT)/.venv/installed
 ifneq ($(DATA),)
 	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" $(if $(MAPPING),--mapping "$(MAPPING)") --data-dir "$(DATA_DIR_PATH)"
 endif
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars $(call quoted,VARS)
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars "$$vars"
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
+
+check-data: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.check_data $(call quoted,DATA) \
+		$(if $(value MAPPING),--mapping $(call quoted,MAPPING)) \
+		$(if $(value OUT),--out $(call quoted,OUT))
+
+data: $(ROOT)/.venv/installed
+	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.download \
+		--url $(call quoted,URL) --out data/online_retail.parquet
 
 dashboard: $(ROOT)/.venv/installed
 	$(IN_DATA_DIR) "$(BIN)/python" -m streamlit run dashboard/app.py
@@ -85,6 +115,11 @@ docs: $(ROOT)/.venv/installed
 	mkdir -p "$(DATA_DIR_PATH)/build"
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs serve --host 127.0.0.1 --no-browser
+
+metrics: $(ROOT)/.venv/installed-dev
+	$(IN_DATA_DIR) "$(BIN)/python" -m customer_intelligence.metrics \
+		$(if $(METRICS),query --metrics $(call quoted,METRICS),list metrics) \
+		$(if $(BY),--group-by $(call quoted,BY))
 
 versions: $(ROOT)/.venv/installed
 	@"$(BIN)/python" -m customer_intelligence.versions --data-dir "$(DATA_DIR_PATH)" list
@@ -98,8 +133,8 @@ forget: $(ROOT)/.venv/installed
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		erase $(call quoted,CUSTOMER)
 	rm -rf "$(ROOT)/target" "$(ROOT)/logs"
-	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars $(call quoted,VARS)
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars "$$vars"
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		verify $(call quoted,CUSTOMER)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
@@ -107,6 +142,16 @@ forget: $(ROOT)/.venv/installed
 export: $(ROOT)/.venv/installed
 	"$(BIN)/python" -m customer_intelligence.export $(call quoted,MART) \
 		--out $(call quoted,OUT) --data-dir "$(DATA_DIR_PATH)"
+
+audience: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.audience --segment=$(call quoted,SEGMENT) \
+		--movement=$(call quoted,MOVEMENT) --out=$(call quoted,OUT) \
+		--data-dir "$(DATA_DIR_PATH)" -- $(call quoted,FROM) $(call quoted,TO)
+
+campaign: $(ROOT)/.venv/installed
+	"$(BIN)/python" -m customer_intelligence.campaign --out $(call quoted,OUT) \
+		--actions $(call quoted,ACTIONS) --starts $(call quoted,STARTS) \
+		--data-dir "$(DATA_DIR_PATH)"
 
 test: lint
 	cd "$(ROOT)" && .venv/bin/python -m pytest
@@ -126,6 +171,9 @@ methodology: $(ROOT)/.venv/installed
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" --blocks models/methodology.md \
 		README.md docs/methodology/*.md
+	$(IN_DATA_DIR) "$(BIN)/dbt" compile --quiet --no-introspect --select path:analyses
+	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
+		--data-dir "$(DATA_DIR_PATH)" --analyses docs/analyses.md
 
 SAMPLE_WORK := $(ROOT)/.sample
 

@@ -1,6 +1,11 @@
 -- What would RFM say if returns and void orders were not taken off? One row per
 -- customer, as of the as-of date and 90 days before it, with what happened then.
--- Compare with int_customer_snapshots, which nets them.
+--
+-- Run: dbt show --select rfm_before_returns --output json --limit 20
+--
+-- How to read it: compare with int_customer_snapshots, which nets them. The share of
+-- has_repurchased by segment, 90 days before the as-of date, says whether the segments
+-- would have told then who buys again.
 with orders as (
 
     select * from {{ ref("int_orders") }}

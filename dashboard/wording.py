@@ -139,85 +139,31 @@ class Kpi(NamedTuple):
 
     label: str
     group: str
-    definition: str
 
 
 KPI_GROUPS = ("Customers", "Revenue", "Churn, measured", "Churn, predicted")
 KPIS = {
-    "customers": Kpi(
-        "Customers",
-        "Customers",
-        "Customers with at least one purchase that was not wholly reversed, up to the as-of date.",
-    ),
-    "active_customers_90d": Kpi(
-        "Active in 90 days",
-        "Customers",
-        "Customers who bought in the 90 days that end on the as-of date. The change compares "
-        "them with the 90 days before.",
-    ),
-    "repeat_rate": Kpi(
-        "Repeat rate",
-        "Customers",
-        "Share of customers who bought on more than one day.",
-    ),
-    "revenue_per_customer": Kpi(
-        "Revenue per customer",
-        "Customers",
-        "Net revenue of all customers divided by their number, over the whole history.",
-    ),
-    "net_revenue": Kpi(
-        "Net revenue",
-        "Revenue",
-        "Product sales less returns and discounts, over the whole history, with and without a "
-        "known customer. Postage, fees and other non-products do not count.",
-    ),
-    "customer_net_revenue": Kpi(
-        "Revenue of customers",
-        "Revenue",
-        "The part of net revenue that belongs to a known customer. Segments, clusters and churn "
-        "speak of this part.",
-    ),
-    "customer_net_revenue_90d": Kpi(
-        "Revenue in 90 days",
-        "Revenue",
-        "Net revenue of known customers in the 90 days that end on the as-of date. The change "
-        "compares it with the 90 days before; it holds season as well as growth.",
-    ),
-    "average_order_value": Kpi(
-        "Average order value",
-        "Revenue",
-        "Net revenue of customers divided by their orders. One order is one day on which a "
-        "customer bought.",
-    ),
-    "returned_share": Kpi(
-        "Returned share",
-        "Revenue",
-        "Value of returned goods divided by gross revenue, known customers only.",
-    ),
-    "anonymous_revenue_share": Kpi(
-        "Without a customer",
-        "Revenue",
-        "Share of net revenue from invoices without a customer. It counts in sales and in no "
-        "customer figure.",
-    ),
-    "observed_churn_rate": Kpi(
-        "Observed churn",
-        "Churn, measured",
-        "Share of all known customers who bought nothing in the churn window after the test "
-        "date. Measured on what they did.",
-    ),
-    "expected_churn_rate": Kpi(
-        "Expected churn",
-        "Churn, predicted",
-        "Mean predicted probability that a customer buys nothing in the churn window after the "
-        "as-of date. A prediction: compare it with the observed rate.",
-    ),
-    "value_at_risk": Kpi(
-        "Value at risk",
-        "Churn, predicted",
-        "For each customer the mean net revenue of 90 days times the predicted probability of "
-        "churn, summed. A prediction.",
-    ),
+    "customers": Kpi("Customers", "Customers"),
+    "active_customers_90d": Kpi("Active in 90 days", "Customers"),
+    "repeat_rate": Kpi("Repeat rate", "Customers"),
+    "revenue_per_customer": Kpi("Revenue per customer", "Customers"),
+    "net_revenue": Kpi("Net revenue", "Revenue"),
+    "customer_net_revenue": Kpi("Revenue of customers", "Revenue"),
+    "customer_net_revenue_90d": Kpi("Revenue in 90 days", "Revenue"),
+    "average_order_value": Kpi("Average order value", "Revenue"),
+    "returned_share": Kpi("Returned share", "Revenue"),
+    "anonymous_revenue_share": Kpi("Without a customer", "Revenue"),
+    "observed_churn_rate": Kpi("Observed churn", "Churn, measured"),
+    "expected_churn_rate": Kpi("Expected churn", "Churn, predicted"),
+    "value_at_risk": Kpi("Value at risk", "Churn, predicted"),
+}
+
+
+DRIFT = {
+    "drifted": "has moved",
+    "structural": "only ages",
+    "steady": "steady",
+    "not_enough_data": "cannot be told",
 }
 
 
@@ -286,11 +232,8 @@ VALUE_METRICS = {
 
 
 def definition(kpi: Mapping[str, Any]) -> str:
-    """Return what a key figure means: the words of the mart or, without them, of this file."""
-    told = kpi.get("definition")
-    if told:
-        return as_markdown(str(told))
-    return KPIS[kpi["kpi"]].definition if kpi["kpi"] in KPIS else ""
+    """Return what a key figure means; versions published before told none."""
+    return as_markdown(str(kpi.get("definition") or ""))
 
 
 def model_label(model: str) -> str:

@@ -15,6 +15,8 @@
         "offer_cost",
         "offer_response_rate",
         "offer_margin",
+        "campaign",
+        "holdout_share",
         "churn_risk_medium",
         "churn_risk_high",
         "dashboard_countries",
@@ -60,6 +62,11 @@
         {{ exceptions.raise_compiler_error(
             "churn_scoring_model is " ~ var("churn_scoring_model") ~ ", not one of "
             ~ models[1:] | join(", ") ~ "."
+        ) }}
+    {%- endif -%}
+    {%- if not modules.re.fullmatch("[0-9A-Za-z][0-9A-Za-z_-]{0,63}", var("campaign") | string) -%}
+        {{ exceptions.raise_compiler_error(
+            "campaign is " ~ var("campaign") ~ ", not a name of letters, digits, - and _."
         ) }}
     {%- endif -%}
     {%- set day = var("as_of_date") -%}

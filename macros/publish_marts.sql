@@ -20,7 +20,8 @@
                 {% do skipped.append(result.node.name) %}
             {% elif result.status | string not in ("success", "pass", "warn", "no-op") %}
                 {% do failed.append(result.node.name) %}
-            {% elif result.node.resource_type | string in ("test", "unit_test") %}
+            {% elif result.node.resource_type | string in ("test", "unit_test")
+                and result.status | string == "pass" %}
                 {% do tests.append(result.node.name) %}
             {% endif %}
         {% endfor %}

@@ -11,9 +11,9 @@
     {% if execute %}
         {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
         {% set project_dir = invocation_args_dict.get("project_dir") or "." %}
-        {% set loads = find_raw_files(data_dir ~ "/raw", "invoice_lines.parquet") %}
+        {% set loads = find_files(data_dir, "raw/[0-9]*/invoice_lines.parquet") %}
         {% set directory = data_dir if loads else project_dir ~ "/data/sample" %}
-        {% set notes = find_raw_files(directory ~ "/raw", "load.json") %}
+        {% set notes = find_files(directory, "raw/[0-9]*/load.json") %}
         {% if var("raw_relation") %}
             {% set relation = dbt.escape_single_quotes(var("raw_relation") | string) %}
             {% set tomorrow = run_started_at + modules.datetime.timedelta(days=1) %}
@@ -23,10 +23,16 @@
             ) %}
             {% set notes = [] %}
         {% else %}
-            {% set files = loads or find_raw_files(
-                directory ~ "/raw", "invoice_lines.parquet"
+            {% set files = loads or find_files(
+                directory, "raw/[0-9]*/invoice_lines.parquet"
             ) %}
-            {% set lines = "select * from read_parquet([" ~ files | join(", ") ~ "])" %}
+            {#- Loads made before there was such a column hold no cancelled orders. -#}
+            {% set lines = "select cast(null as boolean) as is_cancelled_order where false "
+                ~ "union all by name select * from read_parquet([" ~ files | join(", ")
+                ~ "], union_by_name = true)" %}
+            {% if loads %}
+                {% do check_shop_vars() %}
+            {% endif %}
         {% endif %}
         {% do run_query("create schema if not exists raw") %}
         {% do run_query("create or replace view raw.invoice_lines as " ~ lines) %}
@@ -44,8 +50,26 @@
 {% endmacro %}
 
 
-{% macro find_raw_files(directory, name) %}
-    {%- set pattern = escape_glob(directory) ~ "/[0-9]*/" ~ name -%}
+{% macro check_shop_vars() %}
+    {#- `make build` gives them; a plain `dbt build` would fall back on another shop's. -#}
+    {%- set given = invocation_args_dict.get("vars") or {} -%}
+    {%- set missing = {} -%}
+    {%- for name, value in fromjson(call_plugin("shop_vars()")).items() -%}
+        {%- if name not in given and var(name) != value -%}
+            {%- do missing.update({name: value}) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if missing -%}
+        {{ exceptions.raise_compiler_error(
+            "The mapping of this shop's files says " ~ tojson(missing) ~ ", and this command "
+            ~ "does not. Run `make build`, or add --vars '" ~ tojson(missing) ~ "'."
+        ) }}
+    {%- endif -%}
+{% endmacro %}
+
+
+{% macro find_files(directory, names) %}
+    {%- set pattern = escape_glob(directory) ~ "/" ~ names -%}
     {%- set found = run_query(
         "select file from glob("
         ~ dbt.string_literal(dbt.escape_single_quotes(pattern)) ~ ") order by file"

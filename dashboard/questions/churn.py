@@ -167,9 +167,20 @@ def value_at_risk() -> pd.DataFrame:
 
 def drift() -> pd.DataFrame:
     """Return how far customers and probabilities have moved since the models learned."""
-    return query("select * from rpt_drift")
+    return query("""
+        select subject_label, status, psi, critical_psi, sentence
+        from rpt_drift
+        order by status <> 'drifted', kind, psi desc nulls last, subject
+    """)
 
 
 def churn_history() -> pd.DataFrame:
     """Return predicted and observed churn at each date at which it could be judged."""
-    return query("select * from rpt_churn_history order by cutoff_date")
+    return query("""
+        select
+            cutoff_date, mean_churn_probability, churn_rate as observed_churn_rate,
+            roc_auc, brier_score
+        from rpt_churn_history
+        where population = 'all_known'
+        order by cutoff_date
+    """)

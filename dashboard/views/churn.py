@@ -328,6 +328,7 @@ def draw_drift() -> None:
         pd.DataFrame(
             {
                 "What": drift["subject_label"],
+                "Status": drift["status"].map(wording.DRIFT),
                 "psi": drift["psi"],
                 "critical": drift["critical_psi"],
                 "In words": drift["sentence"],
@@ -336,6 +337,7 @@ def draw_drift() -> None:
         "How far each feature and the probabilities have moved.",
         {
             "What": st.column_config.TextColumn("What", width=200),
+            "Status": st.column_config.TextColumn("Status", width=110),
             "psi": layout.number_column(
                 "PSI", "Population stability index: 0 is no change at all.", digits=3
             ),

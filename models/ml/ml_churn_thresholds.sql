@@ -21,8 +21,9 @@ profits as (
         predictions.churn_probability,
         case when examples.has_churned then 1 else 0 end
         * {{ var("offer_response_rate") }} * {{ var("offer_margin") }}
-        * greatest(examples.net_revenue, 0) * examples.horizon_days
-        / greatest(examples.tenure_days, examples.horizon_days)
+        * {{ spending_per_window(
+            "examples.net_revenue", "examples.tenure_days", "examples.horizon_days"
+        ) }}
         - {{ var("offer_cost") }} as profit
     from predictions
     inner join examples

@@ -14,7 +14,7 @@ typed as (
         record_number,
         line_number,
         upper(trim(invoice_no)) as invoice_no,
-        upper(trim(stock_code)) as stock_code,
+        coalesce(nullif(upper(trim(stock_code)), ''), '(NONE)') as stock_code,
         nullif(trim(customer_id), '') as customer_id,
 
         ---------- text
@@ -30,6 +30,9 @@ typed as (
         ---------- times
         invoiced_at,
         cast(invoiced_at as date) as invoice_date,
+
+        ---------- flags
+        coalesce(is_cancelled_order, false) as is_cancelled_order,
 
         ---------- quarantine
         reasons,

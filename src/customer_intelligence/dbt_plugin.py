@@ -16,6 +16,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from customer_intelligence import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.ingest.shop import read_vars
 from customer_intelligence.marts import previous_clusters
 from customer_intelligence.publish import publish
 
@@ -57,6 +58,10 @@ class Plugin(BasePlugin):
         def raw_lines_of_relation(relation: str, latest: dt.datetime) -> str:
             return _answer(lambda: relation_query(conn.cursor(), relation, latest))
 
+        def shop_vars() -> str:
+            return _answer(lambda: json.dumps(read_vars(self._data_dir() / "raw")))
+
+        conn.create_function("shop_vars", shop_vars, [], "VARCHAR", side_effects=True)
         conn.create_function("begin_run", begin_run, [], "VARCHAR", side_effects=True)
         conn.create_function("end_run", end_run, ["BOOLEAN"], "VARCHAR", side_effects=True)
         conn.create_function("previous_clusters", clusters_before, [], "VARCHAR", side_effects=True)

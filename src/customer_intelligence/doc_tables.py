@@ -8,6 +8,9 @@ A table stands between two comments, the first of which holds its query:
 
 The query says which figures, so that the text around it and its numbers cannot part. dbt's docs
 show comments, and know texts by blocks: they get a copy (`doc_blocks`).
+
+Queries read the published marts; with `--analyses` they read the analyses, each under its own name,
+as `dbt compile` left them.
 """
 
 from __future__ import annotations
@@ -80,6 +83,35 @@ def doc_blocks(files: Iterable[Path]) -> str:
     )
 
 
+def open_analyses(data_dir: Path) -> duckdb.DuckDBPyConnection:
+    """Open the work database, read-only, with a view for every compiled analysis.
+
+    Parameters
+    ----------
+    data_dir : Path
+        In which dbt built, and compiled the analyses.
+
+    Returns
+    -------
+    DuckDBPyConnection
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        If nothing was built or compiled.
+    """
+    build = data_dir / "build"
+    compiled = sorted((build / "target/compiled/customer_intelligence/analyses").glob("*.sql"))
+    if not compiled or not (build / "warehouse.duckdb").exists():
+        raise CustomerIntelligenceError(
+            "E_NOT_COMPILED", f"{build} holds no compiled analyses.", "Run `make methodology`."
+        )
+    work = duckdb.connect(build / "warehouse.duckdb", read_only=True)
+    for file in compiled:
+        work.execute(f'create temporary view "{file.stem}" as {file.read_text("utf-8")}')
+    return work
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
@@ -101,13 +133,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("files", type=Path, nargs="+", help="Markdown files")
     parser.add_argument(
+        "--analyses", action="store_true", help="read the compiled analyses, not the marts"
+    )
+    parser.add_argument(
         "--blocks",
         type=Path,
         help="file of dbt doc blocks to make of the files in docs/methodology",
     )
     options = parser.parse_args(arguments)
     try:
-        with open_marts(options.data_dir) as marts:
+        opened = open_analyses if options.analyses else open_marts
+        with opened(options.data_dir) as marts:
             for file in options.files:
                 file.write_text(filled(file.read_text("utf-8"), marts), "utf-8")
         if options.blocks:

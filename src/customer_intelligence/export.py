@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import duckdb
@@ -120,6 +120,76 @@ def write_csv(
     return count
 
 
+def refuse_own_folders(path: str | os.PathLike[str], data_dir: Path) -> None:
+    """Raise `E_OWN_FOLDER` for a path in a folder that the project keeps its own files in."""
+    for folder in ("raw", "build", "published", "campaigns"):
+        own = (data_dir / folder).resolve()
+        if own in Path(path).resolve().parents:
+            raise CustomerIntelligenceError(
+                "E_OWN_FOLDER",
+                f"{own} holds the project's own files.",
+                "Write the export somewhere else.",
+            )
+
+
+def export_query(
+    marts: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Mapping[str, object],
+    path: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+) -> int:
+    """Write what a query finds to a CSV file, rows sorted by the columns from left to right.
+
+    Parameters
+    ----------
+    marts : duckdb.DuckDBPyConnection
+        The published marts.
+    query : str
+        The project's own SQL, or names that the marts themselves gave; what a person typed
+        comes in `parameters`.
+    parameters : mapping
+        Values of the query's named parameters.
+    path : path
+        Where to write, outside the folders that the project keeps its own files in.
+    data_dir : path, optional
+        The data directory; by default that of the environment.
+
+    Returns
+    -------
+    int
+        Rows written.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_OWN_FOLDER`, `E_TOO_BIG`, and those of `write_csv`.
+    """
+    refuse_own_folders(path, data_directory(data_dir))
+    described = marts.execute(f"describe {query}", parameters).fetchall()
+    columns = [name for name, *_ in described]
+    names = [f'm."{name}"' for name in columns]
+    try:
+        answer = marts.execute(
+            f"select {', '.join(f'{name}::varchar' for name in names)} "  # noqa: S608  # nosec
+            f"from ({query}) as m order by {', '.join(names)}",
+            parameters,
+        )
+        batches = iter(lambda: answer.fetchmany(_BATCH), [])
+        return write_csv(
+            path,
+            columns,
+            (row for batch in batches for row in batch),
+            [kind.partition("(")[0] not in NUMBERS for _, kind, *_ in described],
+        )
+    except duckdb.OutOfMemoryException:
+        raise CustomerIntelligenceError(
+            "E_TOO_BIG",
+            "The rows are too many to be sorted in memory, and far too many for a spreadsheet.",
+            "Read them with `open_marts` or any DuckDB tool instead.",
+        ) from None
+
+
 def export(
     mart: str, path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
 ) -> int:
@@ -142,49 +212,16 @@ def export(
     Raises
     ------
     CustomerIntelligenceError
-        `E_UNKNOWN_MART`, `E_OWN_FOLDER`, `E_TOO_BIG`, and those of `write_csv` and
-        `open_marts`.
+        `E_UNKNOWN_MART`, and those of `export_query` and `open_marts`.
     """
-    for folder in ("raw", "build", "published"):
-        own = (data_directory(data_dir) / folder).resolve()
-        if own in Path(path).resolve().parents:
-            raise CustomerIntelligenceError(
-                "E_OWN_FOLDER",
-                f"{own} holds the project's own files.",
-                "Write the export somewhere else.",
-            )
     with open_marts(data_dir) as marts:
         known = sorted(row[0] for row in marts.execute("select mart from _meta").fetchall())
         if mart not in known:
             raise CustomerIntelligenceError(
                 "E_UNKNOWN_MART", f"There is no mart {mart!r}.", f"Marts are: {', '.join(known)}."
             )
-        described = marts.execute(
-            "select column_name, data_type from duckdb_columns() "
-            "where table_name = ? order by column_index",
-            [mart],
-        ).fetchall()
-        names = [f'"{name}"' for name, _ in described]
-        # The name of the mart is one of the publication's own, and so are those of its columns.
-        query = (
-            f"select {', '.join(f'm.{name}::varchar' for name in names)} "  # noqa: S608  # nosec
-            f'from "{mart}" as m order by {", ".join(f"m.{name}" for name in names)}'
-        )
-        try:
-            answer = marts.execute(query)
-            batches = iter(lambda: answer.fetchmany(_BATCH), [])
-            return write_csv(
-                path,
-                [name for name, _ in described],
-                (row for batch in batches for row in batch),
-                [kind.partition("(")[0] not in NUMBERS for _, kind in described],
-            )
-        except duckdb.OutOfMemoryException:
-            raise CustomerIntelligenceError(
-                "E_TOO_BIG",
-                f"{mart} is too big to be sorted in memory, and far too big for a spreadsheet.",
-                "Read it with `open_marts` or any DuckDB tool instead.",
-            ) from None
+        # The name of the mart is one of the publication's own.
+        return export_query(marts, f'from "{mart}"', {}, path, data_dir)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

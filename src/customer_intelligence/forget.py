@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from customer_intelligence import lock
+from customer_intelligence import campaign, lock
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load, tombstones
 from customer_intelligence.ingest.pseudonyms import is_distinctive, stored_id
@@ -75,6 +75,8 @@ def erase(data_dir: Path, customer: str) -> Erasure:
         tombstones.add_tombstone(raw, wanted, dt.datetime.now(dt.timezone.utc))
         for rows in found:
             _rewrite(rows, wanted)
+        for assignment in (data_dir / campaign.FOLDER).glob("*.parquet"):
+            campaign.erase(assignment, wanted)
         _remove_copies(data_dir / "build")
     return Erasure(len(found), sum(found.values()))
 
@@ -100,6 +102,8 @@ def verify(data_dir: Path, customer: str) -> list[str]:
     for path in sorted(path for path in data_dir.rglob("*") if path.is_file()):
         if path.name == load.ROWS_FILE and path.parent.parent == raw:
             found += [str(path)] if _count(path, wanted) else []
+        elif path.suffix == ".parquet" and path.parent == data_dir / campaign.FOLDER:
+            found += [str(path)] if campaign.rows_of(path, wanted) else []
         elif path.suffix == ".duckdb":
             found += [f"{path}: {table}" for table in _tables_naming(path, wanted)]
         if is_distinctive(wanted) and _holds_bytes(path, wanted):

@@ -28,7 +28,9 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
     dict
         JSON-ready: version, as_of_date, currency, rows and tests, customers, net revenue,
         segments, the churn model's AUC with its interval (null where it was not tested, or
-        nothing was left to rank), status and explanation of each model, and the findings.
+        nothing was left to rank), status and explanation of each model, the findings, and
+        what drifted: how many things could be told and would count, and a sentence for each
+        that did.
     """
     with open_marts(data_dir) as marts:
         marts.execute("select * from build_info")
@@ -48,6 +50,9 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
         ).fetchone()
         models = marts.execute(
             "select model, model_status, explanation from rpt_model_status order by model"
+        ).fetchall()
+        drift = marts.execute(
+            "select subject_label, status, sentence from rpt_drift order by kind, subject"
         ).fetchall()
         findings = [
             row[0]
@@ -81,6 +86,12 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
             for model, status, explanation in models
         },
         "findings": findings,
+        "drift": {
+            "watched": sum(status in ("steady", "drifted") for _, status, _ in drift),
+            "drifted": {
+                label: sentence for label, status, sentence in drift if status == "drifted"
+            },
+        },
     }
 
 
@@ -104,6 +115,7 @@ def as_lines(summary: dict[str, Any], published: Path) -> list[str]:
         *([f"segments (share of revenue): {' · '.join(segments)}"] if segments else []),
         *skill,
         *summary["findings"],
+        *_drift_lines(summary["drift"]),
         f"marts: {published}",
         "next: `make dashboard` to look at them, `make docs` for lineage and definitions",
     ]
@@ -123,6 +135,18 @@ def _skill_text(churn: dict[str, Any]) -> str:
     return (
         f"churn: {churn['model']} reaches AUC {churn['roc_auc']:.3f}{interval} on later purchases"
     )
+
+
+def _drift_lines(drift: dict[str, Any]) -> list[str]:
+    """Return one line on what drifted, or none where nothing could be told."""
+    if not drift["watched"]:
+        return []
+    if not drift["drifted"]:
+        return [f"drift: none of {drift['watched']} things watched"]
+    return [
+        f"drift: {len(drift['drifted'])} of {drift['watched']} things watched "
+        f"({', '.join(drift['drifted'])}); rpt_drift says what it means"
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:

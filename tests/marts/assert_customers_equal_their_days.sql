@@ -75,6 +75,7 @@ cohorts as (
         cohort_month,
         max(activity_month) as last_month
     from {{ ref("rpt_cohort_retention") }}
+    where active_customers is not null
     group by cohort_month
 
 ),

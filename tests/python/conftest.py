@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import duckdb
 import pytest
+
+from customer_intelligence.marts import current_version
 
 ROOT = Path(__file__).parents[2]
 REAL_DATA = ROOT.parent / "shared" / "data" / "online_retail.parquet"
@@ -60,6 +64,27 @@ def published_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_dir(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which the real dataset was built and published."""
     return build(ingested(real_data, tmp_path_factory.mktemp("real")))
+
+
+@pytest.fixture
+def copy(published_dir, tmp_path) -> Callable[..., Path]:
+    """Return a function that publishes a changed copy of the sample in a directory of its own."""
+    original = published_dir / "published" / f"marts-{current_version(published_dir)}.duckdb"
+
+    def publish(*statements: str) -> Path:
+        # Versions are unique: the dashboard keeps its answers by them.
+        version = f"{tmp_path.name}-{len(list(tmp_path.iterdir()))}"
+        folder = tmp_path / version / "published"
+        folder.mkdir(parents=True)
+        path = folder / f"marts-{version}.duckdb"
+        shutil.copyfile(original, path)
+        with duckdb.connect(str(path)) as marts:
+            for statement in statements:
+                marts.execute(statement)
+        (folder / "CURRENT").write_text(version + "\n")
+        return folder.parent
+
+    return publish
 
 
 def ingested(file: Path, data_dir: Path, *options: str | Path) -> Path:

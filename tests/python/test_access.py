@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import socket
 import stat
 import subprocess
@@ -53,27 +52,6 @@ secret_frame = pd.DataFrame({"secret": [1]})
 @pytest.fixture(autouse=True)
 def dashboard_modules(monkeypatch):
     monkeypatch.syspath_prepend(str(DASHBOARD))
-
-
-@pytest.fixture
-def copy(published_dir, tmp_path) -> Callable[..., Path]:
-    """Return a function that publishes a changed copy of the sample in a directory of its own."""
-    original = published_dir / "published" / f"marts-{current_version(published_dir)}.duckdb"
-
-    def publish(*statements: str) -> Path:
-        # Versions are unique: the dashboard keeps its answers by them.
-        version = f"{tmp_path.name}-{len(list(tmp_path.iterdir()))}"
-        folder = tmp_path / version / "published"
-        folder.mkdir(parents=True)
-        path = folder / f"marts-{version}.duckdb"
-        shutil.copyfile(original, path)
-        with duckdb.connect(str(path)) as marts:
-            for statement in statements:
-                marts.execute(statement)
-        (folder / "CURRENT").write_text(version + "\n")
-        return folder.parent
-
-    return publish
 
 
 def published_file(data_dir: Path) -> Path:

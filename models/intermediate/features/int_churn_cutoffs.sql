@@ -24,6 +24,7 @@ bounds as (
         as_of.first_invoice_date,
         horizon.horizon_days,
         {{ add_days("1", "as_of.as_of_date") }} as current_cutoff,
+        {{ add_days("1 - 364", "as_of.as_of_date") }} as year_ago_cutoff,
         {{ add_days("-horizon.horizon_days", "as_of.as_of_date") }} as test_cutoff,
         {{ add_days("-2 * horizon.horizon_days", "as_of.as_of_date") }}
             as last_training_cutoff
@@ -72,6 +73,16 @@ cutoffs as (
         'current' as example_set,
         horizon_days
     from bounds
+    union all
+    -- 52 weeks before today, for comparison: the same season and day of the week.
+    select
+        year_ago_cutoff as cutoff_date,
+        'year_ago' as example_set,
+        horizon_days
+    from bounds
+    where
+        year_ago_cutoff >= {{ add_days("horizon_days", "first_invoice_date") }}
+        and year_ago_cutoff <> test_cutoff
 
 )
 
@@ -80,7 +91,7 @@ select
     example_set,
     cast(horizon_days as integer) as horizon_days,
     case
-        when example_set <> 'current'
+        when example_set in ('train', 'test')
             then {{ add_days("horizon_days", "cutoff_date") }}
     end as label_end_date
 from cutoffs

@@ -7,6 +7,7 @@ with features as (
 cutoffs as (
 
     select * from {{ ref("int_churn_cutoffs") }}
+    where example_set <> 'year_ago'
 
 ),
 

@@ -102,12 +102,14 @@ disposed as (
             when '{{ var("cleaning_policy") }}' = 'classic'
                 then case
                         when customer_id is null then 'dropped_no_customer'
-                        when is_cancellation then 'dropped_cancellation'
+                        when is_cancellation or is_cancelled_order
+                            then 'dropped_cancellation'
                         when quantity <= 0 then 'dropped_non_positive_quantity'
                         else 'sale'
                     end
             when is_exact_copy and {{ var("drop_exact_duplicates") }}
                 then 'exact_duplicate'
+            when is_cancelled_order then 'cancelled_order'
             when is_adjustment then 'bad_debt_adjustment'
             when stock_code_class <> 'product' then 'non_product'
             when quantity < 0 and not is_cancellation then 'stock_write_off'

@@ -4,7 +4,9 @@ with classified_lines as (
     select * from {{ ref("int_invoice_lines_classified") }}
     where
         (stock_code_class = 'product' or disposition = 'sale')
-        and disposition not in ('superseded', 'exact_duplicate', 'contradictory')
+        and disposition not in (
+            'superseded', 'exact_duplicate', 'cancelled_order', 'contradictory'
+        )
 
 ),
 

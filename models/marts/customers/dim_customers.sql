@@ -11,6 +11,12 @@ orders as (
 
 ),
 
+customer_days as (
+
+    select * from {{ ref("int_customer_days") }}
+
+),
+
 as_of as (
 
     select * from {{ ref("int_as_of") }}
@@ -41,14 +47,34 @@ current_churn as (
 
 ),
 
+-- Capped before the cast: a rate near zero means more days than an integer holds.
 current_value as (
 
-    select predictions.*
+    select
+        predictions.*,
+        cast(
+            ceil(least(90.0 / nullif(predictions.predicted_orders_90d, 0), 366))
+            as integer
+        ) as days_until_one_order
     from {{ ref("ml_clv_predictions") }} as predictions
     inner join as_of
         on
             cast(predictions.cutoff_date as date)
             = {{ add_days("1", "as_of.as_of_date") }}
+
+),
+
+recent_revenue as (
+
+    select
+        customer_days.customer_id,
+        sum(customer_days.net_revenue) as net_revenue_90d
+    from customer_days
+    inner join as_of
+        on
+            customer_days.activity_date
+            > {{ add_days("-90", "as_of.as_of_date") }}
+    group by customer_days.customer_id
 
 ),
 
@@ -70,11 +96,19 @@ combined as (
         customers.*,
         horizon.horizon_days,
         latest_orders.country,
+        recent_revenue.net_revenue_90d,
         clusters.cluster_id,
         clusters.cluster_name,
         current_churn.churn_probability,
         coalesce(current_churn.model_status, 'insufficient_data') as model_status,
         current_value.predicted_orders_90d,
+        -- Beyond a year the date would say little more than that none is expected.
+        case
+            when current_value.days_until_one_order <= 365
+                then {{ add_days(
+                    "current_value.days_until_one_order", "as_of.as_of_date"
+                ) }}
+        end as expected_next_order_date,
         current_value.predicted_value_90d,
         current_value.predicted_value_90d_low,
         current_value.predicted_value_90d_high,
@@ -86,6 +120,8 @@ combined as (
         customers.first_order_date
         > {{ add_days("-" ~ (var("new_customer_days") | int), "as_of.as_of_date") }}
             as is_new,
+        customers.last_order_date > {{ add_days("-90", "as_of.as_of_date") }}
+            as is_active_90d,
         customers.first_order_date
         < {{ add_days("horizon.horizon_days", "as_of.first_invoice_date") }}
             as is_history_censored,
@@ -98,6 +134,7 @@ combined as (
         on
             customers.customer_id = latest_orders.customer_id
             and latest_orders.order_recency = 1
+    left join recent_revenue on customers.customer_id = recent_revenue.customer_id
     left join clusters on customers.customer_id = clusters.customer_id
     left join current_churn on customers.customer_id = current_churn.customer_id
     left join current_value on customers.customer_id = current_value.customer_id
@@ -115,6 +152,7 @@ select
     returned_amount,
     discount_amount,
     net_revenue,
+    cast(coalesce(net_revenue_90d, 0) as decimal(38, 4)) as net_revenue_90d,
     cast(net_revenue / nullif(orders, 0) as decimal(38, 4)) as average_order_value,
     cast(
         coalesce(
@@ -127,6 +165,7 @@ select
     cast(rfm_score as varchar) as rfm_score,
     cast(segment as varchar) as segment,
     is_new,
+    is_active_90d,
     is_history_censored,
     cast(cluster_id as integer) as cluster_id,
     cast(cluster_name as varchar) as cluster_name,
@@ -141,13 +180,15 @@ select
     ) as churn_risk,
     -- What the customer has spent per window on average, times the chance to lose it.
     cast(
-        churn_probability * greatest(net_revenue, 0) * horizon_days
-        / greatest(
-            least(tenure_days, {{ integer_var("rfm_window_days") }}), horizon_days
-        ) as decimal(38, 4)
+        churn_probability * {{ spending_per_window(
+            "net_revenue",
+            "least(tenure_days, " ~ integer_var("rfm_window_days") ~ ")",
+            "horizon_days"
+        ) }} as decimal(38, 4)
     ) as value_at_risk,
     cast(model_status as varchar) as model_status,
     cast(predicted_orders_90d as double) as predicted_orders_90d,
+    expected_next_order_date,
     {% for days in (90, 365) -%}
         {%- for bound in ("", "_low", "_high") -%}
             cast(predicted_value_{{ days }}d{{ bound }} as decimal(38, 4))

@@ -54,19 +54,38 @@ activity as (
 
 ),
 
+first_cohort as (
+
+    select min(cohort_month) as cohort_month from cohorts
+
+),
+
+-- As many months as the data has for its first cohort.
+months_since as (
+
+    select
+        12 * (
+            extract(year from months.month_start_date)
+            - extract(year from first_cohort.cohort_month)
+        ) + extract(month from months.month_start_date)
+        - extract(month from first_cohort.cohort_month) as months_since_first_order
+    from first_cohort
+    inner join months on first_cohort.cohort_month <= months.month_start_date
+
+),
+
 grid as (
 
     select
         cohorts.*,
-        months.month_start_date as activity_month,
-        months.is_partial,
-        12 * (
-            extract(year from months.month_start_date)
-            - extract(year from cohorts.cohort_month)
-        ) + extract(month from months.month_start_date)
-        - extract(month from cohorts.cohort_month) as months_since_first_order
+        months_since.months_since_first_order,
+        cast(
+            {{ dbt.dateadd(
+                "month", "months_since.months_since_first_order", "cohorts.cohort_month"
+            ) }} as date
+        ) as activity_month
     from cohorts
-    inner join months on cohorts.cohort_month <= months.month_start_date
+    cross join months_since
 
 ),
 
@@ -74,6 +93,8 @@ cumulated as (
 
     select
         grid.*,
+        months.is_partial,
+        months.month_start_date is not null as has_data,
         coalesce(activity.active_customers, 0) as active_customers,
         coalesce(activity.orders, 0) as orders,
         sum(coalesce(activity.net_revenue, 0)) over (
@@ -82,10 +103,28 @@ cumulated as (
             rows between unbounded preceding and current row
         ) as cumulative_net_revenue
     from grid
+    left join months on grid.activity_month = months.month_start_date
     left join activity
         on
             grid.cohort_month = activity.cohort_month
             and grid.activity_month = activity.activity_month
+
+),
+
+-- Nobody knows yet who will come back: null, where 0 would say that nobody did.
+observed as (
+
+    select
+        cohort_month,
+        months_since_first_order,
+        activity_month,
+        customers,
+        is_partial,
+        is_history_censored,
+        case when has_data then active_customers end as active_customers,
+        case when has_data then orders end as orders,
+        case when has_data then cumulative_net_revenue end as cumulative_net_revenue
+    from cumulated
 
 )
 
@@ -102,4 +141,4 @@ select
         as cumulative_net_revenue_per_customer,
     is_partial as is_partial_month,
     is_history_censored
-from cumulated
+from observed

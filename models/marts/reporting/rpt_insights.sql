@@ -51,6 +51,31 @@ model_status as (
 
 ),
 
+-- What the first tenth of the list would have held at the test cutoff.
+action_backtest as (
+
+    select
+        max(case when ranking = 'value_at_risk' then leaver_revenue_share end)
+            as share_by_value,
+        max(case when ranking = 'value_at_risk' then ci_low end) as ci_low,
+        max(case when ranking = 'value_at_risk' then ci_high end) as ci_high,
+        max(case when ranking = 'churn_probability' then leaver_revenue_share end)
+            as share_by_risk
+    from {{ ref("rpt_action_backtest") }}
+    where top_percent = 10
+
+),
+
+offers as (
+
+    select
+        sum(customers - held_out_customers) as customers,
+        sum(expected_gain) as expected_gain
+    from {{ ref("rpt_actions") }}
+    where offer_cost > 0
+
+),
+
 horizon as (
 
     select max(horizon_days) as horizon_days from {{ ref("fct_churn_backtest") }}
@@ -232,6 +257,34 @@ insights as (
     union all
     select
         22 as insight_order,
+        'whom_to_act_on_backtest' as insight,
+        'The list would have worked before: at the test cutoff its first tenth held '
+        || {{ format_percent("share_by_value") }}
+        || ' of the past revenue of the customers who then left, by risk alone '
+        || {{ format_percent("share_by_risk") }} || '.' as finding,
+        share_by_value as figure,
+        ci_low,
+        ci_high,
+        'rpt_action_backtest' as source_mart
+    from action_backtest
+    where share_by_value > share_by_risk
+    union all
+    select
+        23 as insight_order,
+        'offers_that_pay' as insight,
+        'Offers to ' || {{ count_noun("customers", "customer") }}
+        || ' are expected to bring ' || {{ money }}{{ format_integer("expected_gain") }}
+        || ' after their cost, if the assumed response, margin and cost hold;'
+        || ' a campaign with held-out customers measures them.' as finding,
+        expected_gain as figure,
+        null as ci_low,
+        null as ci_high,
+        'rpt_actions' as source_mart
+    from offers
+    where customers > 0 and expected_gain > 0
+    union all
+    select
+        24 as insight_order,
         'cluster_value' as insight,
         'The cluster "' || cluster_name || '" has '
         || {{ format_percent("customer_share") }} || ' of customers and '
@@ -245,7 +298,7 @@ insights as (
     where revenue_rank = 1
     union all
     select
-        23 as insight_order,
+        25 as insight_order,
         'anonymous_revenue' as insight,
         {{ format_percent("anonymous_share") }}
         || ' of net revenue has no customer: it counts in sales,'
@@ -259,7 +312,7 @@ insights as (
     where anonymous_share between 0.005 and 1
     union all
     select
-        23 + row_number() over (order by model) as insight_order,
+        25 + row_number() over (order by model) as insight_order,
         'not_modelled: ' || model as insight,
         explanation as finding,
         null as figure,

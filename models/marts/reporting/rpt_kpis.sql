@@ -20,9 +20,10 @@ as_of as (
 
     select
         as_of_date,
-        first_invoice_date,
         {{ add_days("-90", "as_of_date") }} as period_start_date,
-        {{ add_days("-180", "as_of_date") }} as previous_period_start_date
+        {{ add_days("-180", "as_of_date") }} as previous_period_start_date,
+        {{ add_days("-180", "as_of_date") }} >= first_invoice_date
+            as has_previous_period
     from {{ ref("int_as_of") }}
 
 ),
@@ -35,39 +36,31 @@ backtest as (
 
 ),
 
--- Periods of 90 days: the last one ends on the as-of date, the previous before it.
-periods as (
+-- The 90 days before the last 90, of the same customers.
+previous_period as (
 
     select
         count(distinct case
-            when
-                customer_days.has_purchase
-                and customer_days.activity_date > as_of.period_start_date
-                then customer_days.customer_id
+            when customer_days.has_purchase then customer_days.customer_id
         end) as active_customers,
-        count(distinct case
-            when
-                customer_days.has_purchase
-                and customer_days.activity_date <= as_of.period_start_date
-                and customer_days.activity_date > as_of.previous_period_start_date
-                then customer_days.customer_id
-        end) as previous_active_customers,
-        coalesce(sum(case
-            when customer_days.activity_date > as_of.period_start_date
-                then customer_days.net_revenue
-            else 0
-        end), 0) as net_revenue,
-        sum(case
-            when
-                customer_days.activity_date <= as_of.period_start_date
-                and customer_days.activity_date > as_of.previous_period_start_date
-                then customer_days.net_revenue
-            else 0
-        end) as previous_net_revenue,
-        max(
-            as_of.previous_period_start_date >= as_of.first_invoice_date
-        ) as has_previous_period
+        coalesce(sum(customer_days.net_revenue), 0) as net_revenue
     from customer_days
+    inner join customers on customer_days.customer_id = customers.customer_id
+    inner join as_of
+        on
+            customer_days.activity_date <= as_of.period_start_date
+            and customer_days.activity_date > as_of.previous_period_start_date
+
+),
+
+covered_period as (
+
+    select
+        case when as_of.has_previous_period then previous_period.active_customers end
+            as active_customers,
+        case when as_of.has_previous_period then previous_period.net_revenue end
+            as net_revenue
+    from previous_period
     cross join as_of
 
 ),
@@ -76,7 +69,9 @@ totals as (
 
     select
         count(*) as customers,
+        count(case when is_active_90d then 1 end) as active_customers_90d,
         coalesce(sum(net_revenue), 0) as net_revenue,
+        coalesce(sum(net_revenue_90d), 0) as net_revenue_90d,
         sum(orders) as orders,
         sum(case when orders > 1 then 1 else 0 end) as repeat_customers,
         sum(returned_amount) as returned_amount,
@@ -110,10 +105,10 @@ kpis as (
         2 as kpi_order,
         'active_customers_90d' as kpi,
         'customers' as unit,
-        active_customers as value,
-        case when has_previous_period then previous_active_customers end
-            as previous_value
-    from periods
+        totals.active_customers_90d as value,
+        covered_period.active_customers as previous_value
+    from totals
+    cross join covered_period
     union all
     select
         3 as kpi_order,
@@ -135,9 +130,10 @@ kpis as (
         5 as kpi_order,
         'customer_net_revenue_90d' as kpi,
         'currency' as unit,
-        net_revenue as value,
-        case when has_previous_period then previous_net_revenue end as previous_value
-    from periods
+        totals.net_revenue_90d as value,
+        covered_period.net_revenue as previous_value
+    from totals
+    cross join covered_period
     union all
     select
         6 as kpi_order,
@@ -203,6 +199,12 @@ kpis as (
         null as previous_value
     from totals
 
+),
+
+definitions as (
+
+    {{ metric_definitions() }}
+
 )
 
 select
@@ -211,6 +213,8 @@ select
     cast(kpis.unit as varchar) as unit,
     cast(kpis.value as decimal(38, 4)) as value,
     cast(kpis.previous_value as decimal(38, 4)) as previous_value,
-    as_of.as_of_date
+    as_of.as_of_date,
+    cast(definitions.definition as varchar) as definition
 from kpis
 cross join as_of
+left join definitions on kpis.kpi = definitions.kpi

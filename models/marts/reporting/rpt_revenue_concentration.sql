@@ -22,14 +22,15 @@ ranked as (
 ),
 
 -- Gini of the net amounts: 0 if all spend alike, towards 1 if one spends everything. Of
--- a total that is not positive there are no shares.
+-- a total that is not positive there are no shares. A sum of decimals does not depend
+-- on the order of its terms.
 gini as (
 
     select
         cast(
             case
                 when max(total_net_revenue) > 0
-                    then 2.0 * sum(ascending_rank * cast(net_revenue as double))
+                    then 2.0 * cast(sum(ascending_rank * net_revenue) as double)
                         / (max(customers) * cast(max(total_net_revenue) as double))
                         - (max(customers) + 1.0) / max(customers)
             end as double

@@ -4,44 +4,58 @@ with snapshots as (
 
 ),
 
-current_segments as (
+snapshot_dates as (
 
-    select * from snapshots
-    where is_current
+    select distinct
+        as_of_date,
+        is_current
+    from snapshots
 
 ),
 
-earlier_date as (
+-- The first dates have no snapshot 90 days before them, so no period ends there.
+periods as (
 
-    select max(snapshots.as_of_date) as from_date
-    from snapshots
-    where snapshots.as_of_date <= (
-            select {{ add_days("-90", "max(current_segments.as_of_date)") }}
-            from current_segments
-        )
+    select
+        ends.as_of_date as to_date,
+        ends.is_current as is_current_period,
+        max(starts.as_of_date) as from_date
+    from snapshot_dates as ends
+    inner join snapshot_dates as starts
+        on starts.as_of_date <= {{ add_days("-90", "ends.as_of_date") }}
+    group by ends.as_of_date, ends.is_current
 
 ),
 
-earlier_segments as (
+-- Nobody leaves the snapshots, so the customers at the end are all there are.
+customers_at_the_end as (
 
-    select snapshots.*
-    from snapshots
-    inner join earlier_date on snapshots.as_of_date = earlier_date.from_date
+    select
+        periods.*,
+        snapshots.customer_id,
+        snapshots.segment,
+        snapshots.net_revenue
+    from periods
+    inner join snapshots on periods.to_date = snapshots.as_of_date
 
 )
 
 select
-    earlier_segments.as_of_date as from_date,
-    current_segments.as_of_date as to_date,
-    cast(earlier_segments.segment as varchar) as from_segment,
-    cast(current_segments.segment as varchar) as to_segment,
+    ends.from_date,
+    ends.to_date,
+    ends.is_current_period,
+    cast(coalesce(starts.segment, 'Not yet a customer') as varchar) as from_segment,
+    cast(ends.segment as varchar) as to_segment,
     cast(count(*) as bigint) as customers,
-    cast(sum(current_segments.net_revenue) as decimal(38, 4)) as net_revenue
-from earlier_segments
-inner join current_segments
-    on earlier_segments.customer_id = current_segments.customer_id
+    cast(sum(ends.net_revenue) as decimal(38, 4)) as net_revenue
+from customers_at_the_end as ends
+left join snapshots as starts
+    on
+        ends.from_date = starts.as_of_date
+        and ends.customer_id = starts.customer_id
 group by
-    earlier_segments.as_of_date,
-    current_segments.as_of_date,
-    earlier_segments.segment,
-    current_segments.segment
+    ends.from_date,
+    ends.to_date,
+    ends.is_current_period,
+    coalesce(starts.segment, 'Not yet a customer'),
+    ends.segment

@@ -29,23 +29,33 @@ R_CELL_ERROR          a cell holds an Excel error such as #N/A
 
 mapping.yml says what a file cannot tell by itself. All keys are optional.
 
-============= ==================================================================================
-Key           Meaning
-============= ==================================================================================
-columns       field to column: invoice_no, stock_code, quantity, invoice_date, customer_id,
-              unit_price or line_amount, description, country. What a line costs is its
-              ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a price
-              that is not stated is worked out and rounded to four decimals.
-derived       quantity, unit_price or line_amount to arithmetic over columns, such as
-              ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
-              (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
-              Where a value in it cannot be read, the field cannot.
-encoding      of a text file, such as cp1252
-dates         ymd, mdy, dmy or a strptime format
-decimal       the decimal mark of numbers stored as text, ``.`` or ``,``
-thousands     the mark between thousands
-currency      ISO 4217 code; it or its symbol may stand beside an amount
-============= ==================================================================================
+============== ====================================================================================
+Key            Meaning
+============== ====================================================================================
+columns        field to column: invoice_no, stock_code, quantity, invoice_date, customer_id,
+               unit_price or line_amount, description, country. What a line costs is its
+               ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a
+               price that is not stated is worked out and rounded to four decimals. Two more have
+               to be named: ``cancelled``, where a time, yes, true or 1 says that the order does
+               not count, and ``currency``, which must hold one code. Stock code, description and
+               country may have a list of columns: the first that is filled counts.
+derived        quantity, unit_price or line_amount to arithmetic over columns, such as
+               ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
+               (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
+               Where a value in it cannot be read, the field cannot.
+encoding       of a text file, such as cp1252
+dates          ymd, mdy, dmy or a strptime format
+decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
+thousands      the mark between thousands
+currency       ISO 4217 code; it or its symbol may stand beside an amount, and the marts name it
+absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
+               at one time is an invoice, lines are of no product in particular, or of one unit
+once_per_order fields that stand on an order's first line only, such as invoice_date
+order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
+               divided among them in proportion to their own amounts, to the last decimal
+vars           dbt vars that belong to the shop: product_code_pattern, cancellation_prefix,
+               adjustment_prefix, negative_lines_are_returns; every later build knows them
+============== ====================================================================================
 
 ======================================= ========================================================
 Environment variable                    Meaning

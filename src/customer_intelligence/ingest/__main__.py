@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest.mapping import SourceMapping, read_mapping
+from customer_intelligence.ingest.mapping import find_mapping
 from customer_intelligence.ingest.pipeline import ingest_file
 
 
@@ -30,11 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("file", type=Path, help="the file to read")
     parser.add_argument("--data-dir", type=Path, required=True, help="directory that holds raw/")
-    parser.add_argument("--mapping", type=Path, help="mapping.yml naming columns and formats")
+    parser.add_argument(
+        "--mapping", help="mapping.yml naming columns and formats, or the name of a preset"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     try:
-        mapping = read_mapping(options.mapping) if options.mapping else SourceMapping()
+        mapping = find_mapping(options.mapping) if options.mapping else None
         result = ingest_file(options.file, options.data_dir, mapping)
     except CustomerIntelligenceError as error:
         print(error, file=sys.stderr)

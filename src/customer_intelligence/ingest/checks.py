@@ -23,6 +23,7 @@ PROVENANCE = {
     name: f"${name}" for name in ("load_number", "load_id", "source_file", "file_sha256", "latest")
 }
 TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country")
+NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
 _INTEGER_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
 )
@@ -60,6 +61,8 @@ def raw_rows_query(
     mapping: SourceMapping,
     date_order: str | None,
     provenance: Mapping[str, str] = PROVENANCE,
+    fallbacks: Mapping[str, Sequence[int]] | None = None,
+    order_amount: tuple[derived.Expression, Mapping[str, int]] | None = None,
 ) -> str:
     """Write the query that turns the view ``source`` into raw rows.
 
@@ -79,16 +82,23 @@ def raw_rows_query(
         ``ymd``, ``mdy``, ``dmy``, a strptime format, or None when no text needs one.
     provenance : mapping of str to str
         SQL of load_number, load_id, source_file, file_sha256 and latest.
+    fallbacks : mapping of str to list of int, optional
+        Field to the columns that stand in where its own is blank.
+    order_amount : tuple, optional
+        What the lines of an order add up to: expression and positions of its columns.
 
     Returns
     -------
     str
         A query; with the parameters of `PROVENANCE` unless others are given.
     """
+    filled = _filled_values(columns, types, mapping, fallbacks or {})
 
     def column(field: str) -> tuple[str, str]:
         if field in derivations:
             return f"derived_{field}", derived.TYPE
+        if field in filled:
+            return f"filled_{field}", filled[field][1]
         position = columns.get(field)
         # An untyped null would land as an integer column.
         absent = ("cast(null as varchar)", "VARCHAR")
@@ -98,12 +108,25 @@ def raw_rows_query(
         field in columns or field in derivations for field in ("unit_price", "line_amount")
     )
     texts = {field: column(field) for field in TEXT_FIELDS}
+    # Without a quantity, a line is one unit, sold or taken back.
+    quantity = (
+        "case when line_amount is not null then cast(if(line_amount < 0, -1, 1) as bigint) end"
+        if "quantity" in mapping.absent
+        else _quantity_value(*column("quantity"), mapping)
+    )
+    quantity_reason = (
+        "null" if "quantity" in mapping.absent else _quantity_reason(*column("quantity"), mapping)
+    )
+    completed = "".join(f", {value} as filled_{field}" for field, (value, _) in filled.items())
+    if "invoice_date" in filled:
+        completed += f", {_carried_cell(columns['invoice_date'], types, columns)} as filled_cell"
     typed = ",\n        ".join(
         [
             *(f"{_text_value(*texts[field], field)} as {field}" for field in TEXT_FIELDS),
-            f"{_quantity_value(*column('quantity'), mapping)} as quantity",
             f"{_amount_value(*column('line_amount'), mapping)} as line_amount",
+            f"{quantity} as quantity",
             f"{_date_value(*column('invoice_date'), date_order)} as invoiced_at",
+            f"{_flag_value(*column('cancelled'))} as is_cancelled_order",
         ]
     )
     computed = "".join(
@@ -121,19 +144,33 @@ def raw_rows_query(
             "case when line_amount is not null and quantity is not null then 'R_UNIT_PRICE' end"
         )
     amount_reason = _amount_reason(*column("line_amount"), mapping, "LINE_AMOUNT")
-    named = {f"c{position}" for position in columns.values()}
+    amounts = "line_amount"
+    if order_amount is not None:
+        amounts = _shared_amount(column("invoice_no")[0], has_amount)
+        computed += f", {_expression_value(*order_amount, types, mapping)} as order_amount"
+        amount_reason = "'R_LINE_AMOUNT'"
+        has_amount = True
+    named = {f"c{position}" for position in columns.values()} | {
+        f"filled_{field}" for field in filled
+    }
     text_columns = [name for name, kind in texts.values() if kind == "VARCHAR" and name in named]
     has_nul = _any(_has_nul(name) for name in text_columns)
     is_too_long = _any(_is_too_long(name) for name in text_columns)
+    invoice_no = "invoice_no"
     has_invoice = f"regexp_matches(cast({texts['invoice_no'][0]} as varchar), '{_SOMETHING_SEEN}')"
+    if "invoice_no" in mapping.absent:
+        invoice_no, has_invoice = _made_invoice_no(provenance["file_sha256"]), "true"
     raw_values = ", ".join(
         f"{literal(key)}, nullif(cast(c{position} as varchar), '')"
         for position, key in enumerate(keys)
     )
     unreadable = ", ".join(literal(reason) for reason in UNREADABLE_REASONS)
     return f"""
-    with computed as (
-        select *{computed} from source
+    with completed as (
+        select *{completed} from source
+    ),
+    computed as (
+        select *{computed} from completed
     ),
     typed as (
         select
@@ -145,6 +182,9 @@ def raw_rows_query(
     ),
     priced as (
         select *, {price} as unit_price from typed
+    ),
+    shared as (
+        select * replace ({amounts} as line_amount, {invoice_no} as invoice_no) from priced
     ),
     judged as (
         select
@@ -161,7 +201,7 @@ def raw_rows_query(
                 and invoiced_at <= {provenance["latest"]},
                 false
             ) as is_clean
-        from priced
+        from shared
     )
     select
         cast({provenance["load_number"]} as integer) as load_number,
@@ -179,13 +219,14 @@ def raw_rows_query(
         line_amount,
         customer_id,
         country,
+        is_cancelled_order,
         case
             when is_clean then cast([] as varchar[])
             when list_has_any(found_reasons, [{unreadable}]) then list_sort(found_reasons)
             else list_sort(list_distinct(list_concat(found_reasons, list_filter([
                 case when not coalesce({has_invoice}, false) then 'R_INVOICE_NO' end,
                 case when quantity is null
-                    then {_quantity_reason(*column("quantity"), mapping)} end,
+                    then {quantity_reason} end,
                 case when unit_price is null then {price_reason} end,
                 case when {has_amount} and line_amount is null then {amount_reason} end,
                 case
@@ -273,6 +314,83 @@ def proven_date_order(survey: tuple[str | None, ...] | None, column: str, name: 
         f'Column "{column}" of {name} {what}.',
         "Set `dates: mdy` or `dates: dmy` in mapping.yml.",
     )
+
+
+def _filled_values(
+    columns: Mapping[str, int],
+    types: Sequence[str],
+    mapping: SourceMapping,
+    fallbacks: Mapping[str, Sequence[int]],
+) -> dict[str, tuple[str, str]]:
+    """Return SQL and type of the fields whose blanks are filled from elsewhere in the file."""
+    filled = {}
+    for field, position in columns.items():
+        if field in fallbacks:
+            parts = [_unless_blank(at, types) for at in (position, *fallbacks[field])]
+            value = f"coalesce({', '.join(f'cast({part} as varchar)' for part in parts)})"
+            kind = "VARCHAR"
+        elif field in mapping.once_per_order:
+            value, kind = _unless_blank(position, types), types[position]
+        else:
+            continue
+        if field in mapping.once_per_order:
+            value = f"coalesce({value}, {_first_of_order(value, columns)})"
+        filled[field] = (value, kind)
+    return filled
+
+
+def _unless_blank(position: int, types: Sequence[str]) -> str:
+    name = f"c{position}"
+    if types[position] != "VARCHAR":
+        return name
+    return f"case when regexp_matches({name}, '{_SOMETHING_SEEN}') then {name} end"
+
+
+def _first_of_order(value: str, columns: Mapping[str, int]) -> str:
+    invoice = f"c{columns['invoice_no']}"
+    return (
+        f"case when regexp_matches(cast({invoice} as varchar), '{_SOMETHING_SEEN}') then "
+        f"first_value({value} ignore nulls) over (partition by {invoice} order by record_number "
+        "rows between unbounded preceding and unbounded following) end"
+    )
+
+
+def _carried_cell(position: int, types: Sequence[str], columns: Mapping[str, int]) -> str:
+    """Return the date cell of a workbook, of the order's first line where the own is blank."""
+    own = f"coalesce(date_cell is not null or {_unless_blank(position, types)} is not null, false)"
+    return f"case when {own} then date_cell else {_first_of_order('date_cell', columns)} end"
+
+
+def _shared_amount(invoice: str, has_amount: bool) -> str:
+    """Return a line's share of what its order amounts to; the shares add up to the cent.
+
+    Doubles are exact to four decimals here: each share is the difference of two rounded sums. An
+    order that amounts to less than nothing counts as nothing.
+    """
+    line = "line_amount" if has_amount else "cast(quantity * unit_price as decimal(18, 4))"
+    order = f"over (partition by {invoice} order by record_number rows between unbounded preceding "
+    whole, so_far = order + "and unbounded following)", order + "and current row)"
+    total, until = f"sum({line}) {whole}", f"sum({line}) {so_far}"
+    amount = f"cast(first_value(order_amount ignore nulls) {whole} as double)"
+    ratio = f"(if({amount} * sign({total}) < 0, 0, {amount} / cast({total} as double)))"
+    shares = [f"round(cast({sum} as double) * {ratio}, 4)" for sum in (until, f"{until} - {line}")]
+    return (
+        f"case when {total} = 0 then {line} "
+        f"else cast(cast({shares[0]} as decimal(18, 4)) - cast({shares[1]} as decimal(18, 4)) "
+        "as decimal(18, 4)) end"
+    )
+
+
+def _made_invoice_no(file_sha256: str) -> str:
+    """Return a number for what a customer bought at one time; it does not name the customer."""
+    order = "coalesce(trim(customer_id), 'line ' || record_number), invoiced_at"
+    return f"left({file_sha256}, 8) || '-' || dense_rank() over (order by {order})"
+
+
+def _flag_value(name: str, kind: str) -> str:
+    """Whether a value such as a time, ``yes`` or 1 says that something happened."""
+    words = ", ".join(literal(word) for word in NO_WORDS)
+    return f"coalesce(lower(trim(cast({name} as varchar))) not in ({words}), false)"
 
 
 def _any(conditions: Iterable[str]) -> str:
@@ -395,13 +513,11 @@ def _amount_reason(name: str, kind: str, mapping: SourceMapping, reason: str) ->
     )
 
 
-def _derived_value(
-    field: str,
+def _expression_value(
     expression: derived.Expression,
     positions: Mapping[str, int],
     types: Sequence[str],
     mapping: SourceMapping,
-    has_amount: bool,
 ) -> str:
     def operand(name: str) -> str:
         position = positions[name]
@@ -411,7 +527,18 @@ def _derived_value(
             f"then try_cast({text} as {derived.TYPE}) end"
         )
 
-    value = derived.as_sql(expression, operand)
+    return derived.as_sql(expression, operand)
+
+
+def _derived_value(
+    field: str,
+    expression: derived.Expression,
+    positions: Mapping[str, int],
+    types: Sequence[str],
+    mapping: SourceMapping,
+    has_amount: bool,
+) -> str:
+    value = _expression_value(expression, positions, types, mapping)
     # Where the amount is known, it is what counts, and the price need not be exact.
     is_rounded = field == "unit_price" and has_amount
     return f"cast(round({value}, 4) as {derived.TYPE})" if is_rounded else value
@@ -440,4 +567,5 @@ def _date_value(name: str, kind: str, date_order: str | None) -> str:
     else:
         parsed = f"case {iso} end"
     # A date cell of a workbook needs no parsing; elsewhere the column is null.
-    return f"coalesce(date_cell, {parsed})"
+    cell = "filled_cell" if name == "filled_invoice_date" else "date_cell"
+    return f"coalesce({cell}, {parsed})"

@@ -2,6 +2,7 @@
 
 import codecs
 import difflib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -17,8 +18,20 @@ from customer_intelligence.ingest.derived import Expression, column_names, parse
 REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "customer_id")
 # One of these says what a line costs; where both are given, both are kept.
 MONEY_FIELDS = ("unit_price", "line_amount")
-FIELDS = (*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country")
+FIELDS = (*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency")
 DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
+# What a shop may do without, when its mapping says so.
+DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
+# Fields whose column may be blank in favour of another one.
+FALLBACK_FIELDS = ("stock_code", "description", "country")
+ONCE_PER_ORDER_FIELDS = ("invoice_date", "customer_id", "country", "cancelled", "currency")
+# Vars of the dbt project that a mapping may set, and the types of their values.
+SHOP_VARS: dict[str, tuple[type, ...]] = {
+    "product_code_pattern": (str,),
+    "cancellation_prefix": (str, type(None)),
+    "adjustment_prefix": (str, type(None)),
+    "negative_lines_are_returns": (bool,),
+}
 
 # Compared without case, blanks, underscores, hyphens, dots and invisible marks.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -63,6 +76,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "customer_id": ("customerid", "customer", "customerno", "customernumber", "clientid"),
     "country": ("country", "customercountry", "shippingcountry"),
+    # Both change what counts: a mapping has to name them.
+    "cancelled": (),
+    "currency": (),
 }
 
 # Fragments that make an unrecognised column plausible enough to be suggested, never to be used.
@@ -77,6 +93,7 @@ PLAUSIBLE: dict[str, tuple[str, ...]] = {
 }
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
+PRESETS = Path(__file__).parent / "presets"
 DATE_ORDERS = ("ymd", "mdy", "dmy")
 THOUSANDS = (",", ".", " ", "'", "\u00a0", "\u202f")
 
@@ -87,8 +104,9 @@ class SourceMapping:
 
     Parameters
     ----------
-    columns : dict of str to str
-        Field name to the column's name in the file, for columns the aliases do not know.
+    columns : dict of str to str or list of str
+        Field name to the column's name in the file, for columns the aliases do not know. Stock
+        code, description and country may have several: the first that is filled counts.
     derived : dict of str to str
         Quantity, unit price or line amount to the arithmetic that gives it, such as
         ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
@@ -100,15 +118,30 @@ class SourceMapping:
         Marks within numbers stored as text; no thousands mark by default.
     currency : str, optional
         ISO 4217 code; with it, the code or its symbol may stand at either end of a price.
+    absent : list of str
+        ``stock_code``, ``quantity`` or ``invoice_no`` where the file has none: a line is then
+        of no product in particular, or one unit; what a customer bought at one time is an
+        invoice, with a number that only this file knows.
+    once_per_order : list of str
+        Fields that an order states on its first line only; blank ones take that value.
+    order_amount : str, optional
+        Arithmetic over columns that gives what the lines of an order add up to. It is divided
+        among them in proportion to their own amounts.
+    vars : dict
+        Vars of the dbt project that belong to this shop (`SHOP_VARS`).
     """
 
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     derived: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     dates: str | None = None
     decimal: str = "."
     thousands: str | None = None
     currency: str | None = None
+    absent: Sequence[str] = ()
+    once_per_order: Sequence[str] = ()
+    order_amount: str | None = None
+    vars: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every value; raises CustomerIntelligenceError with the code E_BAD_MAPPING."""
@@ -120,13 +153,17 @@ class SourceMapping:
         )
         for name, column in self.columns.items():
             _require(name in FIELDS, "columns", name, f"Fields are: {', '.join(FIELDS)}.")
-            _require(
-                isinstance(column, str) and bool(column),
-                f"columns.{name}",
-                column,
-                "Give the column's name in the file, in quotes.",
-            )
+            several = name in FALLBACK_FIELDS and isinstance(column, list) and bool(column)
+            for one in column if several else [column]:
+                _require(
+                    isinstance(one, str) and bool(one),
+                    f"columns.{name}",
+                    one,
+                    "Give the column's name in the file, in quotes.",
+                )
         self._check_derived()
+        self._check_orders()
+        self._check_vars()
         for name in ("encoding", "dates", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
@@ -181,9 +218,97 @@ class SourceMapping:
                     example,
                 ) from error
 
+    def _check_orders(self) -> None:
+        for key, allowed in (
+            ("absent", DISPENSABLE_FIELDS),
+            ("once_per_order", ONCE_PER_ORDER_FIELDS),
+        ):
+            names = getattr(self, key)
+            example = f"Write a list; allowed are: {', '.join(allowed)}."
+            _require(isinstance(names, list | tuple), key, names, example)
+            for name in names:
+                _require(name in allowed, key, name, example)
+        for name in self.absent:
+            is_named = name in self.columns or name in self.derived
+            _require(not is_named, "absent", name, "Name a column or say it is absent, not both.")
+        needs_orders = bool(self.once_per_order) or self.order_amount is not None
+        _require(
+            not (needs_orders and "invoice_no" in self.absent),
+            "absent",
+            "invoice_no",
+            "Lines can only be taken together by the invoice number that the file states.",
+        )
+        if self.order_amount is not None:
+            example = "Write `order_amount: 'Subtotal - \"Refunded Amount\"'`."
+            _require(isinstance(self.order_amount, str), "order_amount", self.order_amount, example)
+            try:
+                parse(self.order_amount)
+            except ValueError as error:
+                raise CustomerIntelligenceError(
+                    "E_BAD_MAPPING",
+                    f"The mapping's order_amount does not allow {self.order_amount!r}: {error}.",
+                    example,
+                ) from error
+
+    def _check_vars(self) -> None:
+        example = "Write `vars: {product_code_pattern: '^SKU-'}`."
+        _require(isinstance(self.vars, Mapping), "vars", self.vars, example)
+        for name, value in self.vars.items():
+            _require(
+                name in SHOP_VARS,
+                "vars",
+                name,
+                f"Vars of a shop are: {', '.join(SHOP_VARS)}; others are given to each build.",
+            )
+            _require(isinstance(value, SHOP_VARS[name]), f"vars.{name}", value, example)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the mapping as plain values for the manifest."""
-        return asdict(self)
+        return json.loads(json.dumps(asdict(self)))
+
+
+def find_mapping(name: str) -> SourceMapping:
+    """Return the preset of this name, or else read the mapping file of this name.
+
+    Parameters
+    ----------
+    name : str
+        A preset of `preset_names`, or the path of a file.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        As `read_mapping` does.
+    """
+    if name in preset_names():
+        return preset(name)
+    path = Path(name)
+    if not path.exists():
+        raise CustomerIntelligenceError(
+            "E_NOT_FOUND",
+            f"The mapping {path.resolve()} does not exist.",
+            f"Check its name, name a preset ({', '.join(preset_names())}), or leave it out.",
+        )
+    return read_mapping(path)
+
+
+def preset_names() -> list[str]:
+    """Return the names of the mappings that come with the package."""
+    return sorted(path.stem for path in PRESETS.glob("*.yml"))
+
+
+def preset(name: str) -> SourceMapping:
+    """Return a mapping that comes with the package."""
+    return _mapping({**_yaml(PRESETS / f"{name}.yml"), "header": None}, f"{name}.yml")
+
+
+def matching_preset(header: Sequence[str]) -> str | None:
+    """Return the name of the preset whose ``header`` is part of a file's header."""
+    names = {normalise(column) for column in header}
+    for name in preset_names():
+        if names.issuperset(map(normalise, _yaml(PRESETS / f"{name}.yml")["header"])):
+            return name
+    return None
 
 
 def read_mapping(path: Path) -> SourceMapping:
@@ -210,6 +335,10 @@ def read_mapping(path: Path) -> SourceMapping:
             f"The mapping {path.resolve()} does not exist.",
             "Check its name, or leave the mapping out.",
         )
+    return _mapping(_yaml(path), path.name)
+
+
+def _yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -221,10 +350,15 @@ def read_mapping(path: Path) -> SourceMapping:
         ) from error
     content = {} if content is None else content
     _require(isinstance(content, dict), path.name, content, "Write `key: value` lines.")
+    return content
+
+
+def _mapping(content: Mapping[str, Any], name: str) -> SourceMapping:
+    stated = {key: value for key, value in content.items() if value is not None}
     known = tuple(SourceMapping.__dataclass_fields__)
-    for key in content:
-        _require(key in known, path.name, key, f"Keys are: {', '.join(known)}.")
-    return SourceMapping(**{key: value for key, value in content.items() if value is not None})
+    for key in stated:
+        _require(key in known, name, key, f"Keys are: {', '.join(known)}.")
+    return SourceMapping(**stated)
 
 
 def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) -> dict[str, int]:
@@ -250,21 +384,28 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         E_MISSING_COLUMNS or E_DUPLICATE_COLUMNS, with the header found; E_BAD_MAPPING from
         `resolve_derived`.
     """
-    claimed = {_normalise(column) for column in mapping.columns.values()}
+    claimed = {
+        normalise(column)
+        for field_name in mapping.columns
+        for column in _named(mapping, field_name)
+    }
     found = {
         field_name: _positions(field_name, header, mapping, claimed)
         for field_name in FIELDS
-        if field_name not in mapping.derived
+        if field_name not in mapping.derived and field_name not in mapping.absent
     }
     if found.get("unit_price") and "line_amount" not in mapping.columns:
         found["line_amount"] = []
     missing = {
-        field_name: mapping.columns.get(field_name)
+        field_name: next(iter(_named(mapping, field_name)), None)
         for field_name, positions in found.items()
         if not positions and (field_name in REQUIRED_FIELDS or field_name in mapping.columns)
     }
-    if not any(found.get(money) or money in mapping.derived for money in MONEY_FIELDS):
+    states_amount = bool(found.get("line_amount")) or "line_amount" in mapping.derived
+    if not states_amount and not found.get("unit_price") and "unit_price" not in mapping.derived:
         missing.setdefault("unit_price", None)
+    if "quantity" in mapping.absent and not states_amount:
+        missing.setdefault("line_amount", None)
     if missing:
         raise _missing_columns(missing, header, found, name)
     for field_name, positions in found.items():
@@ -277,7 +418,57 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
                 f"Rename one of them, or set `columns: {{{field_name}: …}}` in mapping.yml.",
             )
     resolve_derived(header, mapping, name)
+    resolve_order_amount(header, mapping, name)
+    resolve_fallbacks(header, mapping, name)
     return {field_name: positions[0] for field_name, positions in found.items() if positions}
+
+
+def resolve_fallbacks(
+    header: Sequence[str], mapping: SourceMapping, name: str
+) -> dict[str, list[int]]:
+    """Find the columns that stand in where the first one of a field is blank.
+
+    Returns
+    -------
+    dict of str to list of int
+        Field to 0-based positions, in order, for fields with several columns.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_BAD_MAPPING when there is no such column, or more than one, with the header found.
+    """
+    return {
+        field_name: [
+            _position_of(column, header, name, f"columns.{field_name}") for column in named[1:]
+        ]
+        for field_name in mapping.columns
+        if len(named := _named(mapping, field_name)) > 1
+    }
+
+
+def used_positions(
+    columns: Mapping[str, int], header: Sequence[str], mapping: SourceMapping, name: str
+) -> set[int]:
+    """Return the positions of all columns that are read into fields."""
+    used = set(columns.values())
+    used.update(*resolve_fallbacks(header, mapping, name).values())
+    order_amount = resolve_order_amount(header, mapping, name)
+    for _, positions in (
+        *resolve_derived(header, mapping, name).values(),
+        *([] if order_amount is None else [order_amount]),
+    ):
+        used.update(positions.values())
+    return used
+
+
+def resolve_order_amount(
+    header: Sequence[str], mapping: SourceMapping, name: str
+) -> tuple[Expression, dict[str, int]] | None:
+    """Find the columns of ``order_amount``; raises as `resolve_derived`."""
+    if mapping.order_amount is None:
+        return None
+    return _resolve_expression(mapping.order_amount, header, name, "order_amount")
 
 
 def resolve_derived(
@@ -295,37 +486,52 @@ def resolve_derived(
     CustomerIntelligenceError
         E_BAD_MAPPING when there is no such column, or more than one, with the header found.
     """
-    resolved = {}
-    for field_name, text in mapping.derived.items():
-        expression = parse(text)
-        positions = {}
-        for wanted in column_names(expression):
-            matches = [at for at, column in enumerate(header) if column == wanted] or [
-                at for at, column in enumerate(header) if _normalise(column) == _normalise(wanted)
-            ]
-            if len(matches) != 1:
-                count = "Several columns" if matches else "No column"
-                raise CustomerIntelligenceError(
-                    "E_BAD_MAPPING",
-                    f'{count} of {name} can be "{wanted}", which the mapping\'s '
-                    f"derived.{field_name} names. Found: {_listed(header)}.",
-                    "Write the name as it stands in the file, in double quotes.",
-                )
-            positions[wanted] = matches[0]
-        resolved[field_name] = (expression, positions)
-    return resolved
+    return {
+        field_name: _resolve_expression(text, header, name, f"derived.{field_name}")
+        for field_name, text in mapping.derived.items()
+    }
+
+
+def _resolve_expression(
+    text: str, header: Sequence[str], name: str, key: str
+) -> tuple[Expression, dict[str, int]]:
+    expression = parse(text)
+    return expression, {
+        wanted: _position_of(wanted, header, name, key) for wanted in column_names(expression)
+    }
+
+
+def _position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int:
+    matches = [at for at, column in enumerate(header) if column == wanted] or [
+        at for at, column in enumerate(header) if normalise(column) == normalise(wanted)
+    ]
+    if len(matches) != 1:
+        count = "Several columns" if matches else "No column"
+        raise CustomerIntelligenceError(
+            "E_BAD_MAPPING",
+            f'{count} of {name} can be "{wanted}", which the mapping\'s {key} names. '
+            f"Found: {_listed(header)}.",
+            "Write the name as it stands in the file, in double quotes.",
+        )
+    return matches[0]
+
+
+def _named(mapping: SourceMapping, field_name: str) -> list[str]:
+    """Return the columns that a mapping names for a field."""
+    column = mapping.columns.get(field_name, [])
+    return [column] if isinstance(column, str) else list(column)
 
 
 def _positions(
     field_name: str, header: Sequence[str], mapping: SourceMapping, claimed: set[str]
 ) -> list[int]:
-    wanted = mapping.columns.get(field_name)
-    names = ALIASES[field_name] if wanted is None else (_normalise(wanted),)
+    wanted = next(iter(_named(mapping, field_name)), None)
+    names = ALIASES[field_name] if wanted is None else (normalise(wanted),)
     return [
         position
         for position, column in enumerate(header)
         # A column the mapping gives to one field is not taken by another's alias as well.
-        if _normalise(column) in names and (wanted is not None or _normalise(column) not in claimed)
+        if normalise(column) in names and (wanted is not None or normalise(column) not in claimed)
     ]
 
 
@@ -361,15 +567,21 @@ def _missing_columns(
 def _suggestion(field_name: str, free: Sequence[str]) -> str | None:
     for fragment in PLAUSIBLE.get(field_name, ()):
         for column in free:
-            if fragment in _normalise(column):
+            if fragment in normalise(column):
                 return column
     close = difflib.get_close_matches(
-        field_name.replace("_", ""), [_normalise(column) for column in free], n=1, cutoff=0.75
+        field_name.replace("_", ""), [normalise(column) for column in free], n=1, cutoff=0.75
     )
-    return next((column for column in free if close and _normalise(column) == close[0]), None)
+    return next((column for column in free if close and normalise(column) == close[0]), None)
 
 
-def _normalise(column: str) -> str:
+def is_unique(name: str, header: Sequence[str]) -> bool:
+    """Tell whether no other column of the header would be taken for the one of this name."""
+    return sum(normalise(column) == normalise(name) for column in header) == 1
+
+
+def normalise(column: str) -> str:
+    """Return the name of a column without what may differ: case, blanks, marks."""
     # Marks such as a zero-width space are not seen, and not meant.
     seen = "".join(sign for sign in column if unicodedata.category(sign) != "Cf")
     return re.sub(r"[\s_.\-]+", "", seen).casefold()

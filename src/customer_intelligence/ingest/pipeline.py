@@ -1,11 +1,14 @@
 """From one file to one load: recognise, read, check, publish."""
 
+import contextlib
 import datetime as dt
 import glob
 import logging
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -33,13 +36,25 @@ from customer_intelligence.ingest.files import (
     shown_name,
     unreadable,
 )
-from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns, resolve_derived
+from customer_intelligence.ingest.mapping import (
+    SourceMapping,
+    is_unique,
+    matching_preset,
+    preset,
+    resolve_columns,
+    resolve_derived,
+    resolve_fallbacks,
+    resolve_order_amount,
+    used_positions,
+)
 from customer_intelligence.ingest.privacy import Privacy
 from customer_intelligence.ingest.pseudonyms import check_key, key_id
+from customer_intelligence.ingest.shop import remember_vars
 from customer_intelligence.ingest.tombstones import read_tombstones
 from customer_intelligence.ingest.workbook import Workbook
 
 LOGGER = logging.getLogger(__name__)
+PROBED_RECORDS = 200_000
 MEMORY_LIMIT = "2GB"
 # Clocks and time zones differ; a date further ahead than this is wrong.
 FUTURE_TOLERANCE = dt.timedelta(days=1)
@@ -60,6 +75,12 @@ class Source:
     notes: list[str] = field(default_factory=list)
     derivations: dict[str, tuple[Expression, dict[str, int]]] = field(default_factory=dict)
     """Fields that are worked out: how, and from which columns."""
+    order_amount: tuple[Expression, dict[str, int]] | None = None
+    """What the lines of an order add up to, and from which columns."""
+    fallbacks: dict[str, list[int]] = field(default_factory=dict)
+    """Columns that stand in where that of a field is blank."""
+    used: set[int] = field(default_factory=set)
+    """Positions of the columns that are read into fields."""
 
     @property
     def keys(self) -> list[str]:
@@ -67,10 +88,32 @@ class Source:
         return stage.record_keys(self.header)
 
     @property
-    def used(self) -> set[int]:
-        """Positions of the columns that are read into fields."""
-        operands = (positions.values() for _, positions in self.derivations.values())
-        return {*self.columns.values()}.union(*operands)
+    def named_columns(self) -> dict[str, str]:
+        """Field to the name of its column in the file."""
+        return {field: self.header[position] for field, position in self.columns.items()}
+
+
+class Written(NamedTuple):
+    """What was written for a file."""
+
+    records: int
+    quarantined: int
+    reasons: dict[str, int]
+    erased: int
+    date_order: str | None
+    currency: str | None
+
+
+class DryRun(NamedTuple):
+    """What a load would make of a file."""
+
+    source: Source
+    mapping: SourceMapping
+    written: Written
+    connection: duckdb.DuckDBPyConnection
+    """Holds the view ``source``."""
+    rows: Path
+    """The raw rows, as Parquet."""
 
 
 def ingest_file(
@@ -85,7 +128,8 @@ def ingest_file(
     data_dir : Path
         The load is written to ``<data_dir>/raw/<load_id>/``.
     mapping : SourceMapping, optional
-        Column names and formats that the file cannot tell by itself.
+        Column names and formats that the file cannot tell by itself. Without one, a preset is
+        taken where columns are not known by name and the header is that of the preset.
 
     Returns
     -------
@@ -97,10 +141,8 @@ def ingest_file(
     CustomerIntelligenceError
         The file is refused and nothing is written.
     """
-    mapping = mapping or SourceMapping()
-    _check_date_format(mapping)
     before = check_regular_file(path)
-    source = _recognise(path, mapping)
+    source, mapping = recognise_file(path, mapping)
     check_space(before.st_size, data_dir)
     sha256 = file_sha256(path)
     with load.open_raw(data_dir) as raw:
@@ -113,7 +155,7 @@ def ingest_file(
         )
         for manifest in manifests:
             if manifest["file_sha256"] == sha256:
-                return _skipped(path, raw, manifest, mapping)
+                return _skipped(path, raw, manifest, source, mapping)
         number = 1 + max((manifest["load_number"] for manifest in manifests), default=0)
         try:
             with load.temporary_load(raw) as directory:
@@ -125,7 +167,9 @@ def ingest_file(
                         f"{path.name} changed while it was being read.",
                         "Wait until it is written completely, then try again.",
                     )
+                _check_currency(path, manifest, manifests, raw)
                 load.publish(directory, manifest)
+                remember_vars(raw, _shop_vars(mapping, manifest))
         except OSError as error:
             raise CustomerIntelligenceError(
                 "E_IO",
@@ -135,6 +179,144 @@ def ingest_file(
     for note in result.notes:
         LOGGER.info("%s %s", path.name, note)
     return result
+
+
+def recognise_file(
+    path: Path, mapping: SourceMapping | None = None
+) -> tuple[Source, SourceMapping]:
+    """Find out how to read a file that `check_regular_file` allows.
+
+    Returns
+    -------
+    source : Source
+    mapping : SourceMapping
+        The one given, or a preset, or an empty one.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The file is refused.
+    """
+    if mapping is not None:
+        _check_date_format(mapping)
+        return _recognise(path, mapping), mapping
+    try:
+        return _recognise(path, SourceMapping()), SourceMapping()
+    except CustomerIntelligenceError as refusal:
+        name = matching_preset(read_header(path)) if refusal.code == "E_MISSING_COLUMNS" else None
+        if name is None:
+            raise
+    chosen = preset(name)
+    source = _recognise(path, chosen)
+    source.notes.append(f"has the header of the preset {name}, and is read so")
+    return source, chosen
+
+
+@contextlib.contextmanager
+def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
+    """Read a file exactly as a load would, into a directory that is gone afterwards.
+
+    Yields
+    ------
+    DryRun
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The refusal that a load would meet.
+    """
+    check_regular_file(path)
+    source, mapping = recognise_file(path, mapping)
+    parameters = {
+        "load_number": 0,
+        "load_id": "",
+        "source_file": shown_name(path),
+        "file_sha256": file_sha256(path),
+        "latest": dt.datetime.now(dt.timezone.utc).replace(tzinfo=None) + FUTURE_TOLERANCE,
+    }
+    with tempfile.TemporaryDirectory(prefix="check-data-") as name:
+        directory = Path(name)
+        rows, work = directory / load.ROWS_FILE, directory / "work"
+        work.mkdir()
+        with _connect(work / "spill") as connection:
+            privacy = Privacy(None, None, "", [])
+            written = _write_rows(connection, source, mapping, parameters, privacy, rows, work)
+            yield DryRun(source, mapping, written, connection, rows)
+
+
+@contextlib.contextmanager
+def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+    """Show the first records of a file of which no column is known.
+
+    Yields
+    ------
+    header : list of str
+    connection : DuckDBPyConnection
+        With the table ``probe``, whose columns are ``c0``, ``c1``, … and ``date_cell``.
+    """
+    check_regular_file(path)
+    header = read_header(path)
+    # Any column that has a name of its own stands for all fields, until something is known.
+    name = next((name for name in header if name.strip() and is_unique(name, header)), header[0])
+    fields = ("invoice_no", "invoice_date", "customer_id", "line_amount", "unit_price")
+    fields += ("description", "country")
+    anything = SourceMapping(columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"))
+    source = _recognise(path, anything)
+    with (
+        tempfile.TemporaryDirectory(prefix="check-data-") as directory,
+        _connect(Path(directory) / "spill") as connection,
+    ):
+        for read in source.readers:
+            try:
+                read(connection, Path(directory))
+                connection.execute(f"create table probe as from source limit {PROBED_RECORDS}")
+                break
+            except (_NotWellFormedError, duckdb.Error) as error:
+                if isinstance(error, _MISTAKES):
+                    raise
+                failure: Exception = error
+        else:
+            raise unreadable(path, failure) from failure
+        yield source.header, connection
+
+
+def read_header(path: Path, encoding: str | None = None) -> list[str]:
+    """Return the names of the columns, whatever they mean.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The file is refused.
+    """
+    kind = detect_format(path)
+    try:
+        if kind == "parquet":
+            return list(pq.read_schema(path).names)
+        if kind == "xlsx":
+            return Workbook(path, None).header
+        return text.widest_header(path, text.detect_encoding(path, encoding))
+    except (OSError, ArrowException, UnicodeError) as error:
+        raise unreadable(path, error) from error
+
+
+def _check_currency(
+    path: Path, manifest: dict[str, object], manifests: list[dict[str, object]], raw: Path
+) -> None:
+    for other in manifests:
+        if None not in (manifest["currency"], other["currency"]) and (
+            manifest["currency"] != other["currency"]
+        ):
+            raise CustomerIntelligenceError(
+                "E_MIXED_CURRENCIES",
+                f"{path.name} is in {manifest['currency']} and the load {other['load_id']} in "
+                f"{other['currency']}; amounts are summed as they stand.",
+                f"Name another DATA_DIR, or remove {raw / str(other['load_id'])}.",
+            )
+
+
+def _shop_vars(mapping: SourceMapping, manifest: dict[str, object]) -> dict[str, object]:
+    named = {} if manifest["currency"] is None else {"currency": manifest["currency"]}
+    return {**named, **mapping.vars}
 
 
 def _check_date_format(mapping: SourceMapping) -> None:
@@ -159,6 +341,9 @@ def _recognise(path: Path, mapping: SourceMapping) -> Source:
     except (OSError, ArrowException, UnicodeError) as error:
         raise unreadable(path, error) from error
     source.derivations = resolve_derived(source.header, mapping, path.name)
+    source.order_amount = resolve_order_amount(source.header, mapping, path.name)
+    source.fallbacks = resolve_fallbacks(source.header, mapping, path.name)
+    source.used = used_positions(source.columns, source.header, mapping, path.name)
     extra = [name for position, name in enumerate(source.header) if position not in source.used]
     if extra:
         source.notes.append(f"has columns that are not used: {', '.join(map(repr, extra))}")
@@ -352,9 +537,9 @@ def _write_load(
         "encoding": source.encoding,
         "date_order": written.date_order,
         "header": source.header,
-        "columns": {field: source.header[at] for field, at in source.columns.items()},
+        "columns": source.named_columns,
         "mapping": mapping.as_dict(),
-        "currency": mapping.currency,
+        "currency": written.currency,
         "pseudonym_key": key_id(privacy.key) if privacy.key is not None else None,
         "records": result.records,
         "accepted": result.accepted,
@@ -367,16 +552,6 @@ def _write_load(
     return result, manifest
 
 
-class _Written(NamedTuple):
-    """What was written for a file."""
-
-    records: int
-    quarantined: int
-    reasons: dict[str, int]
-    erased: int
-    date_order: str | None
-
-
 def _write_rows(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
@@ -385,12 +560,13 @@ def _write_rows(
     privacy: Privacy,
     rows: Path,
     work: Path,
-) -> _Written:
+) -> Written:
     """Read the file, by the first of its readers that loses nothing."""
     for read in source.readers:
         try:
             expected = read(connection, work)
             date_order = _date_order(connection, source, mapping)
+            currency = _currency(connection, source, mapping)
             erased = _copy_rows(connection, source, mapping, date_order, parameters, privacy, rows)
             records, quarantined, reasons = _count(connection, rows)
         except (_NotWellFormedError, duckdb.Error) as error:
@@ -409,7 +585,7 @@ def _write_rows(
         raise unreadable(source.path, failure) from failure
     if read is not source.readers[0]:
         source.notes.append("is not well formed; it was read record by record")
-    return _Written(records, quarantined, reasons, erased, date_order)
+    return Written(records, quarantined, reasons, erased, date_order, currency)
 
 
 def _date_order(
@@ -437,6 +613,28 @@ def _date_order(
     return proven_date_order(survey, source.header[position], source.path.name)
 
 
+def _currency(
+    connection: duckdb.DuckDBPyConnection, source: Source, mapping: SourceMapping
+) -> str | None:
+    """Return the currency that the mapping or the file's own column names; refuse several."""
+    position = source.columns.get("currency")
+    if position is None:
+        return mapping.currency
+    named = f"upper(trim(cast(c{position} as varchar)))"
+    found = connection.execute(
+        f"select distinct {named} from source where {named} <> '' order by 1 limit 4"  # noqa: S608  # nosec
+    ).fetchall()
+    codes = sorted({code for (code,) in found} | ({mapping.currency} - {None}))
+    if len(codes) > 1 or not all(re.fullmatch("[A-Z]{3}", code) for code in codes):
+        raise CustomerIntelligenceError(
+            "E_MIXED_CURRENCIES",
+            f'Column "{source.header[position]}" of {source.path.name} does not name one currency '
+            f"by its three-letter code: {', '.join(codes)}.",
+            "Split the file by currency, with a DATA_DIR for each; amounts are not converted.",
+        )
+    return codes[0] if codes else None
+
+
 def _copy_rows(
     connection: duckdb.DuckDBPyConnection,
     source: Source,
@@ -447,13 +645,17 @@ def _copy_rows(
     target: Path,
 ) -> int:
     """Write the raw rows and return how many of them named a customer who was erased."""
-    query, parameters, erased = privacy.rows_query(
-        connection,
-        raw_rows_query(
-            source.columns, source.derivations, source.types, source.keys, mapping, date_order
-        ),
-        parameters,
+    rows = raw_rows_query(
+        source.columns,
+        source.derivations,
+        source.types,
+        source.keys,
+        mapping,
+        date_order,
+        fallbacks=source.fallbacks,
+        order_amount=source.order_amount,
     )
+    query, parameters, erased = privacy.rows_query(connection, rows, parameters)
     connection.execute(
         f"copy ({query}) to $target (format parquet, compression zstd)",
         {**parameters, "target": str(target)},
@@ -476,7 +678,7 @@ def _count(connection: duckdb.DuckDBPyConnection, rows: Path) -> tuple[int, int,
     return records, quarantined, dict(reasons)
 
 
-def _warnings(written: _Written) -> list[str]:
+def _warnings(written: Written) -> list[str]:
     warnings = []
     if written.records == 0:
         warnings.append("has a header and no records")
@@ -491,15 +693,24 @@ def _warnings(written: _Written) -> list[str]:
 
 
 def _skipped(
-    path: Path, raw: Path, manifest: dict[str, object], mapping: SourceMapping
+    path: Path,
+    raw: Path,
+    manifest: dict[str, object],
+    source: Source,
+    mapping: SourceMapping,
 ) -> load.LoadResult:
     directory = raw / str(manifest["load_id"])
-    if manifest["mapping"] != mapping.as_dict():
+    before = {**SourceMapping().as_dict(), **dict(manifest["mapping"])}
+    if _reading(before, dict(manifest["columns"])) != _reading(
+        mapping.as_dict(), source.named_columns
+    ):
         raise CustomerIntelligenceError(
             "E_OTHER_MAPPING",
             f"{path.name} was loaded before with another mapping, as {manifest['load_id']}.",
             f"Remove {directory} to load it again, or use the same mapping as then.",
         )
+    # They say nothing of how the file is read, and may be changed.
+    remember_vars(raw, _shop_vars(mapping, manifest))
     return load.LoadResult(
         shown_name(path),
         str(manifest["load_id"]),
@@ -510,6 +721,16 @@ def _skipped(
         (),
         str(manifest["source_file"]),
     )
+
+
+def _reading(mapping: dict[str, object], columns: dict[str, str]) -> dict[str, object]:
+    """Return what decides how a file is read, however its columns were found."""
+    several = {
+        field: column
+        for field, column in dict(mapping["columns"]).items()
+        if not isinstance(column, str)
+    }
+    return {**mapping, "columns": {**columns, **several}, "vars": None}
 
 
 def _connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:

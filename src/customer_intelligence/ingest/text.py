@@ -161,23 +161,38 @@ def find_header(
     """
     refusals: list[tuple[int, CustomerIntelligenceError]] = []
     for separator in SEPARATORS:
-        with open_text(path, encoding) as stream:
-            record = next(read_records(stream, separator, None, HEADER_CHARS), None)
-        if record is None or not any(field.strip() for field in record.fields):
-            raise empty_file(path)
-        is_garbled = len(record.fields) == 1 and has_kept_bytes(record.fields)
-        if is_garbled or re.search("[\x00-\x08\x0e-\x1f]", "".join(record.fields)):
-            raise CustomerIntelligenceError(
-                "E_UNKNOWN_FORMAT",
-                f"{path.name} is no text, or text in an unknown encoding.",
-                "Give a Parquet, CSV or XLSX file, or set `encoding:` in mapping.yml.",
-            )
-        header = [show_bytes(field) for field in record.fields]
+        header = _header(path, encoding, separator)
         try:
             return header, separator, resolve_columns(header, mapping, path.name)
         except CustomerIntelligenceError as refusal:
             refusals.append((len(header), refusal))
     raise max(refusals, key=lambda refusal: refusal[0])[1]
+
+
+def widest_header(path: Path, encoding: Encoding) -> list[str]:
+    """Return the header under the separator that cuts it into most columns.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_EMPTY_FILE or E_UNKNOWN_FORMAT.
+    """
+    return max((_header(path, encoding, separator) for separator in SEPARATORS), key=len)
+
+
+def _header(path: Path, encoding: Encoding, separator: str) -> list[str]:
+    with open_text(path, encoding) as stream:
+        record = next(read_records(stream, separator, None, HEADER_CHARS), None)
+    if record is None or not any(field.strip() for field in record.fields):
+        raise empty_file(path)
+    is_garbled = len(record.fields) == 1 and has_kept_bytes(record.fields)
+    if is_garbled or re.search("[\x00-\x08\x0e-\x1f]", "".join(record.fields)):
+        raise CustomerIntelligenceError(
+            "E_UNKNOWN_FORMAT",
+            f"{path.name} is no text, or text in an unknown encoding.",
+            "Give a Parquet, CSV or XLSX file, or set `encoding:` in mapping.yml.",
+        )
+    return [show_bytes(field) for field in record.fields]
 
 
 def open_text(path: Path, encoding: Encoding) -> TextIO:

@@ -26,7 +26,7 @@ from customer_intelligence.ingest.files import (
     unreadable,
     xlsx_bomb,
 )
-from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns, resolve_derived
+from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns, used_positions
 
 _EPOCH = dt.datetime(1899, 12, 30)  # spreadsheet dates have no zone
 _DAYS_1904 = 1462
@@ -71,8 +71,9 @@ class Workbook:
     ----------
     path : Path
         An .xlsx file whose declared sizes have been checked.
-    mapping : SourceMapping
-        Column names; the decimal mark is used to write numbers as text.
+    mapping : SourceMapping, optional
+        Column names; the decimal mark is used to write numbers as text. None to look at the
+        first header only.
 
     Raises
     ------
@@ -81,8 +82,8 @@ class Workbook:
         first sheet that holds anything.
     """
 
-    def __init__(self, path: Path, mapping: SourceMapping) -> None:
-        self._decimal = mapping.decimal
+    def __init__(self, path: Path, mapping: SourceMapping | None) -> None:
+        self._decimal = "." if mapping is None else mapping.decimal
         try:
             self._errors, self._epoch = _inspect(path)
             book = CalamineWorkbook.from_path(path)
@@ -94,9 +95,11 @@ class Workbook:
         headers = {name: header for name, header in headers.items() if header}
         if not headers:
             raise empty_file(path)
+        if mapping is None:
+            self.header = next(iter(headers.values()))
+            return
         self.header, self.columns = _first_table(headers, mapping, path.name)
-        derived = resolve_derived(self.header, mapping, path.name).values()
-        self._used = {*self.columns.values()}.union(*(at.values() for _, at in derived))
+        self._used = used_positions(self.columns, self.header, mapping, path.name)
         self.sheets = [name for name, header in headers.items() if header == self.header]
         self.other_sheets = [name for name in headers if name not in self.sheets]
 

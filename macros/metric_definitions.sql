@@ -1,0 +1,17 @@
+{% macro metric_definitions() -%}
+    {#- There are none while dbt parses, in unit tests, and where sqlfluff lints. -#}
+    {%- set metrics = (graph.get("metrics", {}).values() | sort(attribute="name") | list)
+        if execute else [] -%}
+    {%- for metric in metrics -%}
+        select
+            '{{ metric.name }}' as kpi,
+            {{ dbt.string_literal(dbt.escape_single_quotes(
+                metric.description.split() | join(" ")
+            )) }} as definition
+        {% if not loop.last %}union all{% endif %}
+    {% else -%}
+        select
+            cast(null as varchar) as kpi,
+            cast(null as varchar) as definition
+    {%- endfor %}
+{%- endmacro %}

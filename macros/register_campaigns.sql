@@ -1,0 +1,20 @@
+{% macro register_campaigns() %}
+    {{ return(adapter.dispatch("register_campaigns")()) }}
+{% endmacro %}
+
+
+{% macro duckdb__register_campaigns() %}
+    {% if execute %}
+        {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
+        {% set files = find_files(data_dir, "campaigns/*.parquet") %}
+        {% do run_query(
+            "create or replace view raw.campaign_assignments as " ~ (
+                "select * from read_parquet([" ~ files | join(", ") ~ "])" if files
+                else "select cast(null as varchar) as campaign, "
+                ~ "cast(null as date) as starts_on, cast(null as varchar) as customer_id, "
+                ~ "cast(null as varchar) as action, cast(null as boolean) as is_holdout "
+                ~ "where false"
+            )
+        ) %}
+    {% endif %}
+{% endmacro %}

@@ -1,0 +1,220 @@
+{#-
+What bounds the cost: a sample of customers, and the products that most of them buy.
+Pairs grow with the square of what a customer buys.
+-#}
+{%- set most_customers = 20000 -%}
+{%- set most_products = 1000 -%}
+{%- set fewest_customers = 20 -%}
+{#- Classes of range: 1 product, 2 or 3, 4 to 7 … 8,192 and more. -#}
+{%- set classes = 14 -%}
+with sale_lines as (
+
+    select * from {{ ref("int_standing_sale_lines") }}
+
+),
+
+-- The last complete window, which the churn models are tested on too.
+later_period as (
+
+    select cutoff_date as later_period_start_date
+    from {{ ref("int_churn_cutoffs") }}
+    where example_set = 'test'
+
+),
+
+known_customers as (
+
+    select
+        customer_id,
+        count(*) over () as customers
+    from sale_lines
+    group by customer_id
+
+),
+
+sampled_customers as (
+
+    select customer_id from known_customers
+    where {{ stable_uniform("customer_id") }} * customers < {{ most_customers }}
+
+),
+
+purchases as (
+
+    select distinct
+        sale_lines.customer_id,
+        sale_lines.stock_code,
+        sale_lines.invoice_date >= later_period.later_period_start_date as is_later
+    from sale_lines
+    inner join sampled_customers
+        on sale_lines.customer_id = sampled_customers.customer_id
+    cross join later_period
+
+),
+
+-- Who buys many products buys any two of them: customers are compared with those who
+-- bought about as many.
+ranges as (
+
+    select
+        is_later,
+        customer_id,
+        least({{ doublings("count(*)") }}, {{ classes - 1 }}) as range_class
+    from purchases
+    group by is_later, customer_id
+
+),
+
+range_classes as (
+
+    select
+        is_later,
+        range_class,
+        count(*) as customers
+    from ranges
+    group by is_later, range_class
+
+),
+
+totals as (
+
+    select
+        coalesce(sum(case when not is_later then customers end), 0) as customers,
+        coalesce(sum(case when is_later then customers end), 0) as later_customers
+    from range_classes
+
+),
+
+product_customers as (
+
+    select
+        stock_code,
+        count(case when not is_later then 1 end) as customers,
+        count(case when is_later then 1 end) as later_customers
+    from purchases
+    group by stock_code
+
+),
+
+common_products as (
+
+    select
+        product_customers.*,
+        totals.customers as all_customers,
+        totals.later_customers as all_later_customers,
+        row_number() over (
+            order by product_customers.customers desc, product_customers.stock_code asc
+        ) as product_number
+    from product_customers
+    cross join totals
+    where
+        product_customers.customers >= {{ fewest_customers }}
+        and product_customers.customers >= 0.01 * totals.customers
+
+),
+
+tested_products as (
+
+    select
+        *,
+        count(*) over () as products
+    from common_products
+    where product_number <= {{ most_products }}
+
+),
+
+tested_purchases as (
+
+    select
+        purchases.is_later,
+        purchases.customer_id,
+        ranges.range_class,
+        tested_products.product_number
+    from purchases
+    inner join tested_products on purchases.stock_code = tested_products.stock_code
+    inner join ranges
+        on
+            purchases.is_later = ranges.is_later
+            and purchases.customer_id = ranges.customer_id
+
+),
+
+pairs as (
+
+    select
+        purchases.product_number,
+        other_purchases.product_number as other_product_number,
+        count(case when not purchases.is_later then 1 end) as customers_together,
+        count(case when purchases.is_later then 1 end) as later_customers_together
+    from tested_purchases as purchases
+    inner join tested_purchases as other_purchases
+        on
+            purchases.is_later = other_purchases.is_later
+            and purchases.customer_id = other_purchases.customer_id
+            and purchases.product_number < other_purchases.product_number
+    group by purchases.product_number, other_purchases.product_number
+    having count(case when not purchases.is_later then 1 end) >= {{ fewest_customers }}
+
+),
+
+class_purchases as (
+
+    select
+        tested_purchases.is_later,
+        tested_purchases.range_class,
+        tested_purchases.product_number,
+        count(*) as customers,
+        cast(count(*) as double) / max(range_classes.customers) as customer_share
+    from tested_purchases
+    inner join range_classes
+        on
+            tested_purchases.is_later = range_classes.is_later
+            and tested_purchases.range_class = range_classes.range_class
+    group by
+        tested_purchases.is_later,
+        tested_purchases.range_class,
+        tested_purchases.product_number
+
+),
+
+-- One column per class, of which there are few: a join over classes would cost more
+-- than all else, and its sums would depend on their order.
+customers_by_class as (
+
+    select
+        product_number,
+        {{ columns_by_class("not is_later", "", classes) }},
+        {{ columns_by_class("is_later", "later_", classes) }}
+    from class_purchases
+    group by product_number
+
+)
+
+-- Within a class, the one product is expected to be bought whether or not the other is.
+select
+    products.stock_code,
+    other_products.stock_code as other_stock_code,
+    later_period.later_period_start_date,
+    cast(products.products * (products.products - 1) / 2 as bigint) as pairs_tested,
+    cast(products.all_customers as bigint) as all_customers,
+    cast(products.customers as bigint) as customers,
+    cast(other_products.customers as bigint) as other_customers,
+    cast(pairs.customers_together as bigint) as customers_together,
+    cast(products.all_later_customers as bigint) as all_later_customers,
+    cast(products.later_customers as bigint) as later_customers,
+    cast(other_products.later_customers as bigint) as later_other_customers,
+    cast(pairs.later_customers_together as bigint) as later_customers_together,
+    {{ expected_by_class("by_class", "other_by_class", "", classes) }}
+        as expected_together,
+    {{ expected_by_class("by_class", "other_by_class", "later_", classes) }}
+        as later_expected_together
+from pairs
+cross join later_period
+inner join tested_products as products
+    on pairs.product_number = products.product_number
+inner join tested_products as other_products
+    on pairs.other_product_number = other_products.product_number
+inner join customers_by_class as by_class
+    on pairs.product_number = by_class.product_number
+inner join customers_by_class as other_by_class
+    on pairs.other_product_number = other_by_class.product_number

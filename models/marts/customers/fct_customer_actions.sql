@@ -1,0 +1,233 @@
+{%- set money = "'" ~ var("currency") ~ " ' || " -%}
+with customers as (
+
+    select * from {{ ref("dim_customers") }}
+
+),
+
+playbook as (
+
+    select
+        *,
+        coalesce(response_rate, {{ var("offer_response_rate") }})
+            as assumed_response_rate,
+        coalesce(offer_cost, {{ var("offer_cost") }}) as assumed_offer_cost
+    from {{ ref("action_playbook") }}
+
+),
+
+reasons as (
+
+    select * from {{ ref("fct_churn_reasons") }}
+
+),
+
+customer_products as (
+
+    select * from {{ ref("int_customer_products") }}
+
+),
+
+affinities as (
+
+    select * from {{ ref("rpt_product_affinity") }}
+    where is_confirmed
+
+),
+
+as_of as (
+
+    select * from {{ ref("int_as_of") }}
+
+),
+
+horizon as (
+
+    select max(chosen_horizon_days) as horizon_days
+    from {{ ref("int_churn_horizon") }}
+
+),
+
+tenures as (
+
+    select
+        customers.*,
+        {{ day_difference("customers.first_order_date", "as_of.as_of_date") }}
+            as tenure_days
+    from customers
+    cross join as_of
+
+),
+
+-- What is at risk, times the share of churners that the offer keeps, times margin.
+matches as (
+
+    select
+        tenures.customer_id,
+        playbook.rule_rank
+    from tenures
+    inner join playbook
+        on
+            (
+                playbook.segments is null
+                or '|' || playbook.segments || '|'
+                like '%|' || tenures.segment || '|%'
+            )
+            and (
+                playbook.churn_risks is null
+                or '|' || playbook.churn_risks || '|'
+                like '%|' || tenures.churn_risk || '|%'
+            )
+            and (playbook.max_orders is null or tenures.orders <= playbook.max_orders)
+            and (
+                playbook.max_tenure_days is null
+                or tenures.tenure_days <= playbook.max_tenure_days
+            )
+            and (
+                playbook.min_return_rate is null
+                or tenures.return_rate > playbook.min_return_rate
+            )
+            and (
+                not playbook.needs_gain
+                or playbook.assumed_response_rate * {{ var("offer_margin") }}
+                * tenures.value_at_risk > playbook.assumed_offer_cost
+            )
+
+),
+
+-- The first rule that holds, so that every customer has one action.
+first_matches as (
+
+    select
+        customer_id,
+        min(rule_rank) as rule_rank
+    from matches
+    group by customer_id
+
+),
+
+ranked as (
+
+    select
+        tenures.*,
+        playbook.action,
+        playbook.rule_rank as action_rank,
+        playbook.label as action_label,
+        playbook.min_return_rate,
+        playbook.max_orders,
+        playbook.is_contact,
+        playbook.valid_days,
+        playbook.assumed_offer_cost as offer_cost,
+        playbook.assumed_response_rate as response_rate,
+        row_number() over (
+            order by tenures.value_at_risk desc nulls last, tenures.customer_id asc
+        ) as priority
+    from tenures
+    inner join first_matches on tenures.customer_id = first_matches.customer_id
+    inner join playbook on first_matches.rule_rank = playbook.rule_rank
+
+),
+
+-- For actions on first orders: what goes with a product of theirs and is new to them,
+-- the surest pair first.
+suggestions as (
+
+    select
+        ranked.customer_id,
+        affinities.other_stock_code as stock_code,
+        affinities.other_description as description,
+        row_number() over (
+            partition by ranked.customer_id
+            order by
+                affinities.g_statistic desc,
+                affinities.other_stock_code asc,
+                affinities.stock_code asc
+        ) as place
+    from ranked
+    inner join customer_products
+        on ranked.customer_id = customer_products.customer_id
+    inner join affinities on customer_products.stock_code = affinities.stock_code
+    left join customer_products as bought_before
+        on
+            ranked.customer_id = bought_before.customer_id
+            and affinities.other_stock_code = bought_before.stock_code
+    where
+        ranked.max_orders is not null
+        and ranked.is_contact
+        and bought_before.stock_code is null
+
+),
+
+-- The strongest reason that speaks for the side of the average the customer is on.
+model_reasons as (
+
+    select
+        ranked.customer_id,
+        min(reasons.reason_rank) as reason_rank
+    from ranked
+    inner join reasons
+        on
+            ranked.customer_id = reasons.customer_id
+            and (ranked.churn_risk <> 'low') = reasons.is_raising_risk
+    group by ranked.customer_id
+
+)
+
+select
+    ranked.customer_id,
+    cast(ranked.action as varchar) as action,
+    cast(ranked.action_rank as integer) as action_rank,
+    cast(ranked.action_label as varchar) as action_label,
+    cast(
+        ranked.segment || coalesce(
+            ', ' || {{ format_percent("ranked.churn_probability") }}
+            || ' risk of no order in ' || cast(horizon.horizon_days as varchar)
+            || ' days', ''
+        ) as varchar
+    ) as reason_1,
+    cast(
+        case
+            when ranked.min_return_rate is not null
+                then {{ format_percent("ranked.return_rate") }}
+                    || ' of what was ordered came back'
+            when ranked.max_orders is not null
+                then {{ count_noun("ranked.orders", "order") }} || ', the last '
+                    || {{ count_noun("ranked.days_since_last_order", "day") }} || ' ago'
+            when ranked.value_at_risk is not null
+                then {{ money }}{{ format_integer("ranked.value_at_risk") }}
+                    || ' of spending at risk'
+        end as varchar
+    ) as reason_2,
+    cast(reasons.reason as varchar) as reason_3,
+    ranked.churn_probability,
+    ranked.predicted_value_90d,
+    ranked.value_at_risk,
+    cast(ranked.offer_cost as decimal(38, 4)) as offer_cost,
+    cast(ranked.response_rate as double) as response_rate,
+    cast(
+        ranked.offer_cost
+        / nullif({{ var("offer_margin") }} * ranked.value_at_risk, 0) as double
+    ) as break_even_response,
+    cast(
+        ranked.response_rate * {{ var("offer_margin") }} * ranked.value_at_risk
+        - ranked.offer_cost as decimal(38, 4)
+    ) as expected_gain,
+    cast(ranked.priority as integer) as priority,
+    cast(suggestions.stock_code as varchar) as suggested_stock_code,
+    cast(suggestions.description as varchar) as suggested_description,
+    cast('{{ var("campaign") }}' as varchar) as campaign,
+    ranked.is_contact,
+    ranked.is_contact and {{ stable_uniform(
+        "ranked.customer_id || '|" ~ var("campaign") ~ "'"
+    ) }} < {{ var("holdout_share") }} as is_holdout,
+    {{ add_days("ranked.valid_days", "as_of.as_of_date") }} as valid_until
+from ranked
+cross join as_of
+cross join horizon
+left join suggestions
+    on ranked.customer_id = suggestions.customer_id and suggestions.place = 1
+left join model_reasons on ranked.customer_id = model_reasons.customer_id
+left join reasons
+    on
+        model_reasons.customer_id = reasons.customer_id
+        and model_reasons.reason_rank = reasons.reason_rank

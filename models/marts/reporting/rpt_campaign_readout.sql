@@ -1,0 +1,251 @@
+{%- set arms = {"contacted": "not is_holdout", "held_out": "is_holdout"} -%}
+with assignments as (
+
+    select assignments.*
+    from {{ ref("stg_campaigns__assignments") }} as assignments
+    inner join {{ ref("int_as_of") }} as as_of
+        on assignments.starts_on <= as_of.as_of_date
+
+),
+
+customer_days as (
+
+    select * from {{ ref("int_customer_days") }}
+
+),
+
+playbook as (
+
+    select * from {{ ref("action_playbook") }}
+
+),
+
+as_of as (
+
+    select * from {{ ref("int_as_of") }}
+
+),
+
+horizon as (
+
+    select max(chosen_horizon_days) as horizon_days
+    from {{ ref("int_churn_horizon") }}
+
+),
+
+windows as (
+
+    select
+        assignments.*,
+        horizon.horizon_days,
+        {{ add_days("horizon.horizon_days - 1", "assignments.starts_on") }} as ends_on,
+        {{ add_days("horizon.horizon_days - 1", "assignments.starts_on") }}
+        <= as_of.as_of_date as is_over
+    from assignments
+    cross join as_of
+    cross join horizon
+
+),
+
+-- Who was to be contacted counts as contacted, whatever became of it: a message that
+-- did not arrive is a part of what the campaign does.
+outcomes as (
+
+    select
+        windows.campaign,
+        windows.starts_on,
+        windows.customer_id,
+        max(case when customer_days.has_purchase then 1 else 0 end) as has_bought,
+        cast(coalesce(sum(customer_days.net_revenue), 0) as decimal(18, 4))
+            as net_revenue
+    from windows
+    left join customer_days
+        on
+            windows.customer_id = customer_days.customer_id
+            and windows.starts_on <= customer_days.activity_date
+            and windows.ends_on >= customer_days.activity_date
+    group by windows.campaign, windows.starts_on, windows.customer_id
+
+),
+
+participants as (
+
+    select
+        windows.campaign,
+        windows.starts_on,
+        windows.ends_on,
+        windows.is_over,
+        windows.is_holdout,
+        windows.action,
+        outcomes.has_bought,
+        outcomes.net_revenue
+    from windows
+    inner join outcomes
+        on
+            windows.campaign = outcomes.campaign
+            and windows.starts_on = outcomes.starts_on
+            and windows.customer_id = outcomes.customer_id
+
+),
+
+groups as (
+
+    select
+        *,
+        action as read_action
+    from participants
+    union all
+    select
+        *,
+        'all' as read_action
+    from participants
+
+),
+
+counted as (
+
+    select
+        campaign,
+        starts_on,
+        ends_on,
+        is_over,
+        read_action as action,
+        {%- for arm, condition in arms.items() %}
+            cast(count(case when {{ condition }} then 1 end) as double)
+                as {{ arm }}_customers,
+            cast(sum(case when {{ condition }} then has_bought else 0 end) as double)
+                as {{ arm }}_buyers,
+            cast(sum(case when {{ condition }} then net_revenue else 0 end) as double)
+                as {{ arm }}_net_revenue,
+            cast(
+                sum(case when {{ condition }} then net_revenue * net_revenue else 0 end)
+                as double
+            ) as {{ arm }}_square_sum
+            {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from groups
+    group by campaign, starts_on, ends_on, is_over, read_action
+
+),
+
+-- Of one customer there is no spread, of none no rate.
+compared as (
+
+    select
+        *,
+        {%- for arm in arms %}
+            {{ arm }}_buyers / nullif({{ arm }}_customers, 0) as {{ arm }}_rate,
+            {{ wilson_bound(arm ~ "_buyers", arm ~ "_customers", "-") }}
+                as {{ arm }}_rate_low,
+            {{ wilson_bound(arm ~ "_buyers", arm ~ "_customers", "+") }}
+                as {{ arm }}_rate_high,
+            {{ arm }}_net_revenue / nullif({{ arm }}_customers, 0) as {{ arm }}_mean,
+            greatest(
+                {{ arm }}_square_sum
+                - {{ arm }}_net_revenue * {{ arm }}_net_revenue
+                / nullif({{ arm }}_customers, 0),
+                0
+            ) / nullif(({{ arm }}_customers - 1) * {{ arm }}_customers, 0)
+                as {{ arm }}_mean_variance
+            {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from counted
+
+),
+
+-- Differences of shares after Newcombe (1998, method 10), of means after Welch with the
+-- normal quantile.
+differences as (
+
+    select
+        *,
+        contacted_rate - held_out_rate as lift,
+        contacted_rate - held_out_rate - sqrt(
+            power(contacted_rate - contacted_rate_low, 2)
+            + power(held_out_rate_high - held_out_rate, 2)
+        ) as lift_low,
+        contacted_rate - held_out_rate + sqrt(
+            power(contacted_rate_high - contacted_rate, 2)
+            + power(held_out_rate - held_out_rate_low, 2)
+        ) as lift_high,
+        contacted_mean - held_out_mean as gain,
+        1.959964 * sqrt(contacted_mean_variance + held_out_mean_variance) as gain_margin
+    from compared
+
+),
+
+judged as (
+
+    select
+        *,
+        case
+            when not is_over then 'running'
+            when contacted_customers = 0 or held_out_customers = 0 then 'no_comparison'
+            when lift_low > 0 then 'buys_more'
+            when lift_high < 0 then 'buys_less'
+            else 'no_difference_seen'
+        end as status
+    from differences
+
+)
+
+select
+    cast(judged.campaign as varchar) as campaign,
+    judged.starts_on,
+    judged.ends_on,
+    cast(judged.action as varchar) as action,
+    cast(coalesce(playbook.label, 'All contacts') as varchar) as action_label,
+    cast(judged.status as varchar) as status,
+    cast(judged.contacted_customers as bigint) as contacted_customers,
+    cast(judged.held_out_customers as bigint) as held_out_customers,
+    {%- for arm in arms %}
+        cast(case when judged.is_over then judged.{{ arm }}_rate end as double)
+            as {{ arm }}_purchase_rate,
+    {%- endfor %}
+    cast(case when judged.is_over then judged.lift end as double)
+        as purchase_rate_difference,
+    cast(case when judged.is_over then judged.lift_low end as double)
+        as purchase_rate_difference_low,
+    cast(case when judged.is_over then judged.lift_high end as double)
+        as purchase_rate_difference_high,
+    cast(
+        case
+            when judged.is_over
+                then judged.lift / nullif(1 - judged.held_out_rate, 0)
+        end as double
+    ) as measured_response_rate,
+    {%- for arm in arms %}
+        cast(case when judged.is_over then judged.{{ arm }}_mean end as decimal(38, 4))
+            as {{ arm }}_net_revenue_per_customer,
+    {%- endfor %}
+    cast(case when judged.is_over then judged.gain end as decimal(38, 4))
+        as net_revenue_difference,
+    cast(
+        case when judged.is_over then judged.gain - judged.gain_margin end
+        as decimal(38, 4)
+    ) as net_revenue_difference_low,
+    cast(
+        case when judged.is_over then judged.gain + judged.gain_margin end
+        as decimal(38, 4)
+    ) as net_revenue_difference_high,
+    cast(
+        case judged.status
+            when 'running'
+                then 'Outcomes are known after '
+                    || cast(judged.ends_on as varchar) || '.'
+            when 'no_comparison'
+                then 'Nobody was held out, or nobody contacted: no comparison.'
+            else
+                {{ format_percent("judged.contacted_rate") }}
+                || ' of those contacted bought, of those held out '
+                || {{ format_percent("judged.held_out_rate") }}
+                || ': '
+                || case judged.status
+                    when 'buys_more' then 'more, beyond what chance would do'
+                    when 'buys_less' then 'fewer, beyond what chance would do'
+                    else 'chance alone may do as much'
+                end || '.'
+        end as varchar
+    ) as finding
+from judged
+left join playbook on judged.action = playbook.action

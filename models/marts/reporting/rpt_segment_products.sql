@@ -1,0 +1,1 @@
+{{ typical_products(["segment"]) }}

@@ -1,0 +1,20 @@
+with assignments as (
+
+    select * from {{ source("campaigns", "campaign_assignments") }}
+
+)
+
+select
+    ---------- ids
+    campaign,
+    customer_id,
+
+    ---------- texts
+    action,
+
+    ---------- booleans
+    is_holdout,
+
+    ---------- dates
+    starts_on
+from assignments

@@ -1,0 +1,232 @@
+"""Start a campaign from the published list of actions: `python -m customer_intelligence.campaign`.
+
+Two files are written: the contacts, as CSV for the tool that sends the messages, and the
+assignment of everybody who could have been contacted, into the data directory. Later builds read
+the assignment and compare those contacted with those held out (`rpt_campaign_readout`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from customer_intelligence import lock
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.export import export_query, refuse_own_folders
+from customer_intelligence.marts import data_directory, open_marts
+
+FOLDER = "campaigns"
+CONTACTS = """
+    select
+        priority,
+        customer_id,
+        action,
+        action_label,
+        reason_1,
+        reason_2,
+        reason_3,
+        suggested_stock_code,
+        suggested_description,
+        churn_probability,
+        value_at_risk,
+        expected_gain,
+        valid_until
+    from fct_customer_actions
+    where list_contains($actions, action) and not is_holdout
+"""
+_FORM = pa.schema(
+    [
+        ("campaign", pa.string()),
+        ("starts_on", pa.date32()),
+        ("customer_id", pa.string()),
+        ("action", pa.string()),
+        ("is_holdout", pa.bool_()),
+    ]
+)
+
+
+class Started(NamedTuple):
+    """What a started campaign consists of."""
+
+    campaign: str
+    starts_on: dt.date
+    contacts: int
+    held_out: int
+    assignment: Path
+
+
+def start(
+    data_dir: Path,
+    out: Path,
+    *,
+    actions: Sequence[str] = (),
+    starts_on: dt.date | None = None,
+) -> Started:
+    """Write down who is contacted and who is held out, and the list of contacts.
+
+    The same call on the same marts writes the same files again.
+
+    Parameters
+    ----------
+    data_dir : Path
+        The data directory, with published marts.
+    out : Path
+        The CSV file of the contacts, outside the folders that the project keeps its files in.
+    actions : sequence of str
+        The actions of the campaign; by default all that contact customers.
+    starts_on : date, optional
+        First day on which orders count as an outcome; by default the day after the as-of date.
+
+    Returns
+    -------
+    Started
+        Name of the campaign, its first day, customers contacted and held out, and the file of
+        the assignment.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_UNKNOWN_ACTION`, `E_NO_CONTACTS`, `E_STARTS_TOO_EARLY` where outcomes are known
+        already, `E_CAMPAIGN_EXISTS` where it was started before with other customers,
+        `E_LOCKED` while a build is running, and those of `export.export_query` and `open_marts`;
+        nothing is written then.
+    """
+    refuse_own_folders(out, data_dir)
+    with lock.held(data_dir), open_marts(data_dir) as marts:
+        known = [
+            name
+            for (name,) in marts.execute(
+                "select action from rpt_actions where is_contact order by action_rank"
+            ).fetchall()
+        ]
+        unknown = sorted(set(actions) - set(known))
+        if unknown:
+            raise CustomerIntelligenceError(
+                "E_UNKNOWN_ACTION",
+                f"{', '.join(unknown)}: no action that contacts customers.",
+                f"Actions are: {', '.join(known)}.",
+            )
+        chosen = list(actions) or known
+        (as_of_date,) = marts.execute("select as_of_date from build_info").fetchall()[0]
+        first_day = starts_on or as_of_date + dt.timedelta(days=1)
+        if first_day <= as_of_date:
+            raise CustomerIntelligenceError(
+                "E_STARTS_TOO_EARLY",
+                f"The list knows what happened until {as_of_date}; a campaign that starts on "
+                f"{first_day} would be judged on orders that it knew.",
+                f"Start on {as_of_date + dt.timedelta(days=1)} or later.",
+            )
+        assigned = marts.execute(
+            "select campaign, cast(? as date) as starts_on, customer_id, action, is_holdout "
+            "from fct_customer_actions where list_contains(?, action) order by customer_id",
+            [first_day, chosen],
+        ).to_arrow_table()
+        if not assigned.num_rows:
+            raise CustomerIntelligenceError(
+                "E_NO_CONTACTS",
+                "The published list has no customer for these actions.",
+                "Look at rpt_actions: without a churn model most actions have nobody.",
+            )
+        campaign = assigned["campaign"][0].as_py()
+        path = data_dir / FOLDER / f"{campaign}_{first_day}.parquet"
+        _write_assignment(path, assigned.cast(_FORM))
+        contacts = export_query(marts, CONTACTS, {"actions": chosen}, out, data_dir)
+    return Started(campaign, first_day, contacts, assigned.num_rows - contacts, path)
+
+
+def rows_of(path: Path, customer: str) -> int:
+    """Count the rows of an assignment that name a customer, by the id as it is stored."""
+    named = pc.equal(pq.read_table(path)["customer_id"], customer)
+    return pc.sum(named).as_py() or 0
+
+
+def erase(path: Path, customer: str) -> None:
+    """Take a customer out of an assignment; a file that does not name them stays as it is."""
+    if rows_of(path, customer):
+        assigned = pq.read_table(path)
+        _write_whole(path, assigned.filter(pc.not_equal(assigned["customer_id"], customer)))
+
+
+def _write_assignment(path: Path, assigned: pa.Table) -> None:
+    if path.exists():
+        if not pq.read_table(path).equals(assigned):
+            raise CustomerIntelligenceError(
+                "E_CAMPAIGN_EXISTS",
+                f"{path} says that this campaign was started with other customers.",
+                "Give it another start with STARTS, or build with another name, such as "
+                "VARS='{campaign: autumn}'.",
+            )
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_whole(path, assigned)
+    except OSError as error:
+        raise CustomerIntelligenceError(
+            "E_CANNOT_WRITE",
+            f"{path} cannot be written: {error.strerror or error}.",
+            "Make room, or make the directory writable.",
+        ) from error
+
+
+def _write_whole(path: Path, table: pa.Table) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".campaign-", delete=False) as file:
+        pending = Path(file.name)
+        try:
+            pq.write_table(table, file)
+            file.flush()
+            os.fsync(file.fileno())
+            pending.replace(path)
+        finally:
+            pending.unlink(missing_ok=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; 0 when the campaign was started, 2 when it was refused."""
+    parser = argparse.ArgumentParser(
+        prog="python -m customer_intelligence.campaign",
+        description="Write the contacts of a campaign, and who is held out to measure it.",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the CSV file of the contacts")
+    parser.add_argument("--actions", default="", help="names of actions; all by default")
+    parser.add_argument("--starts", help="first day on which orders count, such as 2011-12-12")
+    parser.add_argument("--data-dir", help="data directory of the build")
+    options = parser.parse_args(arguments)
+    try:
+        started = start(
+            data_directory(options.data_dir),
+            options.out,
+            actions=[name for name in re.split(r"[,\s]+", options.actions) if name],
+            starts_on=_day(options.starts),
+        )
+    except CustomerIntelligenceError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(
+        f"{started.campaign} from {started.starts_on}: {started.contacts:,} customers to contact "
+        f"in {options.out}, {started.held_out:,} held out; do not contact those otherwise"
+    )
+    return 0
+
+
+def _day(text: str | None) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        raise CustomerIntelligenceError(
+            "E_NOT_A_DAY", f"{text!r} is no day.", "Write it like 2011-12-12."
+        ) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""Ask for the metrics: MetricFlow's `mf`, with nothing leaving the machine.
+
+Run as `python -m customer_intelligence.metrics query --metrics net_revenue` from the project's
+root; everything after the module's name is for `mf`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from customer_intelligence.errors import CustomerIntelligenceError
+
+
+class _NoUpdates:
+    """Stands in for `update_checker.UpdateChecker`."""
+
+    def check(self, package_name: str, package_version: str) -> None:
+        """Know of no newer version."""
+
+
+def load_mf() -> Any:
+    """Import MetricFlow's command line and fit it to this project.
+
+    At every start `mf` asks a package index for a newer version of itself, and reads the last
+    answer from a pickle in the directory for temporary files, where anybody may put one. It has no
+    switch for either, so the module that does both is never imported. And it looks for the metrics
+    in `target`, wherever dbt has put them.
+
+    Returns
+    -------
+    click.Group
+        The command `mf`.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        If MetricFlow is not installed.
+    """
+    silent = types.ModuleType("update_checker")
+    silent.UpdateChecker = _NoUpdates  # type: ignore[attr-defined]
+    sys.modules["update_checker"] = silent
+    try:
+        from dbt_metricflow.cli.dbt_connectors.dbt_config_accessor import dbtArtifacts
+        from dbt_metricflow.cli.main import cli
+        from metricflow_semantics.model.dbt_manifest_parser import (
+            parse_manifest_from_dbt_generated_manifest as parsed,
+        )
+    except ModuleNotFoundError as error:
+        raise CustomerIntelligenceError(
+            "E_NO_METRICFLOW",
+            "MetricFlow is not installed.",
+            "Use `make metrics`, or install this package with its extra `semantic`.",
+        ) from error
+
+    def semantic_manifest(project_root: Path) -> Any:
+        target = Path(project_root, os.environ.get("DBT_TARGET_PATH", "target"))
+        return parsed((target / "semantic_manifest.json").read_text("utf-8"))
+
+    dbtArtifacts.build_semantic_manifest_from_dbt_project_root = staticmethod(semantic_manifest)
+    return cli
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `mf` with the arguments."""
+    try:
+        mf = load_mf()
+    except CustomerIntelligenceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    mf.main(args=arguments, prog_name="mf")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,398 @@
+"""The list of actions does what the playbook says, and a campaign measures what it did."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import hashlib
+import shutil
+from decimal import Decimal
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT, build, ingested, run_dbt
+
+from customer_intelligence import campaign
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.export import export
+from customer_intelligence.forget import erase, verify
+from customer_intelligence.marts import open_marts
+
+SAMPLE = ROOT / "data" / "sample" / "raw"
+RESPONSE = 0.5
+
+
+@pytest.fixture(scope="module")
+def customers(published_dir):
+    with open_marts(published_dir) as marts:
+        return marts.execute(
+            "select *, (select as_of_date from build_info) - first_order_date as tenure_days "
+            "from fct_customer_actions "
+            "inner join dim_customers using (customer_id, churn_probability, value_at_risk) "
+            "order by priority"
+        ).df()
+
+
+def test_every_customer_gets_the_action_that_the_definitions_name(customers):
+    """Exclusive actions in order, with the assumptions of dbt_project.yml."""
+    c = customers
+    pays = 0.1 * 0.3 * c["value_at_risk"].astype(float) > 1.0
+    is_at_risk_now = c["churn_risk"].isin(["medium", "high"])
+    is_low = c["churn_risk"] == "low"
+    is_first = (c["orders"] == 1) & (c["tenure_days"] <= 60)
+    rules = {
+        "loyalty": (c["segment"] == "Champions") & is_low,
+        "personal_contact": c["segment"].isin(["Champions", "Loyal Customers"]) & is_at_risk_now,
+        "win_back": (c["segment"] == "At Risk") & pays,
+        "second_order": is_first,
+        "suppress": c["segment"] == "Lost Customers",
+        "service_check": c["return_rate"] > 0.3,
+        "reminder": (c["segment"] == "Regular Customers") & is_at_risk_now & pays,
+    }
+    expected = np.select(list(rules.values()), list(rules), default="none")
+    assert (c["action"].to_numpy() == expected).all()
+    assert set(expected) >= {"loyalty", "win_back", "second_order", "suppress", "none"}
+
+
+def test_customers_are_ranked_by_value_at_risk_not_by_risk(customers):
+    values = customers["value_at_risk"].astype(float).to_numpy()
+    assert (np.diff(values) <= 0).all()
+    assert customers["churn_probability"].corr(customers["priority"]) > -0.9
+
+
+def test_a_tenth_is_held_out_and_stays_so_whatever_the_action(customers):
+    contacts = customers[customers["is_contact"]]
+    share = contacts["is_holdout"].mean()
+    margin = 3 * np.sqrt(0.1 * 0.9 / len(contacts))
+    assert abs(share - 0.1) < margin
+    by_hash = [
+        int(hashlib.md5(f"{name}|standing".encode()).hexdigest()[:8], 16) / 2**32 < 0.1
+        for name in contacts["customer_id"]
+    ]
+    assert (contacts["is_holdout"].to_numpy() == by_hash).all()
+    assert not customers.loc[~customers["is_contact"], "is_holdout"].any()
+
+
+def test_actions_add_up(published_dir, customers):
+    with open_marts(published_dir) as marts:
+        actions = marts.execute("select * from rpt_actions").df().set_index("action")
+    groups = customers.groupby("action")
+    sizes = groups.size()
+    assert actions["customers"].to_dict() == sizes.reindex(actions.index, fill_value=0).to_dict()
+    contacted = customers[~customers["is_holdout"]]
+    assert sum(actions["offer_cost"]) == contacted["offer_cost"].sum()
+    assert actions["value_at_risk"].dropna().sum() == customers["value_at_risk"].sum()
+
+
+@pytest.mark.parametrize("ranking", ["value_at_risk", "churn_probability", "past_revenue"])
+def test_the_backtest_in_sql_is_that_of_pandas(published_dir, ranking):
+    with duckdb.connect(
+        str(published_dir / "build" / "warehouse.duckdb"), read_only=True
+    ) as database:
+        known = database.execute(
+            """
+            select b.*, e.net_revenue, e.tenure_days, e.horizon_days
+            from marts.fct_churn_backtest as b
+            inner join ml.ml_churn_model_selection as s on s.model = b.model and s.is_chosen
+            inner join intermediate.int_churn_examples as e
+                on e.customer_id = b.customer_id and e.cutoff_date = b.cutoff_date
+            where e.example_set = 'test'
+            """
+        ).df()
+        found = database.execute(
+            "select top_percent, leaver_revenue_share from marts.rpt_action_backtest "
+            "where ranking = ? order by top_percent",
+            [ranking],
+        ).fetchall()
+    usual = known["net_revenue"].clip(lower=0) * known["horizon_days"]
+    usual /= known[["tenure_days", "horizon_days"]].max(axis=1)
+    measure = {
+        "value_at_risk": known["churn_probability"] * usual,
+        "churn_probability": known["churn_probability"],
+        "past_revenue": known["net_revenue"],
+    }[ranking]
+    order = (
+        known.assign(measure=measure)
+        .sort_values(["measure", "customer_id"], ascending=[False, True])
+        .reset_index(drop=True)
+    )
+    lost = order["net_revenue"].where(order["has_churned"], 0)
+    for percent, share in found:
+        size = int(np.ceil(percent / 100 * len(order)))
+        assert share == pytest.approx(lost[:size].sum() / lost.sum(), abs=1e-6)
+
+
+def newcombe(a, m, b, n):
+    """Interval of a/m - b/n: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10."""
+    z = 1.959964
+
+    def wilson(x, size):
+        middle = (2 * x + z**2) / (2 * (size + z**2))
+        half = z * np.sqrt(z**2 + 4 * x * (1 - x / size)) / (2 * (size + z**2))
+        return middle - half, middle + half
+
+    (low_a, high_a), (low_b, high_b) = wilson(a, m), wilson(b, n)
+    difference = a / m - b / n
+    return (
+        difference - np.hypot(a / m - low_a, high_b - b / n),
+        difference + np.hypot(high_a - a / m, b / n - low_b),
+    )
+
+
+@pytest.mark.parametrize(
+    ("counts", "published"),
+    [
+        ((56, 70, 48, 80), (0.0524, 0.3339)),
+        ((9, 10, 3, 10), (0.1705, 0.8090)),
+        ((5, 56, 0, 29), (-0.0381, 0.1926)),
+        ((10, 10, 0, 10), (0.6075, 1.0000)),
+    ],
+)
+def test_newcombe_as_published(counts, published):
+    """Table II of the paper, examples a, b, d and g."""
+    assert newcombe(*counts) == pytest.approx(published, abs=6e-5)
+
+
+def sample_lines() -> pd.DataFrame:
+    """The sample's lines with the headers that they were loaded with."""
+    return duckdb.execute(
+        """
+        select
+            invoice_no as "InvoiceNo",
+            stock_code as "StockCode",
+            description as "Description",
+            quantity::integer as "Quantity",
+            invoiced_at as "InvoiceDate",
+            unit_price::double as "UnitPrice",
+            customer_id as "CustomerID",
+            country as "Country"
+        from read_parquet(?)
+        """,
+        [str(SAMPLE / "*" / "invoice_lines.parquet")],
+    ).df()
+
+
+def silent_customers(lines: pd.DataFrame, assigned: pd.DataFrame, days: int) -> pd.Series:
+    """Those of the assigned customers who buy nothing in the window, left alone."""
+    start = pd.Timestamp(assigned["starts_on"].iloc[0])
+    ahead = lines["InvoiceDate"].between(start, start + pd.Timedelta(days=days), inclusive="left")
+    buyers = lines.loc[ahead & (lines["Quantity"] > 0), "CustomerID"]
+    return ~assigned["customer_id"].isin(buyers)
+
+
+def respond(lines: pd.DataFrame, assigned: pd.DataFrame, days: int) -> pd.DataFrame:
+    """Orders of contacted customers who would not have bought: half of them now do."""
+    start = pd.Timestamp(assigned["starts_on"].iloc[0])
+    is_silent = silent_customers(lines, assigned, days)
+    silent = assigned.loc[~assigned["is_holdout"] & is_silent, "customer_id"]
+    won = silent[np.random.default_rng(3).random(len(silent)) < RESPONSE]
+    return pd.DataFrame(
+        {
+            "InvoiceNo": [str(900_000 + n) for n in range(len(won))],
+            "StockCode": "22423",
+            "Description": "REGENCY CAKESTAND",
+            "Quantity": 4,
+            "InvoiceDate": [start + pd.Timedelta(days=n % days, hours=10) for n in range(len(won))],
+            "UnitPrice": 12.5,
+            "CustomerID": won.to_numpy(),
+            "Country": "France",
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """A campaign started 90 days before the sample ends, with a data directory and its contacts."""
+    data_dir = tmp_path_factory.mktemp("campaign")
+    as_of = sample_lines()["InvoiceDate"].max().date() - dt.timedelta(days=90)
+    build(data_dir, variables={"as_of_date": str(as_of), "holdout_share": 0.3})
+    out = data_dir / "contacts.csv"
+    return data_dir, out, campaign.start(data_dir, out)
+
+
+@pytest.fixture(scope="module")
+def readouts(started, tmp_path_factory):
+    """The read-out of the same campaign in two worlds: it wins half of the silent, or nobody."""
+    data_dir, _, begun = started
+    lines = sample_lines()
+    assigned = pd.read_parquet(begun.assignment)
+    found = {}
+    for world, answers in {
+        "won": respond(lines, assigned, 90),
+        "nothing": lines.iloc[:0],
+    }.items():
+        directory = tmp_path_factory.mktemp(world)
+        shutil.copytree(data_dir / "campaigns", directory / "campaigns")
+        file = directory / "lines.parquet"
+        pd.concat([lines, answers]).to_parquet(file)
+        ingested(file, directory)
+        result = run_dbt(
+            directory, "build", "--select", "+rpt_campaign_readout", "--exclude",
+            "resource_type:test", "resource_type:unit_test",
+            variables={"churn_horizon_days": 90},
+        )  # fmt: skip
+        assert result.returncode == 0, result.stdout[-3000:]
+        with duckdb.connect(str(directory / "build" / "warehouse.duckdb"), read_only=True) as built:
+            found[world] = built.execute(
+                "select * from marts.rpt_campaign_readout order by action"
+            ).df()
+    return found, assigned, len(respond(lines, assigned, 90))
+
+
+def test_a_campaign_measures_the_effect_that_it_had(readouts):
+    """Against the same world without the campaign, the difference grew by what it won."""
+    found, assigned, won = readouts
+    contacted = assigned[~assigned["is_holdout"]]
+    with_it, without = (found[world].set_index("action").loc["all"] for world in found)
+    assert with_it["contacted_customers"] == len(contacted)
+    assert with_it["held_out_customers"] == len(assigned) - len(contacted)
+    grown = with_it["purchase_rate_difference"] - without["purchase_rate_difference"]
+    assert won / len(contacted) > 0.15
+    # An order that was void anyway counts as silence in SQL only.
+    assert grown == pytest.approx(won / len(contacted), abs=0.01)
+    assert with_it["status"] == "buys_more"
+    assert with_it["net_revenue_difference"] - without["net_revenue_difference"] == pytest.approx(
+        50 * won / len(contacted), abs=0.01
+    )
+    assert with_it["measured_response_rate"] == pytest.approx(RESPONSE, abs=0.15)
+
+
+def test_a_campaign_without_effect_claims_none(readouts):
+    found, _, _ = readouts
+    everything = found["nothing"].set_index("action").loc["all"]
+    assert everything["status"] == "no_difference_seen"
+    assert everything["net_revenue_difference_low"] < 0 < everything["net_revenue_difference_high"]
+
+
+def test_the_interval_holds_the_true_effect_nineteen_times_in_twenty(started):
+    """Many holdouts are drawn from the same customers, whose answer either way is known."""
+    _, _, begun = started
+    assigned = pd.read_parquet(begun.assignment)
+    rng = np.random.default_rng(11)
+    buys = ~silent_customers(sample_lines(), assigned, 90).to_numpy()
+    buys_if_contacted = buys | (rng.random(len(buys)) < 0.2)
+    truth = buys_if_contacted.mean() - buys.mean()
+    held = 0
+    for _ in range(1_000):
+        is_holdout = rng.random(len(buys)) < 0.3
+        contacted = buys_if_contacted[~is_holdout]
+        low, high = newcombe(
+            contacted.sum(), len(contacted), buys[is_holdout].sum(), is_holdout.sum()
+        )
+        held += low <= truth <= high
+    assert 0.935 <= held / 1_000 <= 0.995
+
+
+def test_held_out_customers_do_alike_in_both_worlds(readouts):
+    found, _, _ = readouts
+    rates = [found[world]["held_out_purchase_rate"].tolist() for world in ("won", "nothing")]
+    assert rates[0] == rates[1]
+
+
+def test_the_intervals_in_sql_are_those_of_the_paper(readouts):
+    found, _, _ = readouts
+    compared = 0
+    for row in found["won"].itertuples():
+        counts = (
+            round(row.contacted_purchase_rate * row.contacted_customers),
+            row.contacted_customers,
+            round(row.held_out_purchase_rate * row.held_out_customers),
+            row.held_out_customers,
+        )
+        assert newcombe(*counts) == pytest.approx(
+            (row.purchase_rate_difference_low, row.purchase_rate_difference_high), abs=1e-9
+        )
+        compared += 1
+    assert compared >= 3
+
+
+def test_contacts_are_all_but_those_held_out(started):
+    _, out, begun = started
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assigned = pd.read_parquet(begun.assignment)
+    assert {row["customer_id"] for row in rows} == set(
+        assigned.loc[~assigned["is_holdout"], "customer_id"]
+    )
+    assert (begun.contacts, begun.held_out) == (len(rows), assigned["is_holdout"].sum())
+    priorities = [int(row["priority"]) for row in rows]
+    assert priorities == sorted(priorities)
+    assert {row["action"] for row in rows} <= set(assigned["action"])
+
+
+def test_starting_a_campaign_twice_changes_nothing(started):
+    data_dir, out, begun = started
+    before = out.read_bytes(), begun.assignment.read_bytes()
+    assert campaign.start(data_dir, out) == begun
+    assert (out.read_bytes(), begun.assignment.read_bytes()) == before
+    assert sorted(path.name for path in begun.assignment.parent.iterdir()) == [
+        begun.assignment.name
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        ({"actions": ["suppress"]}, "E_UNKNOWN_ACTION"),
+        ({"actions": ["win_back"]}, "E_CAMPAIGN_EXISTS"),
+        ({"starts_on": dt.date(2009, 12, 1)}, "E_STARTS_TOO_EARLY"),
+    ],
+)
+def test_what_cannot_be_started_is_refused_and_writes_nothing(started, tmp_path, options, code):
+    data_dir, _, begun = started
+    before = begun.assignment.read_bytes()
+    out = tmp_path / "contacts.csv"
+    with pytest.raises(CustomerIntelligenceError, match=code):
+        campaign.start(data_dir, out, **options)
+    assert not out.exists()
+    assert begun.assignment.read_bytes() == before
+
+
+def test_contacts_and_exports_keep_out_of_the_folder_of_assignments(started):
+    data_dir, _, begun = started
+    inside = begun.assignment.parent / "contacts.csv"
+    for write in (
+        lambda: campaign.start(data_dir, inside),
+        lambda: export("rpt_actions", inside, data_dir),
+    ):
+        with pytest.raises(CustomerIntelligenceError, match="E_OWN_FOLDER"):
+            write()
+
+
+def test_the_command_line_says_who_is_held_out(started, tmp_path, capsys):
+    data_dir, _, begun = started
+    out = tmp_path / "contacts.csv"
+    assert campaign.main(["--out", str(out), "--data-dir", str(data_dir)]) == 0
+    said = capsys.readouterr().out
+    assert f"{begun.contacts:,} customers to contact" in said
+    assert f"{begun.held_out:,} held out" in said
+    assert campaign.main(["--out", str(out), "--data-dir", str(data_dir), "--starts", "soon"]) == 2
+    assert "E_NOT_A_DAY" in capsys.readouterr().err
+
+
+def test_a_forgotten_customer_leaves_the_assignments_too(started, tmp_path):
+    data_dir, _, begun = started
+    directory = tmp_path / "data"
+    shutil.copytree(data_dir / "campaigns", directory / "campaigns")
+    (directory / "build").mkdir()
+    assigned = pd.read_parquet(begun.assignment)
+    customer = assigned["customer_id"].iloc[0]
+    lines = sample_lines()
+    file = tmp_path / "lines.parquet"
+    lines[lines["CustomerID"] == customer].to_parquet(file)
+    ingested(file, directory)
+    assert any("campaigns" in place for place in verify(directory, customer))
+    erase(directory, customer)
+    assert verify(directory, customer) == []
+    kept = pd.read_parquet(directory / "campaigns" / begun.assignment.name)
+    assert len(kept) == len(assigned) - 1
+    assert customer not in set(kept["customer_id"])
+
+
+def test_money_of_an_offer_is_exact(customers):
+    row = customers[customers["action"] == "win_back"].iloc[0]
+    gain = Decimal("0.03") * row["value_at_risk"] - 1
+    assert abs(row["expected_gain"] - gain) < Decimal("0.0001")
+    assert row["break_even_response"] == pytest.approx(1 / (0.3 * float(row["value_at_risk"])))

@@ -1,0 +1,186 @@
+"""Drift: the index as numpy has it, its false alarms, and shops that change or do not."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from conftest import ROOT, build, ingested
+from scipy.stats import chi2
+from shops import Line, Shop, line
+
+from customer_intelligence.marts import open_marts
+from customer_intelligence.summary import as_lines, summarise
+
+
+def stability_index(reference: np.ndarray, compared: np.ndarray) -> tuple[float, int]:
+    """Return the index over tenths of the reference, and the number of bins.
+
+    A value lies in the tenth in which the middle of the reference customers with it lies.
+    """
+    place = sum(np.searchsorted(np.sort(reference), compared, side) for side in ("left", "right"))
+    own = sum(np.searchsorted(np.sort(reference), reference, side) for side in ("left", "right"))
+    cells = np.stack(
+        [
+            np.bincount(np.minimum(10 * places // (2 * len(reference)), 9), minlength=10)
+            for places in (own, place)
+        ]
+    ).astype(float)
+    cells = cells[:, cells.sum(axis=0) > 0]
+    if (cells == 0).any():
+        cells += 0.5
+    then, now = cells / cells.sum(axis=1, keepdims=True)
+    return float(((now - then) * np.log(now / then)).sum()), cells.shape[1]
+
+
+def critical_index(n: int, m: int, bins: int) -> float:
+    return (1 / n + 1 / m) * chi2.ppf(0.95, bins - 1)
+
+
+def test_the_critical_values_are_those_of_chi_square():
+    with (ROOT / "seeds" / "chi_square_critical_values.csv").open() as file:
+        table = {int(row[0]): float(row[1]) for row in list(csv.reader(file))[1:]}
+    assert list(table) == list(range(1, 10)), "ten tenths, or five segments and a new one"
+    assert table == pytest.approx({df: chi2.ppf(0.95, df) for df in table}, abs=0.0005)
+
+
+@pytest.mark.parametrize(("n", "m"), [(400, 400), (2000, 700)])
+@pytest.mark.parametrize("kind", ["continuous", "counts"])
+def test_equal_distributions_exceed_the_critical_value_in_one_case_of_twenty(kind, n, m):
+    chance = np.random.default_rng(1)
+    draw: Callable[[int], np.ndarray] = chance.normal if kind == "continuous" else None
+    alarms = 0
+    for _ in range(2000):
+        then, now = (
+            draw(size=size) if draw else chance.geometric(0.4, size=size) for size in (n, m)
+        )
+        index, bins = stability_index(then, now)
+        alarms += index > critical_index(n, m, bins)
+    assert 0.03 < alarms / 2000 < 0.08
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_same_customers_twice_have_an_index_of_nothing(seed):
+    values = np.random.default_rng(seed).poisson(2, size=300)
+    assert stability_index(values, values)[0] == 0
+
+
+def test_the_indices_of_a_build_are_those_of_numpy(published_dir):
+    with duckdb.connect(str(published_dir / "build/warehouse.duckdb"), read_only=True) as database:
+        rows = database.execute(
+            "select subject, reference_date, compared_date, reference_customers, "
+            "compared_customers, psi, critical_psi, reference_value, compared_value "
+            "from marts.rpt_drift where kind = 'feature'"
+        ).fetchall()
+        assert len(rows) > 20
+        for feature, *dates, n, m, index, critical, was, now in rows:
+            sides = [
+                database.execute(
+                    f"select {feature}::double from intermediate.int_customer_features "
+                    f"where cutoff_date = ? and days_since_last_order <= 90 "
+                    f"and {feature} is not null",
+                    [date],
+                ).fetchnumpy()
+                for date in dates
+            ]
+            sides = [np.asarray(next(iter(side.values()))) for side in sides]
+            expected, bins = stability_index(*sides)
+            assert [len(side) for side in sides] == [n, m], feature
+            assert index == pytest.approx(expected, abs=1e-9), feature
+            assert critical == pytest.approx(critical_index(n, m, bins), rel=1e-4), feature
+            medians = [np.quantile(side, 0.5, method="inverted_cdf") for side in sides]
+            assert [was, now] == pytest.approx(medians), feature
+
+
+def test_the_history_ends_in_the_figures_of_the_test(published_dir):
+    """Intervals by formula are those of resampling, near enough."""
+    with open_marts(published_dir) as marts:
+        rows = marts.execute(
+            """
+            select metrics.metric, metrics.value, metrics.ci_low, metrics.ci_high,
+                history.mean_churn_probability, history.churn_rate,
+                history.roc_auc, history.roc_auc_low, history.roc_auc_high,
+                history.brier_score, history.brier_score_low, history.brier_score_high
+            from rpt_churn_metrics as metrics
+            inner join rpt_churn_history as history using (model, cutoff_date, population)
+            where metrics.metric in
+                ('roc_auc', 'brier_score', 'churn_rate', 'mean_churn_probability')
+            """
+        ).fetchall()
+    assert len(rows) == 8
+    for metric, value, low, high, *history in rows:
+        figures = {
+            "mean_churn_probability": history[:1],
+            "churn_rate": history[1:2],
+            "roc_auc": history[2:5],
+            "brier_score": history[5:],
+        }[metric]
+        assert figures[0] == pytest.approx(value, abs=1e-9)
+        if len(figures) > 1:
+            assert figures[1:] == pytest.approx([low, high], abs=0.008)
+
+
+def test_a_sample_that_does_not_change_raises_no_alarm(published_dir):
+    with open_marts(published_dir) as marts:
+        statuses = dict(
+            marts.execute("select status, count(*) from rpt_drift group by status").fetchall()
+        )
+        assert marts.execute(
+            "select status from rpt_drift where subject = 'tenure_days'"
+        ).fetchone() == ("structural",)
+    assert statuses.keys() == {"steady", "structural"}
+    lines = as_lines(summarise(published_dir), published_dir)
+    assert f"drift: none of {statuses['steady']} things watched" in lines
+
+
+def steady_shop(factor: int, customers: int = 600, days: int = 700) -> list[Line]:
+    """Customers, small and large, who order every four to eight weeks.
+
+    From day 600 on quantities are multiplied, as when a file counts single units and no packs.
+    """
+    lines = [line("last", days, None)]
+    for number in range(customers):
+        chance = random.Random(number)
+        usual = chance.randint(1, 200)
+        day = chance.randint(0, 40)
+        while day < days:
+            quantity = (usual + chance.randint(0, 2)) * (factor if day > 600 else 1)
+            lines.append(line(f"{number}-{day}", day, f"{number}", quantity=quantity))
+            day += chance.randint(28, 56)
+    return lines
+
+
+@pytest.fixture(scope="module", params=[1, 10], ids=["same", "units_for_packs"])
+def watched_shop(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[int, Path, str]:
+    data_dir = tmp_path_factory.mktemp("drift")
+    shop = Shop(lambda: steady_shop(request.param))
+    ingested(shop.write(data_dir / "shop.csv"), data_dir)
+    build(data_dir)
+    log = (data_dir / "build" / "logs" / "dbt.log").read_text()
+    return request.param, data_dir, log
+
+
+def test_a_change_made_on_purpose_is_told_and_published(watched_shop):
+    factor, data_dir, log = watched_shop
+    with open_marts(data_dir) as marts:
+        moved = dict(
+            marts.execute(
+                "select subject, sentence from rpt_drift "
+                "where status = 'drifted' and kind = 'feature'"
+            ).fetchall()
+        )
+    assert "published: " in log
+    if factor > 1:
+        assert {"units_per_line", "average_order_value"} <= set(moved)
+        assert "Find out what changed" in moved["units_per_line"]
+        assert "WARN" in log and "assert_nothing_drifted" in log
+        assert any(text.startswith("drift: ") for text in as_lines(summarise(data_dir), data_dir))
+    else:
+        assert moved == {}

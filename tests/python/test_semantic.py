@@ -1,0 +1,204 @@
+"""The metrics: what MetricFlow makes of them, and what the marts say, are the same figures."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+from customer_intelligence.marts import open_marts
+
+# Each start of `mf` costs ten seconds, so that one process asks everything. Whatever it asks of
+# the network ends it.
+ASK = """
+import json, sys
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        print("REACHED FOR THE NETWORK", event, arguments, file=sys.stderr, flush=True)
+        sys.exit(3)
+sys.addaudithook(refuse)
+from customer_intelligence.metrics import load_mf
+mf = load_mf()
+from dbt_metricflow.cli.cli_configuration import CLIConfiguration
+shared = CLIConfiguration()
+for arguments in json.loads(sys.argv[1]):
+    try:
+        mf.main(args=arguments, prog_name="mf", obj=shared)
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
+
+
+@pytest.fixture(scope="module")
+def kpis(published_dir):
+    with open_marts(published_dir) as marts:
+        rows = marts.execute("select kpi, unit, value, definition from rpt_kpis").fetchall()
+    return {kpi: (unit, value, definition) for kpi, unit, value, definition in rows}
+
+
+@pytest.fixture(scope="module")
+def manifest(published_dir):
+    return json.loads((published_dir / "build" / "target" / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def answers(published_dir, kpis, tmp_path_factory):
+    """What `mf` says: its words on the configuration, and a table for every question."""
+    if importlib.util.find_spec("dbt_metricflow") is None:
+        pytest.skip("MetricFlow (dbt-metricflow, the extra `semantic`) is not installed")
+    folder = tmp_path_factory.mktemp("answers")
+    questions = {
+        "whole": ["--metrics", ",".join(kpis)],
+        "segments": [
+            "--metrics",
+            "customers,customer_net_revenue,average_order_value,value_at_risk,expected_churn_rate",
+            "--group-by", "customer__segment",
+        ],
+        "months": ["--metrics", "net_revenue,net_revenue_anonymous",
+                   "--group-by", "metric_time__month"],
+        "months_of_invoices": ["--metrics", "customer_invoices,purchasing_customers",
+                               "--group-by", "metric_time__month"],
+        "churn_by_activity": ["--metrics", "observed_churn_rate",
+                              "--group-by", "churn_prediction__was_active_90d"],
+        "invoices_by_segment": ["--metrics", "customer_invoices",
+                                "--group-by", "customer__segment"],
+    }  # fmt: skip
+    commands = [
+        ["query", *question, "--csv", str(folder / f"{name}.csv")]
+        for name, question in questions.items()
+    ]
+    result = subprocess.run(
+        [sys.executable, "-c", ASK, json.dumps([["validate-configs", "--show-all"], *commands])],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "CUSTOMER_INTELLIGENCE_DATA_DIR": str(published_dir),
+            "DBT_TARGET_PATH": str(published_dir / "build" / "target"),
+            "DBT_LOG_PATH": str(published_dir / "build" / "logs"),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, (result.stdout + result.stderr)[-4000:]
+    tables = {}
+    for name in questions:
+        with (folder / f"{name}.csv").open(newline="") as file:
+            tables[name] = list(csv.DictReader(file))
+    return result.stdout, tables
+
+
+def test_the_metrics_are_valid_and_warn_of_nothing(answers):
+    said, _ = answers
+    counts = re.findall(r"ERRORS: (\d+), FUTURE_ERRORS: (\d+), WARNINGS: (\d+)", said)
+    assert len(counts) == 6, said[-3000:]
+    assert set(counts) == {("0", "0", "0")}
+
+
+def test_every_key_figure_is_what_its_metric_says(answers, kpis):
+    [row] = answers[1]["whole"]
+    assert len(kpis) == 13
+    for kpi, (_, value, _) in kpis.items():
+        assert float(row[kpi]) == pytest.approx(float(value), abs=5.1e-5), kpi
+
+
+def test_the_metrics_by_segment_are_those_of_the_segments(answers, published_dir):
+    with open_marts(published_dir) as marts:
+        expected = marts.execute(
+            """
+            select segment, customers, net_revenue, average_order_value, value_at_risk,
+                mean_churn_probability
+            from rpt_segments
+            """
+        ).fetchall()
+    rows = {row["customer__segment"]: row for row in answers[1]["segments"]}
+    assert len(rows) == len(expected) == 5
+    metrics = ("customers", "customer_net_revenue", "average_order_value", "value_at_risk",
+               "expected_churn_rate")  # fmt: skip
+    for segment, *figures in expected:
+        for metric, figure in zip(metrics, figures, strict=True):
+            found = float(rows[segment][metric])
+            assert found == pytest.approx(float(figure), abs=5.1e-5), (segment, metric)
+
+
+def test_the_metrics_by_month_are_those_of_the_months(answers, published_dir):
+    with open_marts(published_dir) as marts:
+        expected = marts.execute(
+            """
+            select month_start_date, net_revenue, net_revenue_anonymous, orders, customers
+            from rpt_monthly_revenue where orders > 0
+            """
+        ).fetchall()
+    money = {row["metric_time__month"][:10]: row for row in answers[1]["months"]}
+    invoices = {row["metric_time__month"][:10]: row for row in answers[1]["months_of_invoices"]}
+    assert len(expected) > 12
+    for month, net_revenue, anonymous, orders, customers in expected:
+        assert float(money[str(month)]["net_revenue"]) == pytest.approx(float(net_revenue))
+        assert float(money[str(month)]["net_revenue_anonymous"]) == pytest.approx(float(anonymous))
+        assert int(invoices[str(month)]["customer_invoices"]) == orders
+        assert int(invoices[str(month)]["purchasing_customers"]) == customers
+
+
+def test_observed_churn_by_activity_is_that_of_the_population(answers, published_dir):
+    with open_marts(published_dir) as marts:
+        [(expected,)] = marts.execute(
+            "select max(value) from rpt_churn_metrics "
+            "where metric = 'churn_rate' and population = 'active_90d'"
+        ).fetchall()
+    rows = {
+        row["churn_prediction__was_active_90d"].lower(): row["observed_churn_rate"]
+        for row in answers[1]["churn_by_activity"]
+    }
+    assert float(rows["true"]) == pytest.approx(expected)
+    assert float(rows["false"]) > float(rows["true"])
+
+
+def test_invoices_find_the_segment_of_their_customer(answers, published_dir):
+    with open_marts(published_dir) as marts:
+        expected = marts.execute(
+            """
+            select segment, count(*)
+            from fct_orders inner join dim_customers using (customer_id)
+            where not is_void group by segment
+            """
+        ).fetchall()
+    found = {
+        row["customer__segment"]: int(row["customer_invoices"])
+        for row in answers[1]["invoices_by_segment"]
+    }
+    assert {segment: found[segment] for segment, _ in expected} == dict(expected)
+
+
+def test_a_key_figure_is_defined_once(kpis, manifest):
+    metrics = {metric["name"]: metric for metric in manifest["metrics"].values()}
+    for kpi, (_, _, definition) in kpis.items():
+        block = manifest["docs"][f"doc.customer_intelligence.kpi_{kpi}"]["block_contents"]
+        assert metrics[kpi]["description"].strip() == block.strip(), kpi
+        assert definition == " ".join(block.split()), kpi
+    blocks = {name.rpartition(".kpi_")[2] for name in manifest["docs"] if ".kpi_" in name}
+    assert blocks == set(kpis)
+
+
+def test_everything_that_can_be_asked_for_is_described(manifest):
+    silent = [m["name"] for m in manifest["metrics"].values() if not m["description"].strip()]
+    for model in manifest["semantic_models"].values():
+        for part in (*model["dimensions"], *model["measures"]):
+            silent += [f"{model['name']}.{part['name']}"] * (
+                not (part["description"] or "").strip()
+            )
+    assert silent == []
+
+
+def test_the_time_spine_has_every_day(published_dir):
+    with open_marts(published_dir) as marts:
+        [(days, span)] = marts.execute(
+            "select count(*), max(date_day) - min(date_day) + 1 from dim_dates"
+        ).fetchall()
+    assert days == span > 365
