@@ -45,7 +45,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 
 .DEFAULT_GOAL := help
-.PHONY: help build check-data data dashboard docs methodology metrics versions rollback forget \
+.PHONY: help build check-data data dashboard report docs methodology metrics versions rollback forget \
 	export audience campaign \
 	test test-faults bench-dashboard lint sample lock clean
 
@@ -56,6 +56,7 @@ help:
 	@echo '                 how a file would be read, and a mapping for it; builds nothing'
 	@echo 'make data [URL=address]    download UCI Online Retail and check its content'
 	@echo 'make dashboard   look at the published marts on http://127.0.0.1:8501'
+	@echo 'make report [OUT=report.html]    the dashboard as one file, to send or print'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
 	@echo 'make metrics METRICS=a,b [BY=dimension]    figures of the last build; alone, what there is'
 	@echo 'make versions    the published versions that are kept'
@@ -110,6 +111,10 @@ data: $(ROOT)/.venv/installed
 
 dashboard: $(ROOT)/.venv/installed
 	$(IN_DATA_DIR) "$(BIN)/python" -m streamlit run dashboard/app.py
+
+report: $(ROOT)/.venv/installed
+	"$(BIN)/python" dashboard/report.py --data-dir "$(DATA_DIR_PATH)" \
+		--out $(if $(OUT),$(call quoted,OUT),"$(DATA_DIR_PATH)/report.html")
 
 docs: $(ROOT)/.venv/installed
 	mkdir -p "$(DATA_DIR_PATH)/build"
