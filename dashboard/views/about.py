@@ -31,7 +31,7 @@ def draw_definitions() -> None:
                 known = wording.KPIS.get(kpi["kpi"])
                 label = known.label if known else kpi["kpi"].replace("_", " ").capitalize()
                 st.markdown(f"**{wording.as_markdown(label)}** – {wording.definition(kpi)}")
-    st.caption("All columns of all marts are defined in the dbt docs: `make docs`.")
+    st.text("All columns of all marts are defined in the dbt docs: make docs.")
 
 
 def draw_ledger(currency: str) -> None:

@@ -496,6 +496,9 @@ def test_the_server_is_told_to_keep_to_itself():
     # All of these are options that this Streamlit knows.
     for section, options in SERVER_CONFIG.items():
         for name in options:
+            # Themes nest: their options are known one level further down.
+            if isinstance(options[name], dict):
+                continue
             assert config.get_where_defined(f"{section}.{name}")
 
 
