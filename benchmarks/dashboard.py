@@ -9,24 +9,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from customer_intelligence.marts import open_marts
+from tests.browser import CHROMIUM, MAIN, READY, chromium, served
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium")
 # Seconds and megabytes, on two idle cores by what a visitor waits for.
 TARGETS = {
     "first visit, key figures visible (s)": 4.0,
@@ -35,33 +28,6 @@ TARGETS = {
     "memory of the server (MB)": 450,
 }
 CHANGES = 30
-
-
-@contextmanager
-def server(data_dir: Path) -> Iterator[tuple[str, int]]:
-    """Run the dashboard; gives its address and the id of its process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
-    with subprocess.Popen(
-        [*command, "--server.port", str(port), "--server.headless", "true"],
-        cwd=ROOT,
-        env={**os.environ, "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        address = f"http://127.0.0.1:{port}"
-        try:
-            while process.poll() is None:
-                try:
-                    urllib.request.urlopen(f"{address}/_stcore/health").close()
-                    break
-                except urllib.error.URLError:
-                    time.sleep(0.05)
-            yield address, process.pid
-        finally:
-            process.terminate()
 
 
 def server_use(process_id: int) -> tuple[float, float]:
@@ -92,20 +58,19 @@ def change_filters(page: Page, address: str, choices: dict[int, list[str]]) -> l
     choices : dict of int to list of str
         For a filter, by its place in the sidebar, values to choose in turn.
     """
-    ready = '[data-testid="stApp"][data-test-script-state="notRunning"]'
     seconds = []
     for change in range(CHANGES):
         turn, number = divmod(change, len(choices))
         if number == 0:
             page.goto(f"{address}/segments")
             page.wait_for_selector("text=Where do customers move?")
-            page.wait_for_selector(ready)
+            page.wait_for_selector(READY)
         place, values = list(choices.items())[number]
         box = page.locator('[data-testid="stMultiSelect"] input').nth(place)
         box.click()
         box.fill(values[turn % len(values)])
         page.get_by_role("option").first.wait_for()
-        before = page.locator('[data-testid="stMain"]').inner_text()
+        before = page.locator(MAIN).inner_text()
         started = time.perf_counter()
         box.press("Enter")
         page.wait_for_function(
@@ -113,7 +78,7 @@ def change_filters(page: Page, address: str, choices: dict[int, list[str]]) -> l
             arg=before,
             polling=10,
         )
-        page.wait_for_selector(ready)
+        page.wait_for_selector(READY)
         seconds.append(time.perf_counter() - started)
         page.keyboard.press("Escape")
     return seconds
@@ -144,10 +109,7 @@ def main() -> int:
             )
         }
     print(f"{customers:,} customers in {cells:,} cells")
-    with server(data_dir) as (address, process_id), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
+    with served(data_dir) as (address, process_id), chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         received = []
         page.on(
@@ -161,7 +123,6 @@ def main() -> int:
         changes = change_filters(page, address, choices)
         memory, cpu_after = server_use(process_id)
         payload = sum(received) / 1024
-        browser.close()
     measured = [
         first,
         statistics.median(later),
