@@ -20,8 +20,16 @@ FILTER_KEYS = ("segment", "risk", "country")
 OTHER_COUNTRIES = "Other countries"
 # Beyond so many customers some figures come from a sample of them.
 SAMPLE = 200_000
-# What the filters leave: `selected` of the customers, `cells` of the cube. An empty list of a
-# filter stands for everybody.
+# What the filters leave of the cube and of the customers; an empty list stands for everybody.
+CELLS = """
+with cells as (
+    select * from customer_cube
+    where
+        (len($segment::varchar[]) = 0 or list_contains($segment::varchar[], segment))
+        and (len($risk::varchar[]) = 0 or list_contains($risk::varchar[], churn_risk))
+        and (len($country::varchar[]) = 0 or list_contains($country::varchar[], country_group))
+)
+"""
 SELECTED = """
 with named_countries as (select distinct country_group from customer_cube),
 
@@ -38,14 +46,6 @@ grouped as (
 
 selected as (
     select * from grouped
-    where
-        (len($segment::varchar[]) = 0 or list_contains($segment::varchar[], segment))
-        and (len($risk::varchar[]) = 0 or list_contains($risk::varchar[], churn_risk))
-        and (len($country::varchar[]) = 0 or list_contains($country::varchar[], country_group))
-),
-
-cells as (
-    select * from customer_cube
     where
         (len($segment::varchar[]) = 0 or list_contains($segment::varchar[], segment))
         and (len($risk::varchar[]) = 0 or list_contains($risk::varchar[], churn_risk))
@@ -92,13 +92,13 @@ def filters() -> dict[str, list[str]]:
 
 
 def query_selected(sql: str, **parameters: Any) -> pd.DataFrame:
-    """Return the answer to a question to `selected` or `cells`, what the filters leave."""
+    """Return the answer to a question to `selected`, the customers that the filters leave."""
     return query(SELECTED + sql, **filters(), **parameters)
 
 
-def marts() -> set[str]:
-    """Return the names of the published marts."""
-    return set(query("select mart from _meta")["mart"])
+def query_cells(sql: str, **parameters: Any) -> pd.DataFrame:
+    """Return the answer to a question to `cells`, the cells of the cube that the filters leave."""
+    return query(CELLS + sql, **filters(), **parameters)
 
 
 def build_info() -> dict[str, Any]:
@@ -152,7 +152,7 @@ def risks() -> list[str]:
 def selection() -> dict[str, Any]:
     """Return how much of the shop the filters leave; predictions are none where there are none."""
     return dict(
-        query_selected("""
+        query_cells("""
         , chosen as (
             select
                 coalesce(sum(customers), 0) as customers,

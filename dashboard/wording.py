@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
+# So many letters of an amount fit on a card.
+CARD_LETTERS = 14
 
 # Best to worst, to be told apart without colour vision; new customers stand outside.
 SEGMENT_COLOURS = {
@@ -146,9 +148,9 @@ KPIS = {
     "customers": Kpi("Customers", "Customers"),
     "active_customers_90d": Kpi("Active in 90 days", "Customers"),
     "repeat_rate": Kpi("Repeat rate", "Customers"),
-    "revenue_per_customer": Kpi("Revenue per customer", "Customers"),
+    "revenue_per_customer": Kpi("Spent per customer", "Customers"),
     "net_revenue": Kpi("Net revenue", "Revenue"),
-    "customer_net_revenue": Kpi("Revenue of customers", "Revenue"),
+    "customer_net_revenue": Kpi("Spent by customers", "Revenue"),
     "customer_net_revenue_90d": Kpi("Revenue in 90 days", "Revenue"),
     "average_order_value": Kpi("Average order value", "Revenue"),
     "returned_share": Kpi("Returned share", "Revenue"),
@@ -290,6 +292,14 @@ def money(amount: float, currency: str) -> str:
     return f"{currency}{NO_BREAK}{amount:,.{digits}f}"
 
 
+def card_money(amount: float, currency: str) -> str:
+    """Return an amount with its currency, in short where a card has no room for all of it."""
+    exact = money(amount, currency)
+    if len(exact) <= CARD_LETTERS:
+        return exact
+    return f"{currency}{NO_BREAK}{short_amount(amount)}"
+
+
 def short_number(value: float) -> str:
     """Return a round number in short: 500, 2k, 10M."""
     for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
@@ -327,7 +337,7 @@ def figure(value: float | None, unit: str, currency: str) -> str | None:
         return None
     if unit == "share":
         return percent(value)
-    return money(value, currency) if unit == "currency" else whole(value)
+    return card_money(value, currency) if unit == "currency" else whole(value)
 
 
 def change(value: float, previous: float, unit: str) -> str | None:

@@ -105,7 +105,7 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         x=alt.X(
             "share:Q",
             title="Share of all customers and of their net revenue",
-            axis=alt.Axis(format=".0%"),
+            axis=alt.Axis(format=".0%", tickCount=10),
             scale=alt.Scale(domainMax=1.45 * float(long["share"].max())),
         ),
         tooltip=[

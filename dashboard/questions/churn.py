@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from store import query, query_selected
+from store import query, query_cells
 
 
 def churn_horizon() -> dict[str, object]:
@@ -152,7 +152,7 @@ def churn_drivers(most: int = 8) -> pd.DataFrame:
 
 def value_at_risk() -> pd.DataFrame:
     """Sum the value at risk of the selected customers for each segment and band of risk."""
-    return query_selected("""
+    return query_cells("""
         select
             segment,
             churn_risk,
@@ -168,7 +168,7 @@ def value_at_risk() -> pd.DataFrame:
 def drift() -> pd.DataFrame:
     """Return how far customers and probabilities have moved since the models learned."""
     return query("""
-        select subject_label, status, psi, critical_psi, sentence
+        select status, psi, critical_psi, sentence
         from rpt_drift
         order by status <> 'drifted', kind, psi desc nulls last, subject
     """)

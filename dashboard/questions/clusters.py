@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
-from store import query, query_selected
+from store import query, query_cells, query_selected
 
 # More customers than this are drawn as a 2-D histogram.
 MAX_POINTS = 5_000
@@ -41,9 +41,7 @@ def cluster_choice() -> pd.DataFrame:
 
 def clustered_customers() -> int:
     """Count the selected customers that have a cluster."""
-    found = query_selected(
-        "select coalesce(sum(customers), 0) as n from cells where cluster_id >= 0"
-    )
+    found = query_cells("select coalesce(sum(customers), 0) as n from cells where cluster_id >= 0")
     return int(found["n"].iloc[0])
 
 
@@ -69,7 +67,7 @@ def cluster_cells() -> pd.DataFrame:
         currency), `customers` and `cluster_name`, the commonest cluster in it. `spend_from` is
         0 for all below 1.
     """
-    return query_selected("""
+    return query_cells("""
         , day_bands as (
             select
                 days_from,
@@ -119,7 +117,7 @@ def cluster_cells() -> pd.DataFrame:
 
 def cluster_segments() -> pd.DataFrame:
     """Count the selected customers by cluster and segment."""
-    return query_selected("""
+    return query_cells("""
         select
             profiles.cluster_name,
             cells.segment,

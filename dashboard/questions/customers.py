@@ -5,38 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from store import SELECTED, filters, marts, query
+from store import SELECTED, filters, query
 
 # So many are listed and downloaded, from the top of the ranking.
 LISTED = 200
 DOWNLOADED = 10_000
-
-
 LIST = """
-, listed as (
-    select *
-    from selected
-    where $search = '' or contains(lower(customer_id), lower($search))
-    order by value_at_risk desc nulls last, net_revenue desc, customer_id
-    limit $most
-)
-
-select
-    customer_id,
-    segment,
-    country,
-    churn_risk,
-    churn_probability,
-    value_at_risk::double as value_at_risk,
-    net_revenue::double as net_revenue,
-    predicted_value_90d::double as predicted_value_90d,
-    orders,
-    days_since_last_order,
-    last_order_date
-from listed
-order by listed.value_at_risk desc nulls last, listed.net_revenue desc, customer_id
-"""
-LIST_WITH_ACTIONS = """
 , listed as (
     select selected.*, actions.* exclude (customer_id, churn_probability, value_at_risk,
         predicted_value_90d)
@@ -73,11 +47,6 @@ order by priority, customer_id
 """
 
 
-def has_actions() -> bool:
-    """Return whether the publication says what to do with each customer."""
-    return "fct_customer_actions" in marts()
-
-
 def ranked(search: str, actions: list[str], most: int) -> pd.DataFrame:
     """Return customers, those with the most value at risk first.
 
@@ -93,14 +62,7 @@ def ranked(search: str, actions: list[str], most: int) -> pd.DataFrame:
     parameters: dict[str, Any] = filters()
     if search:
         parameters = {key: [] for key in parameters}
-    if has_actions():
-        parameters["action"] = actions
-    return query(
-        SELECTED + (LIST_WITH_ACTIONS if has_actions() else LIST),
-        **parameters,
-        search=search,
-        most=most,
-    )
+    return query(SELECTED + LIST, **parameters, action=actions, search=search, most=most)
 
 
 def actions() -> pd.DataFrame:
@@ -121,9 +83,7 @@ def actions() -> pd.DataFrame:
 
 
 def action_of(customer_id: str) -> dict[str, Any]:
-    """Return what to do with a customer; nothing where nothing is said."""
-    if not has_actions():
-        return {}
+    """Return what to do with a customer; nothing when there is none of that id."""
     found = query("select * from fct_customer_actions where customer_id = $id", id=customer_id)
     return {} if found.empty else dict(found.iloc[0])
 

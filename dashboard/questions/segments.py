@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import store
-from store import query, query_selected
+from store import query, query_cells, query_selected
 
 
 def spread(measure: str) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def bands(measure: str, edges: list[int]) -> pd.DataFrame:
     pandas.DataFrame
         `segment`, `lower_edge`, `customers`.
     """
-    return query_selected(
+    return query_cells(
         """
         select
             segment,
@@ -129,7 +129,7 @@ def edges(measure: str) -> list[int]:
 
 def rfm_grid() -> pd.DataFrame:
     """Return customers, revenue and the commonest segment for each pair of scores."""
-    return query_selected("""
+    return query_cells("""
         , by_segment as (
             select
                 r_score,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pandas as pd
-from store import query, query_selected
+from store import query, query_cells
 
 
 def by_segment() -> pd.DataFrame:
     """Return what the selected customers of each segment have spent and what is predicted."""
-    return query_selected("""
+    return query_cells("""
         select
             segment,
             sum(customers)::bigint as customers,

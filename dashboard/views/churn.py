@@ -296,25 +296,20 @@ def draw_report(population: str, model: str, threshold_name: str) -> None:
 
 def draw_watch() -> None:
     """Draw whether customers, probabilities and results still are as they were."""
-    known = store.marts()
-    if not {"rpt_drift", "rpt_churn_history"} & known:
-        return
     st.header("Does it still hold?", anchor=False)
-    if "rpt_churn_history" in known:
-        past = questions.churn_history()
-        judged = past.dropna(subset=["mean_churn_probability", "observed_churn_rate"])
-        if judged.empty:
-            st.info("No earlier prediction can be judged yet.")
-        else:
-            layout.show(
-                "Did as many leave as predicted?",
-                charts.history(judged),
-                "Predicted and observed churn at each date at which both are known.",
-                "Each point is a day at which churn was predicted and that now is long enough ago "
-                "to be judged.",
-            )
-    if "rpt_drift" in known:
-        draw_drift()
+    past = questions.churn_history()
+    judged = past.dropna(subset=["mean_churn_probability", "observed_churn_rate"])
+    if judged.empty:
+        st.info("No earlier prediction can be judged yet.")
+    else:
+        layout.show(
+            "Did as many leave as predicted?",
+            charts.history(judged),
+            "Predicted and observed churn at each date at which both are known.",
+            "Each point is a day at which churn was predicted and that now is long enough ago "
+            "to be judged.",
+        )
+    draw_drift()
 
 
 def draw_drift() -> None:
@@ -327,7 +322,6 @@ def draw_drift() -> None:
     layout.table(
         pd.DataFrame(
             {
-                "What": drift["subject_label"],
                 "Status": drift["status"].map(wording.DRIFT),
                 "psi": drift["psi"],
                 "critical": drift["critical_psi"],
@@ -336,16 +330,17 @@ def draw_drift() -> None:
         ),
         "How far each feature and the probabilities have moved.",
         {
-            "What": st.column_config.TextColumn("What", width=200),
-            "Status": st.column_config.TextColumn("Status", width=110),
+            "Status": st.column_config.TextColumn("Status", width=90),
             "psi": layout.number_column(
                 "PSI", "Population stability index: 0 is no change at all.", digits=3
             ),
             "critical": layout.number_column(
                 "Chance", "What chance alone would seldom exceed.", digits=3
             ),
-            "In words": st.column_config.TextColumn("In words", width=520),
+            "In words": st.column_config.TextColumn("In words", width=540),
         },
+        row_height=72,
+        height=540,
     )
 
 

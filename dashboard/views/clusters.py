@@ -78,7 +78,7 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
         table,
         "Clusters with their size and their typical customer.",
         {
-            "Cluster": st.column_config.TextColumn(width=210),
+            "Cluster": st.column_config.TextColumn(width=200),
             "Customers": layout.number_column("Customers"),
             "customer_share": layout.percent_column("of customers"),
             "net_revenue_share": layout.percent_column("of revenue"),

@@ -21,8 +21,8 @@ def draw_actions(currency: str) -> None:
         actions,
         "Actions with their customers, what is at risk and what they may bring.",
         {
-            "action_label": st.column_config.TextColumn("Action", width=130),
-            "instruction": st.column_config.TextColumn("What to do", width=300),
+            "action_label": st.column_config.TextColumn("Action", width=110),
+            "instruction": st.column_config.TextColumn("What to do", width=230),
             "customers": layout.number_column("Customers"),
             "held_out_customers": layout.number_column(
                 "Left alone", "Drawn by lot to be left alone, so that the effect can be measured."
@@ -35,7 +35,7 @@ def draw_actions(currency: str) -> None:
             ),
         },
         height="content",
-        row_height=60,
+        row_height=72,
     )
     layout.whole_shop("The table of actions")
 
@@ -50,16 +50,14 @@ def draw_list(currency: str) -> str | None:
             bind="query-params",
             placeholder="A customer id, or a part of it",
         ).strip()
-    chosen: list[str] = []
-    if questions.has_actions():
-        with right:
-            chosen = st.multiselect(
-                "Action",
-                questions.actions()["action_label"].tolist(),
-                key="action",
-                bind="query-params",
-                placeholder="All actions",
-            )
+    with right:
+        chosen = st.multiselect(
+            "Action",
+            questions.actions()["action_label"].tolist(),
+            key="action",
+            bind="query-params",
+            placeholder="All actions",
+        )
     customers = questions.ranked(search, chosen, questions.LISTED)
     if customers.empty:
         st.info("No customer has this in the id." if search else "No customer fits these filters.")
@@ -141,7 +139,7 @@ def draw_profile(customer_id: str, currency: str) -> None:
     )
 
     def money(amount: Any) -> str | None:
-        return None if pd.isna(amount) else wording.money(float(amount), currency)
+        return None if pd.isna(amount) else wording.card_money(float(amount), currency)
 
     churn = facts["churn_probability"]
     groups = {
@@ -181,7 +179,7 @@ def draw_profile(customer_id: str, currency: str) -> None:
         st.markdown(f"**{group}**")
         with st.container(horizontal=True):
             for label, value, definition in cards:
-                layout.card(label, value, definition, definition, width=190)
+                layout.card(label, value, definition, definition)
     draw_action(customer_id)
     draw_reasons(customer_id)
     draw_orders(customer_id, currency)
@@ -241,8 +239,7 @@ def main() -> None:
     """Draw the page."""
     currency = store.currency()
     st.title("Whom do we contact?", anchor=False)
-    if questions.has_actions():
-        draw_actions(currency)
+    draw_actions(currency)
     searching = bool(str(st.session_state.get("customer") or "").strip())
     if layout.nothing_selected() and not searching:
         return

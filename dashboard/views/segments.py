@@ -37,9 +37,9 @@ def draw_table(chosen: list[str]) -> None:
         table,
         "Segments with their meaning, action and size.",
         {
-            "Segment": st.column_config.TextColumn(width=110),
-            "Meaning": st.column_config.TextColumn(width=150),
-            "What to do": st.column_config.TextColumn(width=270),
+            "Segment": st.column_config.TextColumn(width=95),
+            "Meaning": st.column_config.TextColumn(width=125),
+            "What to do": st.column_config.TextColumn(width=215),
             "Customers": layout.number_column("Customers"),
             "customer_share": layout.percent_column("of customers"),
             "net_revenue_share": layout.percent_column("of revenue"),
@@ -49,7 +49,7 @@ def draw_table(chosen: list[str]) -> None:
                 "bought within the next 90 days.",
             ),
         },
-        row_height=72,
+        row_height=88,
         height="content",
     )
     days = segments["validity_as_of_date"].dropna()

@@ -17,7 +17,7 @@ def draw_cards(currency: str) -> None:
     as_of = f"{wording.as_markdown(currency)} · as of {store.day(store.build_info()['as_of_date'])}"
 
     def money(amount: float) -> str | None:
-        return None if pd.isna(amount) else wording.money(amount, currency)
+        return None if pd.isna(amount) else wording.card_money(amount, currency)
 
     with st.container(horizontal=True):
         with st.container(width="content", gap="xsmall"):

@@ -391,6 +391,39 @@ def test_a_download_holds_no_formula():
     assert lines == ["'=id,amount", "'=1+1,-1.5", "'@x,2.0", ",", "plain,3.0"]
 
 
+def test_every_exposure_names_the_marts_that_its_page_reads(published, published_dir, monkeypatch):
+    import store
+
+    read: set[str] = set()
+    answer = store._answer
+
+    def note(version, sql, parameters):
+        read.update(
+            re.findall(r"\b(?:from|join)\s+((?:dim|fct|rpt)_\w+|customer_cube|build_info)", sql)
+        )
+        return answer(version, sql, parameters)
+
+    monkeypatch.setattr(store, "_answer", note)
+    manifest = json.loads((published_dir / "build" / "target" / "manifest.json").read_text())
+    named = {
+        exposure["name"]: {node.rpartition(".")[2] for node in exposure["depends_on"]["nodes"]}
+        for exposure in manifest["exposures"].values()
+    }
+    for view in VIEWS:
+        app = run()
+        read.clear()
+        if view != "overview.py":
+            app.switch_page(f"views/{view}")
+        app.run()
+        # Asked only where a model could not be fitted, to say why.
+        told = named[f"dashboard_{view.removesuffix('.py')}"]
+        assert read <= told <= read | {"rpt_model_status"}, view
+    pages = [
+        marts for name, marts in named.items() if f"{name.removeprefix('dashboard_')}.py" in VIEWS
+    ]
+    assert named["dashboard_report"] == set().union(*pages)
+
+
 def test_cohorts_show_whole_months_only(published):
     (grid, same_age) = chart_data(run("cohorts.py"), "cohort", "months")
     whole = published.execute("""

@@ -97,6 +97,19 @@ def test_every_mart_has_an_enforced_contract_and_a_key(own):
             assert node["config"]["contract"]["enforced"], node["name"]
 
 
+def test_every_mart_answers_the_questions_that_the_readme_names(own):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+\?) \|$", readme, re.M)
+    described = {
+        node["name"]: " ".join(node["description"].split())
+        for node in own["model"]
+        if node["fqn"][1] == "marts"
+    }
+    assert sorted(name for name, _ in rows) == sorted(described)
+    for name, questions in rows:
+        assert described[name].endswith(f"For example: {questions}"), name
+
+
 def test_the_methodology_of_the_dbt_docs_is_that_of_the_documents():
     pages = (ROOT / "docs" / "methodology").glob("*.md")
     blocks = (ROOT / "models" / "methodology.md").read_text(encoding="utf-8")
