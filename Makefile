@@ -45,7 +45,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
 
 .DEFAULT_GOAL := help
-.PHONY: help build check-data data dashboard report docs methodology metrics versions rollback forget \
+.PHONY: help build check-data data dashboard report docs pictures tutorial methodology metrics versions rollback forget \
 	export audience campaign \
 	test test-faults bench-dashboard lint sample lock clean
 
@@ -58,6 +58,7 @@ help:
 	@echo 'make dashboard   look at the published marts on http://127.0.0.1:8501'
 	@echo 'make report [OUT=report.html]    the dashboard as one file, to send or print'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
+	@echo 'make docs OUT=docs.html       the same as one file, to send or host'
 	@echo 'make metrics METRICS=a,b [BY=dimension]    figures of the last build; alone, what there is'
 	@echo 'make versions    the published versions that are kept'
 	@echo 'make rollback VERSION=name    let readers see an earlier version'
@@ -73,6 +74,8 @@ help:
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
 	@echo 'make methodology the tables of docs and README, from the published marts and the analyses'
+	@echo 'make tutorial    the tables of the tutorial, from the build of the sample'
+	@echo 'make pictures    the pictures of README and tutorial, of what is built (needs chromium)'
 	@echo 'make sample      make the bundled sample again'
 	@echo 'make lock        resolve and pin the requirements again'
 	@echo 'make clean       remove what was generated; your loads stay'
@@ -118,8 +121,15 @@ report: $(ROOT)/.venv/installed
 
 docs: $(ROOT)/.venv/installed
 	mkdir -p "$(DATA_DIR_PATH)/build"
+ifeq ($(value OUT),)
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs serve --host 127.0.0.1 --no-browser
+else
+	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate --static
+	@# The one picture that the page would look for beside itself goes into it.
+	sed "s|assets/pipeline.svg|data:image/svg+xml;base64,$$(base64 -w0 "$(ROOT)/assets/pipeline.svg")|" \
+		"$(DATA_DIR_PATH)/build/target/static_index.html" >$(call quoted,OUT)
+endif
 
 metrics: $(ROOT)/.venv/installed-dev
 	$(IN_DATA_DIR) "$(BIN)/python" -m customer_intelligence.metrics \
@@ -165,7 +175,7 @@ test-faults: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench-dashboard: $(ROOT)/.venv/installed-dev
-	cd "$(ROOT)" && .venv/bin/python benchmarks/dashboard.py --data-dir "$(DATA_DIR_PATH)"
+	cd "$(ROOT)" && .venv/bin/python -m benchmarks.dashboard --data-dir "$(DATA_DIR_PATH)"
 
 lint: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -179,6 +189,14 @@ methodology: $(ROOT)/.venv/installed
 	$(IN_DATA_DIR) "$(BIN)/dbt" compile --quiet --no-introspect --select path:analyses
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" --analyses docs/analyses.md
+
+tutorial: $(ROOT)/.venv/installed
+	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
+		--data-dir "$(DATA_DIR_PATH)" docs/tutorial.md
+
+pictures: $(ROOT)/.venv/installed-dev
+	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
+	cd "$(ROOT)" && .venv/bin/python -m docs.pictures --data-dir "$(DATA_DIR_PATH)"
 
 SAMPLE_WORK := $(ROOT)/.sample
 

@@ -6,8 +6,9 @@ A table stands between two comments, the first of which holds its query:
     ...
     <!-- end table -->
 
-The query says which figures, so that the text around it and its numbers cannot part. dbt's docs
-show comments, and know texts by blocks: they get a copy (`doc_blocks`).
+The query says which figures, so that the text around it and its numbers cannot part. Where readers
+should see the query, it stands right above, in a block of SQL, and the comment is `<!-- table -->`.
+dbt's docs show comments, and know texts by blocks: they get a copy (`doc_blocks`).
 
 Queries read the published marts; with `--analyses` they read the analyses, each under its own name,
 as `dbt compile` left them.
@@ -29,7 +30,9 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import open_marts
 
 _TABLE = re.compile(
-    r"(?P<begin><!-- table:(?P<query>.*?)-->\n).*?(?P<end><!-- end table -->)", re.DOTALL
+    r"(?P<begin>(?:```sql\n(?P<shown>[^`]*)```\n\n<!-- table|<!-- table:(?P<query>.*?)) ?-->\n)"
+    r".*?(?P<end><!-- end table -->)",
+    re.DOTALL,
 )
 
 
@@ -49,7 +52,7 @@ def filled(text: str, marts: duckdb.DuckDBPyConnection) -> str:
     """
 
     def fill(match: re.Match[str]) -> str:
-        marts.execute(match["query"])
+        marts.execute(match["shown"] or match["query"])
         names = [column[0] for column in marts.description or []]
         rows = [[_cell(value) for value in row] for row in marts.fetchall()]
         # Numbers are set to the right.

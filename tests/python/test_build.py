@@ -15,6 +15,7 @@ from scipy.special import expit, logit
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
+from customer_intelligence import doc_tables
 from customer_intelligence.marts import current_version, open_marts
 from customer_intelligence.summary import as_lines, main, summarise
 
@@ -50,6 +51,14 @@ def set_hash(marts: duckdb.DuckDBPyConnection, mart: str) -> tuple[int, str]:
 def set_hashes(data_dir: Path) -> dict[str, tuple[int, str]]:
     with open_marts(data_dir) as marts:
         return {name: set_hash(marts, name) for name in mart_names(marts)}
+
+
+def test_the_tutorial_shows_what_a_build_of_the_sample_holds(published_dir):
+    written = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    with open_marts(published_dir) as marts:
+        assert doc_tables.filled(written, marts) == written, "run `make build tutorial`"
+    # Every query that a reader sees has its table.
+    assert written.count("```sql") == written.count("<!-- table -->") > 5
 
 
 def test_a_build_publishes_every_mart_of_the_project(published_dir):

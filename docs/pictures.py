@@ -1,0 +1,71 @@
+"""Take the pictures of the README: `make pictures`, after `make build`.
+
+The dashboard and the lineage as a browser shows them, of whatever is built in the data directory.
+It needs Debian's `chromium` and the development requirements.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import http.server
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.browser import CHROMIUM, chromium, served, settle
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+WIDTH, HEIGHT = 1280, 960
+# What the lineage is shown of; with more nodes nobody could read their names.
+LINEAGE = "#!/overview?g_v=1&g_i=1%2Bdim_customers"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serve files without a line for each."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def docs_served(target: Path) -> Iterator[str]:
+    """Serve the generated dbt docs on loopback; gives their address."""
+    handler = functools.partial(Quiet, directory=str(target))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def main() -> int:
+    """Write the pictures."""
+    parser = argparse.ArgumentParser(description="Take the pictures of the README.")
+    parser.add_argument("--data-dir", type=Path, default=ROOT / "data" / "local")
+    data_dir = parser.parse_args().data_dir.resolve()
+    if CHROMIUM is None:
+        print("Chromium is not installed: apt-get install chromium", file=sys.stderr)
+        return 2
+    IMAGES.mkdir(exist_ok=True)
+    with chromium() as browser:
+        window = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        with served(data_dir) as (address, _):
+            for name in ("", "segments", "churn", "customers"):
+                window.goto(f"{address}/{name}")
+                settle(window)
+                window.screenshot(path=IMAGES / f"{name or 'overview'}.png")
+        with docs_served(data_dir / "build" / "target") as address:
+            window.set_viewport_size({"width": 1100, "height": 620})
+            window.goto(f"{address}/{LINEAGE}")
+            window.wait_for_selector("canvas")
+            window.wait_for_timeout(4000)
+            window.screenshot(path=IMAGES / "lineage.png")
+    print(f"written to {IMAGES.relative_to(ROOT)}: look at them")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
