@@ -169,7 +169,8 @@ campaign: $(ROOT)/.venv/installed
 		--data-dir "$(DATA_DIR_PATH)"
 
 test: lint
-	cd "$(ROOT)" && .venv/bin/python -m pytest
+	cd "$(ROOT)" && .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
+		--dist loadfile --no-loadscope-reorder
 
 test-faults: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")

@@ -19,6 +19,8 @@ from customer_intelligence.marts import current_version
 ROOT = Path(__file__).parents[2]
 REAL_DATA = ROOT.parent / "shared" / "data" / "online_retail.parquet"
 
+WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+
 
 def run_dbt(
     data_dir: Path, *arguments: str, variables: Mapping[str, object] | None = None, threads: int = 2
@@ -39,9 +41,13 @@ def run_dbt(
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
-def build(data_dir: Path, **options: object) -> Path:
-    """Build everything and return the data directory, or fail with dbt's own words."""
-    result = run_dbt(data_dir, "build", **options)
+def build(data_dir: Path, *, unit_tests: bool = False, **options: object) -> Path:
+    """Build everything and return the data directory, or fail with dbt's own words.
+
+    Unit tests see no data: `make build` leaves them out, and one build with them is enough.
+    """
+    without = () if unit_tests else WITHOUT_UNIT_TESTS
+    result = run_dbt(data_dir, "build", *without, **options)
     assert result.returncode == 0, result.stdout[-4000:]
     return data_dir
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
-from conftest import ingested, run_dbt
+from conftest import WITHOUT_UNIT_TESTS, ingested, run_dbt
 from shops import OK, QUICK, SHOPS, THIN, Shop
 
 from customer_intelligence.marts import open_marts
@@ -67,7 +67,9 @@ def builds(
             if parsed.exists():
                 shutil.copy(parsed, in_target)
             data_dir.rename(place)
-            result = run_dbt(place, "build", variables=shop.variables, threads=1)
+            result = run_dbt(
+                place, "build", *WITHOUT_UNIT_TESTS, variables=shop.variables, threads=1
+            )
             place.rename(data_dir)
             shutil.copy(in_target, parsed)
         finally:
