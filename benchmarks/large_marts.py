@@ -93,10 +93,12 @@ def enlarge(data_dir: Path, out: Path, customers: int) -> Path:
         marts.execute(CUSTOMERS.format(copies=copies, customers=known))
         for mart, order in PER_CUSTOMER.items():
             marts.execute(COPIED.format(mart=mart, copies=copies, order=order))
-        marts.execute("update fct_customer_actions set priority = ranked.priority from ("
-                      " select customer_id, row_number() over (order by priority, customer_id)"
-                      " as priority from fct_customer_actions) as ranked"
-                      " where ranked.customer_id = fct_customer_actions.customer_id")
+        marts.execute(
+            "update fct_customer_actions set priority = ranked.priority from ("
+            " select customer_id, row_number() over (order by priority, customer_id)"
+            " as priority from fct_customer_actions) as ranked"
+            " where ranked.customer_id = fct_customer_actions.customer_id"
+        )
         marts.execute(
             "create or replace table customer_cube as "
             + cube.replace('"warehouse"."marts"."dim_customers"', "dim_customers")

@@ -44,6 +44,6 @@ def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
         fillOpacity=alt.condition("datum.is_counted", alt.value(1), alt.value(0.12)),
     )
     texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(
-        x=alt.X("end:Q"), text="label:N"
+        x=alt.X("end:Q"), text=alt.Text("label:N")
     )
     return (bars + texts).properties(height=rows_height(names))

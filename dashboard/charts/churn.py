@@ -36,7 +36,7 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
         .encode(
             x=_whole_share(alt.X, "false_positive_rate", "Stayers taken for leavers"),
             y=_whole_share(alt.Y, "true_positive_rate", "Leavers found"),
-            order="point:Q",
+            order=alt.Order("point:Q"),
             color=alt.Color(
                 "label:N",
                 sort=list(named),
@@ -101,7 +101,7 @@ def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
             alt.Tooltip("churn_rate:Q", title="Observed", format=".1%"),
         ],
     )
-    line = base.mark_line(color=colour, opacity=0.5).encode(order="probability_bin:Q")
+    line = base.mark_line(color=colour, opacity=0.5).encode(order=alt.Order("probability_bin:Q"))
     dots = base.mark_circle(color=colour, size=110, opacity=1)
     return (_diagonal() + line + dots).properties(height=430)
 
@@ -132,7 +132,7 @@ def importance(groups: pd.DataFrame) -> alt.LayerChart:
         x=alt.X("mean_auc_loss:Q", title="ROC AUC lost when permuted")
     )
     ranges = base.mark_rule(color=wording.INK, strokeWidth=2).encode(
-        x=alt.X("lowest_auc_loss:Q"), x2="highest_auc_loss:Q"
+        x=alt.X("lowest_auc_loss:Q"), x2=alt.X2("highest_auc_loss:Q")
     )
     return (bars + ranges).properties(height=rows_height(groups["feature_group"].tolist()))
 
@@ -192,9 +192,11 @@ def confusion(matrix: pd.Series) -> alt.LayerChart:
     ink = alt.condition(
         "datum.share > 0.7", alt.value(wording.ON_HEAT), alt.value(wording.STRONG_INK)
     )
-    counts = base.mark_text(fontSize=22, fontWeight="bold", dy=-9).encode(text="label:N", color=ink)
-    shares = base.mark_text(fontSize=12, dy=15).encode(text="share_label:N", color=ink)
-    return (boxes + counts + shares).properties(height=260)
+    counts = base.mark_text(fontSize=22, fontWeight="bold", dy=-9).encode(
+        text=alt.Text("label:N"), color=ink
+    )
+    shares = base.mark_text(fontSize=12, dy=15).encode(text=alt.Text("share_label:N"), color=ink)
+    return alt.layer(boxes, counts, shares).properties(height=260)
 
 
 def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str) -> alt.Chart:

@@ -97,14 +97,14 @@ def cluster_cells(cells: pd.DataFrame, clusters: Sequence[str], currency: str) -
                 scale=days,
                 axis=day_axis,
             ),
-            x2="days_to:Q",
+            x2=alt.X2("days_to:Q"),
             y=alt.Y(
                 "spend_from:Q",
                 title=f"Net revenue, {currency} (log scale)",
                 scale=money,
                 axis=money_axis,
             ),
-            y2="spend_to:Q",
+            y2=alt.Y2("spend_to:Q"),
             color=_cluster_colour(clusters),
             opacity=alt.Opacity(
                 "customers:Q", scale=alt.Scale(type="sqrt", range=[0.15, 1]), legend=None
@@ -171,9 +171,9 @@ def cluster_choice(measures: pd.DataFrame, measure: str, title: str) -> alt.Laye
     name = (
         chosen.transform_calculate(label="'k = ' + datum.k + ' chosen'")
         .mark_text(align="left", dx=10, dy=-12, color=wording.ACCENT, fontWeight="bold")
-        .encode(text="label:N")
+        .encode(text=alt.Text("label:N"))
     )
-    return (line + dot + name).properties(height=260)
+    return alt.layer(line, dot, name).properties(height=260)
 
 
 def centroids(

@@ -42,7 +42,9 @@ def timeline(
         ],
     )
     amount = alt.Y("net_revenue:Q", title=f"Net revenue ({currency})", axis=alt.Axis(tickCount=4))
-    stems = base.mark_rule(color=wording.MUTED, strokeWidth=2).encode(y=amount, y2="ground:Q")
+    stems = base.mark_rule(color=wording.MUTED, strokeWidth=2).encode(
+        y=amount, y2=alt.Y2("ground:Q")
+    )
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(
         y=amount,
         color=alt.condition("datum.is_void", alt.value(wording.MUTED), alt.value(wording.MAIN)),

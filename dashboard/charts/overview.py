@@ -121,5 +121,5 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
             alt.datum.measure == labels["customer_share"], alt.value(0.25), alt.value(1)
         ),
     )
-    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text="label:N")
+    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text=alt.Text("label:N"))
     return (bars + texts).properties(height=62 * len(names) + 50)

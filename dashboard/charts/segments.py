@@ -113,15 +113,15 @@ def spread(
         ],
     )
     ranges = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2="high:Q"
+        x=alt.X("low:Q", title=title, scale=scale, axis=axis), x2=alt.X2("high:Q")
     )
-    halves = base.mark_bar(size=16).encode(x=alt.X("lower_quarter:Q"), x2="upper_quarter:Q")
+    halves = base.mark_bar(size=16).encode(x=alt.X("lower_quarter:Q"), x2=alt.X2("upper_quarter:Q"))
     medians = base.mark_point(size=55, opacity=1, strokeWidth=1.5, filled=True).encode(
         x=alt.X("median:Q"),
         color=alt.ColorValue(wording.PAGE),
         stroke=alt.StrokeValue(wording.STRONG_INK),
     )
-    return (ranges + halves + medians).properties(height=rows_height(present))
+    return alt.layer(ranges, halves, medians).properties(height=rows_height(present))
 
 
 def rfm_grid(cells: pd.DataFrame, currency: str) -> alt.LayerChart:

@@ -68,7 +68,7 @@ def value_by_segment(
         fillOpacity=alt.condition(is_predicted, alt.value(0.15), alt.value(1)),
         strokeDash=alt.condition(is_predicted, alt.value([4, 3]), alt.value([1, 0])),
     )
-    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text="label:N")
+    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text=alt.Text("label:N"))
     return (bars + texts).properties(height=62 * len(present) + 50)
 
 
@@ -123,9 +123,9 @@ def concentration(points: pd.DataFrame) -> alt.LayerChart:
             label="'top ' + datum.top_percent + ' %: ' + format(datum.net_revenue_share, '.0%')"
         )
         .mark_text(align="left", dx=9, dy=9, color=wording.INK)
-        .encode(text="label:N")
+        .encode(text=alt.Text("label:N"))
     )
-    return (even + line + dots + texts).properties(height=360)
+    return alt.layer(even, line, dots, texts).properties(height=360)
 
 
 def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
@@ -207,9 +207,9 @@ def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart:
             axis=alt.Axis(format=".0%", tickCount=5),
             scale=alt.Scale(zero=False, padding=20),
         ),
-        x2="ci_high:Q",
+        x2=alt.X2("ci_high:Q"),
     )
     dots = base.mark_point(color=wording.MAIN, filled=True, size=110, opacity=1).encode(
         x=alt.X("value:Q")
     )
-    return (right + ranges + dots).properties(height=rows_height(names))
+    return alt.layer(right, ranges, dots).properties(height=rows_height(names))
