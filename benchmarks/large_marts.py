@@ -3,8 +3,8 @@
 Run as `python -m benchmarks.large_marts --customers 1000000 --out DIR` after `make build`. Every
 customer of the build is copied, with its orders, reasons and action, as often as it takes. The
 copies differ: money by a factor, the days since the last order by some days, country and risk by
-what other customers have. The cube is made of them by the project's own SQL. All other marts are
-those of the build, so this is a shop for the dashboard's speed and for nothing else.
+what other customers have. Cube and sample are made of them by the project's own SQL. All other
+marts are those of the build, so this is a shop for the dashboard's speed and for nothing else.
 """
 
 from __future__ import annotations
@@ -58,9 +58,23 @@ COPIED = """
     from {mart} cross join range({copies}) as copy (copy)
     order by {order}
 """
+ACTIONS = """
+    create or replace table fct_customer_actions as
+    select copied.* exclude (copy) replace (
+        customers.customer_id as customer_id,
+        customers.segment as segment,
+        customers.churn_risk as churn_risk,
+        customers.country as country,
+        row_number() over (order by copied.priority, copied.copy)::integer as priority
+    )
+    from (select * from fct_customer_actions cross join range({copies}) as copy (copy)) as copied
+    inner join dim_customers as customers
+        on copied.customer_id || '-' || copied.copy = customers.customer_id
+    order by copied.priority, copied.copy
+"""
+COMPILED = Path("build/target/compiled/customer_intelligence/models/marts/customers")
 # Each with the order in which the build leaves it.
 PER_CUSTOMER = {
-    "fct_customer_actions": "priority, customer_id",
     "fct_churn_reasons": "customer_id, reason_rank",
     "fct_orders": "ordered_at, order_id",
 }
@@ -79,8 +93,6 @@ def enlarge(data_dir: Path, out: Path, customers: int) -> Path:
         How many there should be, at least.
     """
     version = current_version(data_dir)
-    compiled = data_dir / "build/target/compiled/customer_intelligence"
-    cube = (compiled / "models/marts/customers/customer_cube.sql").read_text("utf-8")
     folder = out / "published"
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"marts-{version}.duckdb"
@@ -93,16 +105,11 @@ def enlarge(data_dir: Path, out: Path, customers: int) -> Path:
         marts.execute(CUSTOMERS.format(copies=copies, customers=known))
         for mart, order in PER_CUSTOMER.items():
             marts.execute(COPIED.format(mart=mart, copies=copies, order=order))
-        marts.execute(
-            "update fct_customer_actions set priority = ranked.priority from ("
-            " select customer_id, row_number() over (order by priority, customer_id)"
-            " as priority from fct_customer_actions) as ranked"
-            " where ranked.customer_id = fct_customer_actions.customer_id"
-        )
-        marts.execute(
-            "create or replace table customer_cube as "
-            + cube.replace('"warehouse"."marts"."dim_customers"', "dim_customers")
-        )
+        marts.execute(ACTIONS.format(copies=copies))
+        for mart in ("customer_cube", "customer_sample"):
+            sql = (data_dir / COMPILED / f"{mart}.sql").read_text("utf-8")
+            sql = sql.replace('"warehouse"."marts"."dim_customers"', "dim_customers")
+            marts.execute(f"create or replace table {mart} as {sql}")
     (folder / "CURRENT").write_text(version + "\n")
     return path
 

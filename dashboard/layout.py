@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import altair as alt
@@ -151,9 +151,19 @@ def whole_shop(what: str = "This page") -> None:
         st.caption(f"{what} shows the whole shop whatever is filtered.")
 
 
-def download(label: str, frame: pd.DataFrame, file_name: str) -> None:
-    """Offer a table as a CSV file whose texts no spreadsheet takes for formulas."""
-    st.download_button(label, lambda: as_csv(frame), file_name, mime="text/csv", on_click="ignore")
+def download(label: str, make: Callable[[], pd.DataFrame], file_name: str) -> None:
+    """Offer a table as a CSV file whose texts no spreadsheet takes for formulas.
+
+    Parameters
+    ----------
+    label : str
+        What the button says.
+    make : callable
+        Gives the table; it is called when somebody clicks.
+    file_name : str
+        What the file is called.
+    """
+    st.download_button(label, lambda: as_csv(make()), file_name, mime="text/csv", on_click="ignore")
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:

@@ -6,6 +6,7 @@ version, so a new publication shows at the next rerun.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -18,8 +19,8 @@ from customer_intelligence.marts import current_version, open_marts
 VERSION_KEY = "published_version"
 FILTER_KEYS = ("segment", "risk", "country")
 OTHER_COUNTRIES = "Other countries"
-# Beyond so many customers some figures come from a sample of them.
-SAMPLE = 200_000
+# Marts with one row for each customer that the filters can narrow.
+NARROWED = ("dim_customers", "customer_sample", "fct_customer_actions")
 # What the filters leave of the cube and of the customers; an empty list stands for everybody.
 CELLS = """
 with cells as (
@@ -41,7 +42,7 @@ grouped as (
             when country in (select country_group from named_countries) then country
             else 'Other countries'
         end as country_group
-    from dim_customers
+    from {mart}
 ),
 
 selected as (
@@ -86,14 +87,31 @@ def query(sql: str, **parameters: Any) -> pd.DataFrame:
     return _answer(st.session_state[VERSION_KEY], sql, parameters)
 
 
+def later(sql: str, **parameters: Any) -> Callable[[], pd.DataFrame]:
+    """Return a function that asks the marts of this run, whenever it is called and by whom."""
+    version = st.session_state[VERSION_KEY]
+    return lambda: _answer(version, sql, parameters)
+
+
 def filters() -> dict[str, list[str]]:
     """Return the values chosen in the sidebar for each filter; none stands for all."""
     return {key: list(st.session_state.get(key) or []) for key in FILTER_KEYS}
 
 
-def query_selected(sql: str, **parameters: Any) -> pd.DataFrame:
+def selected(mart: str) -> str:
+    """Return SQL that begins with `selected`: the rows of a mart that the filters leave.
+
+    Parameters
+    ----------
+    mart : str
+        One of `NARROWED`.
+    """
+    return SELECTED.replace("{mart}", NARROWED[NARROWED.index(mart)])
+
+
+def query_selected(mart: str, sql: str, **parameters: Any) -> pd.DataFrame:
     """Return the answer to a question to `selected`, the customers that the filters leave."""
-    return query(SELECTED + sql, **filters(), **parameters)
+    return query(selected(mart) + sql, **filters(), **parameters)
 
 
 def query_cells(sql: str, **parameters: Any) -> pd.DataFrame:

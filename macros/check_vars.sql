@@ -20,6 +20,7 @@
         "churn_risk_medium",
         "churn_risk_high",
         "dashboard_countries",
+        "dashboard_sample",
         "churn_scoring_model",
         "churn_min_customers",
         "churn_suspicious_auc",

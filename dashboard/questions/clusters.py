@@ -47,14 +47,17 @@ def clustered_customers() -> int:
 
 def cluster_points() -> pd.DataFrame:
     """Return one row for each selected customer with a cluster, in no order that means a thing."""
-    return query_selected("""
+    return query_selected(
+        "dim_customers",
+        """
         select
             customer_id, cluster_name, segment, days_since_last_order, orders,
             net_revenue::double as net_revenue
         from selected
         where cluster_name is not null
         order by hash(customer_id)
-    """)
+    """,
+    )
 
 
 def cluster_cells() -> pd.DataFrame:

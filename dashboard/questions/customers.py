@@ -2,53 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from store import SELECTED, filters, query
+from store import filters, later, query, selected
 
 # So many are listed and downloaded, from the top of the ranking.
 LISTED = 200
 DOWNLOADED = 10_000
 LIST = """
 , listed as (
-    select selected.*, actions.* exclude (customer_id, churn_probability, value_at_risk,
-        predicted_value_90d)
+    select *
     from selected
-    inner join fct_customer_actions as actions using (customer_id)
     where
         ($search = '' or contains(lower(customer_id), lower($search)))
         and (len($action::varchar[]) = 0 or list_contains($action::varchar[], action_label))
-    order by priority, customer_id
+    order by priority
     limit $most
 )
 
 select
-    priority,
+    listed.priority,
     customer_id,
-    action_label,
-    segment,
-    country,
-    churn_risk,
-    churn_probability,
-    value_at_risk::double as value_at_risk,
-    expected_gain::double as expected_gain,
-    net_revenue::double as net_revenue,
-    predicted_value_90d::double as predicted_value_90d,
-    orders,
-    days_since_last_order,
-    last_order_date,
-    suggested_description,
-    campaign,
-    is_holdout,
-    valid_until
+    listed.action_label,
+    listed.segment,
+    listed.country,
+    listed.churn_risk,
+    listed.churn_probability,
+    listed.value_at_risk::double as value_at_risk,
+    listed.expected_gain::double as expected_gain,
+    customers.net_revenue::double as net_revenue,
+    listed.predicted_value_90d::double as predicted_value_90d,
+    customers.orders,
+    customers.days_since_last_order,
+    customers.last_order_date,
+    listed.suggested_description,
+    listed.campaign,
+    listed.is_holdout,
+    listed.valid_until
 from listed
-order by priority, customer_id
+inner join dim_customers as customers using (customer_id)
+order by listed.priority
 """
 
 
-def ranked(search: str, actions: list[str], most: int) -> pd.DataFrame:
-    """Return customers, those with the most value at risk first.
+def ranked(search: str, actions: list[str]) -> pd.DataFrame:
+    """Return the first customers, those with the most value at risk first.
 
     Parameters
     ----------
@@ -56,13 +56,19 @@ def ranked(search: str, actions: list[str], most: int) -> pd.DataFrame:
         A part of the customer's id; with one, the filters of the sidebar do not count.
     actions : list of str
         Labels of the actions wanted; empty for all.
-    most : int
-        Return at most so many.
     """
-    parameters: dict[str, Any] = filters()
-    if search:
-        parameters = {key: [] for key in parameters}
-    return query(SELECTED + LIST, **parameters, action=actions, search=search, most=most)
+    return _ranked(search, actions, LISTED)()
+
+
+def ranked_later(search: str, actions: list[str]) -> Callable[[], pd.DataFrame]:
+    """Return a function that gives more of the same, for a file."""
+    return _ranked(search, actions, DOWNLOADED)
+
+
+def _ranked(search: str, actions: list[str], most: int) -> Callable[[], pd.DataFrame]:
+    chosen: dict[str, Any] = {key: [] if search else value for key, value in filters().items()}
+    sql = selected("fct_customer_actions") + LIST
+    return later(sql, **chosen, action=actions, search=search, most=most)
 
 
 def actions() -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pandas as pd
-import store
 from store import query, query_cells, query_selected
 
 
@@ -19,10 +18,10 @@ def spread(measure: str) -> pd.DataFrame:
     -------
     pandas.DataFrame
         `segment`, `customers`, `low` (5 %), `lower_quarter`, `median`, `upper_quarter`,
-        `high` (95 %) and `mean`, one row for each segment; of a sample of the customers in a
-        shop of more than `store.SAMPLE`.
+        `high` (95 %) and `mean`, one row for each segment; of the customers in the sample.
     """
     return query_selected(
+        "customer_sample",
         """
         , measured as (
             select
@@ -34,7 +33,6 @@ def spread(measure: str) -> pd.DataFrame:
                     when 'probability' then churn_probability
                 end as value
             from selected
-            where $one_in = 1 or hash(customer_id) % $one_in = 0
         )
 
         select
@@ -51,13 +49,17 @@ def spread(measure: str) -> pd.DataFrame:
         group by segment
         """,
         measure=measure,
-        one_in=one_in(),
     )
 
 
-def one_in() -> int:
-    """Return of how many customers one is in the sample; 1 where all are."""
-    return max(1, int(store.selection()["all_customers"]) // store.SAMPLE)
+def sampled() -> int | None:
+    """Return how many customers the sample holds; none where it holds all."""
+    found = query("""
+        select
+            (select count(*) from customer_sample) as sampled,
+            (select coalesce(sum(customers), 0) from customer_cube) as customers
+    """).iloc[0]
+    return int(found["sampled"]) if found["sampled"] < found["customers"] else None
 
 
 def bands(measure: str, edges: list[int]) -> pd.DataFrame:

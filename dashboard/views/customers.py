@@ -58,7 +58,7 @@ def draw_list(currency: str) -> str | None:
             bind="query-params",
             placeholder="All actions",
         )
-    customers = questions.ranked(search, chosen, questions.LISTED)
+    customers = questions.ranked(search, chosen)
     if customers.empty:
         st.info("No customer has this in the id." if search else "No customer fits these filters.")
         return None
@@ -120,9 +120,10 @@ def draw_foot(customers: pd.DataFrame, search: str, chosen: list[str]) -> None:
             + words
         )
     st.caption(words)
-    whole = questions.ranked(search, chosen, questions.DOWNLOADED)
     layout.download(
-        f"Download {wording.whole(len(whole))} customers as CSV", whole, "customers.csv"
+        f"Download up to {wording.whole(questions.DOWNLOADED)} customers as CSV",
+        questions.ranked_later(search, chosen),
+        "customers.csv",
     )
 
 

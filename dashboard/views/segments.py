@@ -93,12 +93,12 @@ def draw_distributions(currency: str) -> None:
                 charts.spread(questions.spread(measure), names, unit, log=measure != "days"),
                 f"{title} of each segment: range, middle half and median.",
             )
-    sample = questions.one_in()
+    sample = questions.sampled()
     st.caption(
         "Above: customers in each band, stacked by segment; bands grow wider to the right. Below: "
         "the middle half of each segment (bar), all but the lowest and highest 5 % (line) and the "
         "median (dot); orders and spend on log axes."
-        + (f" Below, one customer in {wording.whole(sample)} is measured." if sample > 1 else "")
+        + (f" Below, of a sample of {wording.whole(sample)} customers." if sample else "")
     )
 
 

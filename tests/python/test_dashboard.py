@@ -399,7 +399,7 @@ def test_every_exposure_names_the_marts_that_its_page_reads(published, published
 
     def note(version, sql, parameters):
         read.update(
-            re.findall(r"\b(?:from|join)\s+((?:dim|fct|rpt)_\w+|customer_cube|build_info)", sql)
+            re.findall(r"\b(?:from|join)\s+((?:dim|fct|rpt|customer)_\w+|build_info)", sql)
         )
         return answer(version, sql, parameters)
 
@@ -556,6 +556,8 @@ def test_thin_data_are_said_in_words(republish):
         "update dim_customers set churn_probability = null, value_at_risk = null,"
         " churn_risk = 'unknown', cluster_id = null, cluster_name = null,"
         " predicted_value_90d = null, predicted_value_365d = null",
+        "update customer_sample set churn_probability = null, churn_risk = 'unknown'",
+        "update fct_customer_actions set churn_probability = null, churn_risk = 'unknown'",
         "update customer_cube set churn_risk = 'unknown', cluster_id = -1, scored_customers = 0,"
         " expected_leavers = null, value_at_risk = null, valued_customers = 0,"
         " predicted_value_90d = null, predicted_value_365d = null",

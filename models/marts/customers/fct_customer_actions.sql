@@ -175,6 +175,9 @@ model_reasons as (
 
 select
     ranked.customer_id,
+    ranked.segment,
+    ranked.churn_risk,
+    ranked.country,
     cast(ranked.action as varchar) as action,
     cast(ranked.action_rank as integer) as action_rank,
     cast(ranked.action_label as varchar) as action_label,
