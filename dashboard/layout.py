@@ -72,9 +72,24 @@ class Drawing:
         self._chart = chart
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the specification."""
-        spec = self._chart.to_dict(validate=self.checks)
-        return charts.in_dark(spec) if st.context.theme.type == "dark" else spec
+        """Return the specification, with the data under names that stay.
+
+        Altair names data by their content, and for a chart with new names the browser starts anew;
+        in one whose specification stays the same it only exchanges the data.
+        """
+        frames: dict[str, pd.DataFrame] = {}
+
+        def number(frame: pd.DataFrame) -> dict[str, str]:
+            known = [name for name, other in frames.items() if other is frame]
+            name = known[0] if known else f"frame_{len(frames)}"
+            frames[name] = frame
+            return {"name": name}
+
+        alt.data_transformers.register("number", number)
+        with alt.data_transformers.enable("number"):
+            spec = self._chart.to_dict(validate=self.checks)
+        spec = charts.in_dark(spec) if st.context.theme.type == "dark" else spec
+        return {**spec, "datasets": frames}
 
 
 def draw(chart: alt.TopLevelMixin, alt_text: str, *, picks: str | None = None) -> None:

@@ -348,4 +348,5 @@ def change(value: float, previous: float, unit: str) -> str | None:
         return f"{100 * (value - previous):+.1f}{NO_BREAK}points"
     if previous <= 0:
         return None
-    return f"{100 * (value / previous - 1):+.1f}{NO_BREAK}%"
+    growth = 100 * (value / previous - 1)
+    return f"{growth:+,.{0 if growth >= 100 else 1}f}{NO_BREAK}%"

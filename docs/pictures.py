@@ -19,7 +19,9 @@ from tests.browser import CHROMIUM, chromium, served, settle
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
-WIDTH, HEIGHT = 1280, 960
+WIDTH = 1280
+# How much of each page is shown.
+HEIGHTS = {"overview": 1330, "segments": 1210, "churn": 1350, "customers": 1080}
 # What the lineage is shown of; with more nodes nobody could read their names.
 LINEAGE = "#!/overview?g_v=1&g_i=1%2Bdim_customers"
 
@@ -51,12 +53,13 @@ def main() -> int:
         return 2
     IMAGES.mkdir(exist_ok=True)
     with chromium() as browser:
-        window = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        window = browser.new_page()
         with served(data_dir) as (address, _):
-            for name in ("", "segments", "churn", "customers"):
-                window.goto(f"{address}/{name}")
+            for name, height in HEIGHTS.items():
+                window.set_viewport_size({"width": WIDTH, "height": height})
+                window.goto(f"{address}/{name.replace('overview', '')}")
                 settle(window)
-                window.screenshot(path=IMAGES / f"{name or 'overview'}.png")
+                window.screenshot(path=IMAGES / f"{name}.png")
         with docs_served(data_dir / "build" / "target") as address:
             window.set_viewport_size({"width": 1100, "height": 620})
             window.goto(f"{address}/{LINEAGE}")

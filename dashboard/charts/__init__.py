@@ -104,13 +104,17 @@ def heat_map(
         Size of the labels in pixels.
     """
     drawn = cells.dropna(subset=value)
-    top = float(drawn[value].max()) if top is None and len(drawn) else (top or 1.0)
+    deepest = drawn[value].max() if top is None else top
+    drawn = drawn.assign(is_deep=drawn[value] > 0.55 * deepest)
     base = alt.Chart(drawn).encode(x=x, y=y, tooltip=tooltip)
     boxes = base.mark_rect(stroke=wording.PAGE, strokeWidth=2).encode(
         color=alt.Color(
             f"{value}:Q",
             scale=alt.Scale(
-                domain=[0, top or 1.0], range=[wording.HEAT_LOW, wording.HEAT_HIGH], clamp=True
+                domainMin=0,
+                domainMax=alt.Undefined if top is None else top,
+                range=[wording.HEAT_LOW, wording.HEAT_HIGH],
+                clamp=True,
             ),
             legend=None,
         )
@@ -119,9 +123,7 @@ def heat_map(
         text=alt.Text(f"{label}:N"),
         color=alt.ColorValue(
             wording.STRONG_INK,
-            condition=[
-                {"test": f"datum.{value} > {0.55 * (top or 1.0)}", "value": wording.ON_HEAT}
-            ],
+            condition=[{"test": "datum.is_deep", "value": wording.ON_HEAT}],
         ),
     )
     return (boxes + texts).properties(height=row_height * rows + 60)

@@ -90,7 +90,10 @@ def spread(
     value_format = ".1%" if share else ",.0f"
     if log:
         bottom = 10.0 ** math.floor(math.log10(drawn["low"].min()))
-        top = max(10 * bottom, 1.15 * float(drawn["high"].max()))
+        # The next round number, so that most filters leave the axis where it is.
+        high = max(10 * bottom, float(drawn["high"].max()))
+        size = 10.0 ** math.floor(math.log10(high))
+        top = next(digit * size for digit in (1, 2, 5, 10) if digit * size >= high)
         axis = alt.Axis(labelExpr=SHORT_MONEY, values=log_ticks(bottom, top))
         scale = alt.Scale(type="log", domain=[bottom, top], nice=False)
     else:

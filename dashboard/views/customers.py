@@ -21,8 +21,8 @@ def draw_actions(currency: str) -> None:
         actions,
         "Actions with their customers, what is at risk and what they may bring.",
         {
-            "action_label": st.column_config.TextColumn("Action", width=110),
-            "instruction": st.column_config.TextColumn("What to do", width=230),
+            "action_label": st.column_config.TextColumn("Action", width=100),
+            "instruction": st.column_config.TextColumn("What to do", width=195),
             "customers": layout.number_column("Customers"),
             "held_out_customers": layout.number_column(
                 "Left alone", "Drawn by lot to be left alone, so that the effect can be measured."
@@ -247,7 +247,8 @@ def main() -> None:
     if not store.selection()["all_customers"]:
         return
     st.subheader("Who first?", anchor=False)
-    if not int(store.query("select count(churn_probability) as n from dim_customers")["n"].iloc[0]):
+    scored = store.query("select coalesce(sum(scored_customers), 0) as n from customer_cube")
+    if not int(scored["n"].iloc[0]):
         st.info(
             f"Churn was not predicted, so those who spent most come first. {store.why('churn')}"
         )

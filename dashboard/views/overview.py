@@ -28,7 +28,7 @@ def draw_card(kpi: pd.Series, currency: str) -> None:
         label,
         wording.figure(kpi["value"], kpi["unit"], currency),
         definition,
-        f"{wording.as_markdown(unit)} · as of {store.day(kpi['as_of_date'])}",
+        f"{wording.as_markdown(unit)}  \nas of {store.day(kpi['as_of_date'])}",
         delta,
     )
 
