@@ -11,6 +11,7 @@ import argparse
 import base64
 import html
 import json
+import logging
 import os
 import re
 import sys
@@ -143,7 +144,7 @@ def _words(text: str) -> str:
     """Return Markdown of the dashboard, which knows bold and escapes, as HTML."""
     text = re.sub(ON_SCREEN, "", text)
     plain = re.sub(r"\\([^\w\s])", lambda found: f"&#{ord(found[1])};", text)
-    safe = re.sub(r"&amp;(#\d+;)", r"&\1", html.escape(plain))
+    safe = re.sub(r"&amp;(#\d+;)", r"&\1", html.escape(plain)).replace("  \n", "<br>")
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe)
 
 
@@ -198,6 +199,9 @@ def _picture(proto: Any) -> str:
     if "hconcat" not in chart and "vconcat" not in chart:
         chart["width"] = CHART_WIDTH
     chart.pop("usermeta", None)
+    # Whoever reads it may have a wider font than the one that measured the labels.
+    chart["padding"] = {"left": 16, "right": 16, "top": 5, "bottom": 5}
+    chart["config"] = {**chart.get("config", {}), "font": "Arial, Helvetica, sans-serif"}
     kind, picture = "svg+xml", vl_convert.vegalite_to_svg(chart).encode()
     if len(picture) > MOST_SVG_BYTES:
         kind, picture = "png", vl_convert.vegalite_to_png(chart, scale=1.5)
@@ -221,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", help="data directory of the build")
     options = parser.parse_args(arguments)
     # Streamlit warns that there is no server, which is as it should be.
-    os.environ["STREAMLIT_LOGGER_LEVEL"] = "error"
+    logging.disable(logging.WARNING)
     try:
         refuse_own_folders(options.out, data_directory(options.data_dir))
         text = report(options.data_dir)

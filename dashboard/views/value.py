@@ -14,7 +14,8 @@ from questions import value as questions
 def draw_cards(currency: str) -> None:
     """Draw the totals of the selected customers, observed apart from predicted."""
     left = store.selection()
-    as_of = f"{wording.as_markdown(currency)}  \nas of {store.day(store.build_info()['as_of_date'])}"
+    day = store.day(store.build_info()["as_of_date"])
+    as_of = f"{wording.as_markdown(currency)}  \nas of {day}"
 
     def money(amount: float) -> str | None:
         return None if pd.isna(amount) else wording.card_money(amount, currency)

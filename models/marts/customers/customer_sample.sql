@@ -1,4 +1,4 @@
--- A draw by a hash of the customer: the same customers from build to build, whoever joins them.
+-- Drawn by a hash: the same customers from build to build, whoever joins them.
 with customers as (
 
     select * from {{ ref("dim_customers") }}

@@ -213,7 +213,7 @@ insights as (
         || ' of customers did not come back within the window, in its highest '
         || {{ format_percent("high_churn_rate") }}
         || ' (on its own it ranks them with AUC '
-        || cast(round(greatest(feature_auc, 1 - feature_auc), 2) as varchar)
+        || {{ format_two_digits('greatest(feature_auc, 1 - feature_auc)') }}
         || '; what goes with churn need not cause it).' as finding,
         feature_auc as figure,
         null as ci_low,
