@@ -398,9 +398,7 @@ def test_every_exposure_names_the_marts_that_its_page_reads(published, published
     answer = store._answer
 
     def note(version, sql, parameters):
-        read.update(
-            re.findall(r"\b(?:from|join)\s+((?:dim|fct|rpt|customer)_\w+|build_info)", sql)
-        )
+        read.update(re.findall(r"\b(?:from|join)\s+((?:dim|fct|rpt|customer)_\w+|build_info)", sql))
         return answer(version, sql, parameters)
 
     monkeypatch.setattr(store, "_answer", note)
