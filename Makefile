@@ -127,8 +127,10 @@ ifeq ($(value OUT),)
 else
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate --static
 	@# The one picture that the page would look for beside itself goes into it.
-	sed "s|assets/pipeline.svg|data:image/svg+xml;base64,$$(base64 -w0 "$(ROOT)/assets/pipeline.svg")|" \
-		"$(DATA_DIR_PATH)/build/target/static_index.html" >$(call quoted,OUT)
+	picture="$$(base64 <"$(ROOT)/assets/pipeline.svg" | tr -d '\n')" && test -n "$$picture" && \
+		sed "s|assets/pipeline.svg|data:image/svg+xml;base64,$$picture|" \
+		"$(DATA_DIR_PATH)/build/target/static_index.html" >"$(DATA_DIR_PATH)/build/docs.html" && \
+		mv "$(DATA_DIR_PATH)/build/docs.html" $(call quoted,OUT)
 endif
 
 metrics: $(ROOT)/.venv/installed-dev
@@ -191,11 +193,17 @@ methodology: $(ROOT)/.venv/installed
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" --analyses docs/analyses.md
 
+# Tutorial and pictures go into the repository: they must not show anybody's own customers.
+OF_THE_SAMPLE = @test ! -d "$(DATA_DIR_PATH)/raw" || { \
+	echo 'DATA_DIR holds loads of your own: name one in which the sample was built.' >&2; exit 2; }
+
 tutorial: $(ROOT)/.venv/installed
+	$(OF_THE_SAMPLE)
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" docs/tutorial.md
 
 pictures: $(ROOT)/.venv/installed-dev
+	$(OF_THE_SAMPLE)
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
 	cd "$(ROOT)" && .venv/bin/python -m docs.pictures --data-dir "$(DATA_DIR_PATH)"
 

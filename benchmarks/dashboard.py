@@ -1,6 +1,6 @@
 """Measure the dashboard as a visitor meets it, on the marts that are published.
 
-Run as `make bench-dashboard [DATA_DIR=…]`, or as `python benchmarks/dashboard.py --data-dir DIR`.
+Run as `make bench-dashboard [DATA_DIR=…]`, or as `python -m benchmarks.dashboard --data-dir DIR`.
 It starts the server and a headless Chromium on this machine and prints what `TARGETS` names
 beside its targets. It needs Linux, Debian's `chromium` and the development requirements.
 """
@@ -24,9 +24,12 @@ ROOT = Path(__file__).parents[1]
 TARGETS = {
     "first visit, key figures visible (s)": 4.0,
     "later visits, key figures visible (s)": 1.0,
-    "filter change, 95th percentile (s)": 0.4,  # 0.6 at ten million customers
+    "filter change, 95th percentile (s)": 0.4,
     "memory of the server (MB)": 450,
 }
+# From so many customers on a filter may take longer.
+LARGE = 5_000_000
+LARGE_TARGETS = {**TARGETS, "filter change, 95th percentile (s)": 0.6}
 TURNS = 10
 
 
@@ -60,7 +63,7 @@ WATCH = """() => {
 }"""
 
 
-def change_filters(page: Page, address: str, choices: dict[int, list[str]]) -> list[float]:
+def change_filters(page: Page, choices: dict[int, list[str]]) -> list[float]:
     """Return the seconds from a key press until the page stands again, for each change of a filter.
 
     As in one visit: a value is chosen in one filter, then in the other, and both are taken out
@@ -69,14 +72,11 @@ def change_filters(page: Page, address: str, choices: dict[int, list[str]]) -> l
     Parameters
     ----------
     page : Page
-        A window of the browser.
-    address : str
-        The address of the dashboard.
+        A window of the browser, in which a page of the dashboard stands.
     choices : dict of int to list of str
         For a filter, by its place in the sidebar, values to choose in turn.
     """
-    page.goto(f"{address}/segments")
-    settle(page)
+    page.evaluate(WATCH)
     seconds = []
     for turn in range(TURNS):
         for place, value in [
@@ -88,7 +88,7 @@ def change_filters(page: Page, address: str, choices: dict[int, list[str]]) -> l
             if value:
                 box.fill(value)
                 page.get_by_role("option").first.wait_for()
-            page.evaluate(WATCH)
+            page.evaluate("() => { window.noted = {}; }")
             box.press("Enter" if value else "Backspace")
             page.wait_for_function("() => noted.stands", polling=20)
             seconds.append(page.evaluate("() => noted.stands - noted.pressed") / 1000)
@@ -131,9 +131,11 @@ def main() -> int:
         )
         first = first_figure(page, address)
         later = [first_figure(page, address) for _ in range(5)]
+        page.goto(f"{address}/segments")
+        settle(page)
         cpu = server_use(process_id)[1]
         received.clear()
-        changes = change_filters(page, address, choices)
+        changes = change_filters(page, choices)
         memory, cpu_after = server_use(process_id)
         payload = sum(received) / 1024
     measured = [
@@ -142,14 +144,15 @@ def main() -> int:
         statistics.quantiles(changes, n=20)[-1],
         memory,
     ]
-    for (what, target), value in zip(TARGETS.items(), measured, strict=True):
+    targets = LARGE_TARGETS if customers >= LARGE else TARGETS
+    for (what, target), value in zip(targets.items(), measured, strict=True):
         print(f"{what}: {value:,.2f} (target {target:g})")
     print(f"filter change, median (s): {statistics.median(changes):.2f}")
     runs = len(changes)
     print(f"CPU of the server for each change (s): {(cpu_after - cpu) / runs:.2f}")
     print(f"sent to the browser for each change (KB): {payload / runs:,.0f}")
     print(f"load of this machine: {os.getloadavg()[0]:.1f}")
-    return 0 if all(v <= t for v, t in zip(measured, TARGETS.values(), strict=True)) else 1
+    return 0 if all(v <= t for v, t in zip(measured, targets.values(), strict=True)) else 1
 
 
 if __name__ == "__main__":

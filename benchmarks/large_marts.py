@@ -54,7 +54,7 @@ CUSTOMERS = f"""
 """
 COPIED = """
     create or replace table {mart} as
-    select * replace (customer_id || '-' || copy as customer_id)
+    select * exclude (copy) replace (customer_id || '-' || copy as customer_id)
     from {mart} cross join range({copies}) as copy (copy)
     order by {order}
 """
@@ -65,12 +65,15 @@ ACTIONS = """
         customers.segment as segment,
         customers.churn_risk as churn_risk,
         customers.country as country,
-        row_number() over (order by copied.priority, copied.copy)::integer as priority
+        customers.value_at_risk as value_at_risk,
+        row_number() over (
+            order by customers.value_at_risk desc nulls last, customers.customer_id
+        )::integer as priority
     )
     from (select * from fct_customer_actions cross join range({copies}) as copy (copy)) as copied
     inner join dim_customers as customers
         on copied.customer_id || '-' || copied.copy = customers.customer_id
-    order by copied.priority, copied.copy
+    order by priority
 """
 COMPILED = Path("build/target/compiled/customer_intelligence/models/marts/customers")
 # Each with the order in which the build leaves it.
@@ -92,6 +95,8 @@ def enlarge(data_dir: Path, out: Path, customers: int) -> Path:
     customers : int
         How many there should be, at least.
     """
+    if out.resolve() == data_dir.resolve():
+        raise SystemExit(f"{out} holds the marts that are to be copied: name another directory.")
     version = current_version(data_dir)
     folder = out / "published"
     folder.mkdir(parents=True, exist_ok=True)

@@ -120,7 +120,17 @@ def card(
     unit: str,
     delta: str | None = None,
 ) -> None:
-    """Draw a figure with its unit and what it means, which shows on hover."""
+    """Draw a figure with its unit and what it means, which shows on hover.
+
+    Parameters
+    ----------
+    label, value, definition, unit, delta : str
+        Where the value is too long for a card, `wording.in_short` of it is shown, and all of it on
+        hover.
+    """
+    if value and len(value) > wording.CARD_LETTERS:
+        definition += f" In full: {wording.as_markdown(value)}."
+        value = wording.in_short(value)
     with st.container(border=True, width=CARD_WIDTH, height="stretch", gap="xsmall"):
         st.metric(
             label,

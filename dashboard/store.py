@@ -21,14 +21,16 @@ FILTER_KEYS = ("segment", "risk", "country")
 OTHER_COUNTRIES = "Other countries"
 # Marts with one row for each customer that the filters can narrow.
 NARROWED = ("dim_customers", "customer_sample", "fct_customer_actions")
-# What the filters leave of the cube and of the customers; an empty list stands for everybody.
-CELLS = """
-with cells as (
-    select * from customer_cube
-    where
+# What the filters leave; an empty list of a filter stands for everybody.
+CHOSEN = """
         (len($segment::varchar[]) = 0 or list_contains($segment::varchar[], segment))
         and (len($risk::varchar[]) = 0 or list_contains($risk::varchar[], churn_risk))
         and (len($country::varchar[]) = 0 or list_contains($country::varchar[], country_group))
+"""
+CELLS = """
+with cells as (
+    select * from customer_cube
+    where {chosen}
 )
 """
 SELECTED = """
@@ -40,17 +42,14 @@ grouped as (
         case
             when country is null then 'Unknown'
             when country in (select country_group from named_countries) then country
-            else 'Other countries'
+            else '{others}'
         end as country_group
     from {mart}
 ),
 
 selected as (
     select * from grouped
-    where
-        (len($segment::varchar[]) = 0 or list_contains($segment::varchar[], segment))
-        and (len($risk::varchar[]) = 0 or list_contains($risk::varchar[], churn_risk))
-        and (len($country::varchar[]) = 0 or list_contains($country::varchar[], country_group))
+    where {chosen}
 )
 """
 
@@ -89,8 +88,13 @@ def query(sql: str, **parameters: Any) -> pd.DataFrame:
 
 def later(sql: str, **parameters: Any) -> Callable[[], pd.DataFrame]:
     """Return a function that asks the marts of this run, whenever it is called and by whom."""
-    version = st.session_state[VERSION_KEY]
-    return lambda: _answer(version, sql, parameters)
+    connection = _connection(st.session_state[VERSION_KEY])
+
+    def answer() -> pd.DataFrame:
+        with connection.cursor() as cursor:
+            return cursor.execute(sql, parameters).df()
+
+    return answer
 
 
 def filters() -> dict[str, list[str]]:
@@ -105,8 +109,15 @@ def selected(mart: str) -> str:
     ----------
     mart : str
         One of `NARROWED`.
+
+    Raises
+    ------
+    ValueError
+        When the filters cannot narrow the mart.
     """
-    return SELECTED.replace("{mart}", NARROWED[NARROWED.index(mart)])
+    if mart not in NARROWED:
+        raise ValueError(f"{mart} is none of {', '.join(NARROWED)}")
+    return SELECTED.format(mart=mart, chosen=CHOSEN, others=OTHER_COUNTRIES)
 
 
 def query_selected(mart: str, sql: str, **parameters: Any) -> pd.DataFrame:
@@ -116,7 +127,7 @@ def query_selected(mart: str, sql: str, **parameters: Any) -> pd.DataFrame:
 
 def query_cells(sql: str, **parameters: Any) -> pd.DataFrame:
     """Return the answer to a question to `cells`, the cells of the cube that the filters leave."""
-    return query(CELLS + sql, **filters(), **parameters)
+    return query(CELLS.format(chosen=CHOSEN) + sql, **filters(), **parameters)
 
 
 def build_info() -> dict[str, Any]:

@@ -292,12 +292,10 @@ def money(amount: float, currency: str) -> str:
     return f"{currency}{NO_BREAK}{amount:,.{digits}f}"
 
 
-def card_money(amount: float, currency: str) -> str:
-    """Return an amount with its currency, in short where a card has no room for all of it."""
-    exact = money(amount, currency)
-    if len(exact) <= CARD_LETTERS:
-        return exact
-    return f"{currency}{NO_BREAK}{short_amount(amount)}"
+def in_short(amount: str) -> str:
+    """Return an amount of `money` with three digits: `EUR 123M` for `EUR 123,456,789`."""
+    currency, _, digits = amount.rpartition(NO_BREAK)
+    return f"{currency}{NO_BREAK}{short_amount(float(digits.replace(',', '')))}"
 
 
 def short_number(value: float) -> str:
@@ -337,7 +335,7 @@ def figure(value: float | None, unit: str, currency: str) -> str | None:
         return None
     if unit == "share":
         return percent(value)
-    return card_money(value, currency) if unit == "currency" else whole(value)
+    return money(value, currency) if unit == "currency" else whole(value)
 
 
 def change(value: float, previous: float, unit: str) -> str | None:

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -60,13 +61,16 @@ def served(data_dir: Path) -> Iterator[tuple[str, int]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
-    with subprocess.Popen(
-        [*command, "--server.port", str(port), "--server.headless", "true"],
-        cwd=ROOT,
-        env={**os.environ, "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    with (
+        tempfile.TemporaryFile() as log,
+        subprocess.Popen(
+            [*command, "--server.port", str(port), "--server.headless", "true"],
+            cwd=ROOT,
+            env={**os.environ, "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        ) as process,
+    ):
         address = f"http://127.0.0.1:{port}"
         try:
             for _ in range(600):
@@ -79,8 +83,10 @@ def served(data_dir: Path) -> Iterator[tuple[str, int]]:
                     break
             else:
                 process.kill()
+                process.wait()
             if process.poll() is not None:
-                raise RuntimeError("The dashboard did not start: make dashboard says why.")
+                log.seek(0)
+                raise RuntimeError(f"The dashboard did not start: {log.read()[-2000:].decode()}")
             yield address, process.pid
         finally:
             process.terminate()
@@ -113,10 +119,10 @@ def settle(page: Page) -> None:
     page.wait_for_timeout(400)
 
 
-def keep(page: Page, path: Path, most: int = 9000) -> None:
-    """Keep a picture of the whole page, at most so many pixels high."""
+def keep(page: Page, path: Path) -> None:
+    """Keep a picture of the whole page."""
     path.parent.mkdir(parents=True, exist_ok=True)
     width = page.viewport_size["width"]
-    page.set_viewport_size({"width": width, "height": min(page.evaluate(HEIGHT) + 80, most)})
+    page.set_viewport_size({"width": width, "height": min(page.evaluate(HEIGHT) + 80, 9000)})
     page.wait_for_timeout(300)
     page.screenshot(path=path)

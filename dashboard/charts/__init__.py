@@ -105,6 +105,8 @@ def heat_map(
     """
     drawn = cells.dropna(subset=value)
     deepest = drawn[value].max() if top is None else top
+    # Cells of nothing but zeros are pale.
+    top = top or (None if deepest > 0 else 1.0)
     drawn = drawn.assign(is_deep=drawn[value] > 0.55 * deepest)
     base = alt.Chart(drawn).encode(x=x, y=y, tooltip=tooltip)
     boxes = base.mark_rect(stroke=wording.PAGE, strokeWidth=2).encode(

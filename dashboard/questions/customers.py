@@ -57,18 +57,21 @@ def ranked(search: str, actions: list[str]) -> pd.DataFrame:
     actions : list of str
         Labels of the actions wanted; empty for all.
     """
-    return _ranked(search, actions, LISTED)()
+    return query(_ranking(), **_wanted(search, actions), most=LISTED)
 
 
 def ranked_later(search: str, actions: list[str]) -> Callable[[], pd.DataFrame]:
     """Return a function that gives more of the same, for a file."""
-    return _ranked(search, actions, DOWNLOADED)
+    return later(_ranking(), **_wanted(search, actions), most=DOWNLOADED)
 
 
-def _ranked(search: str, actions: list[str], most: int) -> Callable[[], pd.DataFrame]:
-    chosen: dict[str, Any] = {key: [] if search else value for key, value in filters().items()}
-    sql = selected("fct_customer_actions") + LIST
-    return later(sql, **chosen, action=actions, search=search, most=most)
+def _ranking() -> str:
+    return selected("fct_customer_actions") + LIST
+
+
+def _wanted(search: str, actions: list[str]) -> dict[str, Any]:
+    chosen = {key: [] if search else value for key, value in filters().items()}
+    return {**chosen, "action": actions, "search": search}
 
 
 def actions() -> pd.DataFrame:

@@ -52,14 +52,14 @@ def spread(measure: str) -> pd.DataFrame:
     )
 
 
-def sampled() -> int | None:
-    """Return how many customers the sample holds; none where it holds all."""
+def is_sampled() -> bool:
+    """Return whether the sample leaves customers out."""
     found = query("""
         select
-            (select count(*) from customer_sample) as sampled,
-            (select coalesce(sum(customers), 0) from customer_cube) as customers
-    """).iloc[0]
-    return int(found["sampled"]) if found["sampled"] < found["customers"] else None
+            (select count(*) from customer_sample)
+            < (select coalesce(sum(customers), 0) from customer_cube) as is_sampled
+    """)
+    return bool(found["is_sampled"].iloc[0])
 
 
 def bands(measure: str, edges: list[int]) -> pd.DataFrame:

@@ -22,23 +22,26 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
         f"For every customer, the probability to buy nothing in the {window} after "
         f"{store.day(store.build_info()['as_of_date'])}. Nobody has seen these days yet."
     )
-    probabilities = segments.spread("probability")
-    if probabilities.empty:
+    at_risk = questions.value_at_risk()
+    if at_risk.empty:
         st.info(f"Churn was not predicted. {store.why('churn')}")
         return
     left, right = st.columns(2, gap="medium")
     with left:
-        layout.show(
-            "How likely is each segment to leave?",
-            spread(probabilities, names, "Probability of churn", share=True),
-            "Predicted probability of churn of each segment: range, middle half and median.",
-            "Bar: the middle half of the segment. Line: all but the lowest and highest 5 %. "
-            "Dot: the median.",
-        )
+        # Few customers of a large shop may all be missing in its sample.
+        probabilities = segments.spread("probability")
+        if not probabilities.empty:
+            layout.show(
+                "How likely is each segment to leave?",
+                spread(probabilities, names, "Probability of churn", share=True),
+                "Predicted probability of churn of each segment: range, middle half and median.",
+                "Bar: the middle half of the segment. Line: all but the lowest and highest 5 %. "
+                "Dot: the median.",
+            )
     with right:
         layout.show(
             "How much money is at risk?",
-            charts.value_at_risk(questions.value_at_risk(), names, currency),
+            charts.value_at_risk(at_risk, names, currency),
             "Value at risk of each segment, stacked by predicted risk.",
             "The mean net revenue of 90 days times the probability of churn, summed over "
             "customers.",

@@ -140,7 +140,7 @@ def draw_profile(customer_id: str, currency: str) -> None:
     )
 
     def money(amount: Any) -> str | None:
-        return None if pd.isna(amount) else wording.card_money(float(amount), currency)
+        return None if pd.isna(amount) else wording.money(float(amount), currency)
 
     churn = facts["churn_probability"]
     groups = {

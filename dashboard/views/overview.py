@@ -21,8 +21,6 @@ def draw_card(kpi: pd.Series, currency: str) -> None:
     if delta:
         before = wording.figure(kpi["previous_value"], kpi["unit"], currency)
         definition += f" The period before: {wording.as_markdown(str(before))}."
-    if kpi["unit"] == "currency" and not pd.isna(kpi["value"]):
-        definition += f" In full: {wording.as_markdown(wording.money(kpi['value'], currency))}."
     unit = {"currency": currency, "share": "share"}.get(kpi["unit"], kpi["unit"])
     layout.card(
         label,

@@ -89,16 +89,21 @@ def draw_distributions(currency: str) -> None:
                 charts.histogram(questions.bands(measure, edges), labels, names, unit),
                 f"Customers by {title.lower()}, stacked by segment.",
             )
-            layout.draw(
-                charts.spread(questions.spread(measure), names, unit, log=measure != "days"),
-                f"{title} of each segment: range, middle half and median.",
-            )
-    sample = questions.sampled()
+            quantiles = questions.spread(measure)
+            if not quantiles.empty:
+                layout.draw(
+                    charts.spread(quantiles, names, unit, log=measure != "days"),
+                    f"{title} of each segment: range, middle half and median.",
+                )
     st.caption(
         "Above: customers in each band, stacked by segment; bands grow wider to the right. Below: "
         "the middle half of each segment (bar), all but the lowest and highest 5 % (line) and the "
         "median (dot); orders and spend on log axes."
-        + (f" Below, of a sample of {wording.whole(sample)} customers." if sample else "")
+        + (
+            f" Below, of {wording.whole(quantiles['customers'].sum())} of them, a sample."
+            if questions.is_sampled()
+            else ""
+        )
     )
 
 

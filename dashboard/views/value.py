@@ -18,7 +18,7 @@ def draw_cards(currency: str) -> None:
     as_of = f"{wording.as_markdown(currency)}  \nas of {day}"
 
     def money(amount: float) -> str | None:
-        return None if pd.isna(amount) else wording.card_money(amount, currency)
+        return None if pd.isna(amount) else wording.money(amount, currency)
 
     with st.container(horizontal=True):
         with st.container(width="content", gap="xsmall"):

@@ -49,7 +49,18 @@ def filled(text: str, marts: duckdb.DuckDBPyConnection) -> str:
     Returns
     -------
     str
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_TABLE` when a table has no query, or no end.
     """
+    if len(_TABLE.findall(text)) != text.count("<!-- table"):
+        raise CustomerIntelligenceError(
+            "E_TABLE",
+            "A table has no query right above it or in its comment, or no end.",
+            "See customer_intelligence.doc_tables for both forms.",
+        )
 
     def fill(match: re.Match[str]) -> str:
         marts.execute(match["shown"] or match["query"])

@@ -52,6 +52,7 @@ def dashboard_store(reader: Reader) -> ModuleType:
         return answer
 
     store.query = query
+    store.later = lambda sql, **parameters: lambda: query(sql, **parameters)
     store.filters = lambda: {key: [] for key in store.FILTER_KEYS}
     return store
 
@@ -99,9 +100,11 @@ def pages(store: ModuleType) -> list[Callable[[], object]]:
             question()
 
     def customers_page() -> None:
-        listed = customers.ranked("", [], customers.LISTED)
-        customers.ranked("", [], customers.DOWNLOADED)
-        for question in (customers.profile, customers.orders, customers.reasons):
+        customers.actions()
+        listed = customers.ranked("", [])
+        customers.ranked_later("", [])()
+        for question in (customers.profile, customers.orders, customers.reasons,
+                         customers.action_of):  # fmt: skip
             question(listed["customer_id"].iloc[0])
 
     def about_page() -> None:

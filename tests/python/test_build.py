@@ -16,6 +16,7 @@ from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
 from customer_intelligence import doc_tables
+from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import current_version, open_marts
 from customer_intelligence.summary import as_lines, main, summarise
 
@@ -59,6 +60,8 @@ def test_the_tutorial_shows_what_a_build_of_the_sample_holds(published_dir):
         assert doc_tables.filled(written, marts) == written, "run `make build tutorial`"
     # Every query that a reader sees has its table.
     assert written.count("```sql") == written.count("<!-- table -->") > 5
+    with open_marts(published_dir) as marts, pytest.raises(CustomerIntelligenceError):
+        doc_tables.filled(written.replace("<!-- end table -->", "", 1), marts)
 
 
 def test_a_build_publishes_every_mart_of_the_project(published_dir):

@@ -4,7 +4,6 @@ import hashlib
 import re
 import shutil
 from decimal import Decimal
-from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -18,7 +17,6 @@ from sklearn.preprocessing import StandardScaler
 from customer_intelligence import clusters
 from customer_intelligence.marts import current_version, open_marts, previous_clusters
 
-REAL_DATA = Path(__file__).parents[2].parent / "shared/data/online_retail.parquet"
 FAST = {"n_resamples": 3, "n_references": 3}
 GROUPS = {  # name: days, orders, revenue of a typical member
     "Recent frequent big spenders": (5, 12, 4000),
@@ -671,10 +669,8 @@ def test_equal_names_are_told_apart_by_what_differs_most():
 
 
 @pytest.fixture(scope="module")
-def classic():
-    if not REAL_DATA.exists():
-        pytest.skip(f"{REAL_DATA.name} is not at hand")
-    lines = pd.read_parquet(REAL_DATA)
+def classic(real_data):
+    lines = pd.read_parquet(real_data)
     is_sale = (
         lines["CustomerID"].notna() & ~lines["InvoiceNo"].str.startswith("C") & lines.Quantity.gt(0)
     )

@@ -189,8 +189,8 @@ def test_a_segment_in_the_address_narrows_every_chart_of_customers(published):
     assert len(points) == published.execute(
         "select count(*) from dim_customers where segment = ? and net_revenue > 0", [segment]
     ).fetchone()[0]  # fmt: skip
-    for spread in chart_data(run("churn.py", segment=segment), "median"):
-        assert set(spread["segment"]) == {segment}
+    (spread,) = chart_data(run("churn.py", segment=segment), "median")
+    assert set(spread["segment"]) == {segment}
 
 
 def test_a_filter_set_in_the_sidebar_narrows_the_page(published):
@@ -340,6 +340,11 @@ def test_the_countries_beyond_the_named_ones_are_one(republish):
         " where country_group <> (select mode(country) from dim_customers)",
         "update dim_customers set country = case when country = (select mode(country) from"
         " dim_customers) then country else 'Atlantis' end",
+        *(
+            f"update {mart} set country = customers.country from dim_customers as customers"
+            f" where {mart}.customer_id = customers.customer_id"
+            for mart in ("customer_sample", "fct_customer_actions")
+        ),
     )
     app = run("clusters.py", country="Other countries")
     assert app.multiselect(key="country").options[-1] == "Other countries"
@@ -347,6 +352,33 @@ def test_the_countries_beyond_the_named_ones_are_one(republish):
     told = int(re.search(r"([\d,]+) of", app.main.text[0].value)[1].replace(",", ""))
     left_out = [int(n) for n in re.findall(r"(\d+) customers with hardly", words(app))] or [0]
     assert len(points) + left_out[0] == told > 0
+    (spread, *_) = chart_data(run("segments.py", country="Other countries"), "median")
+    assert spread["customers"].sum() == told
+    listed = run("customers.py", country="Other countries").dataframe[1].value
+    assert set(listed["country"]) == {"Atlantis"}
+    assert len(listed) == min(told, 200)
+
+
+def test_a_sample_is_told_and_may_miss_a_few_customers(republish):
+    republish("sampled", "delete from customer_sample where segment = 'Champions'")
+    app = run("segments.py")
+    (spread, *_) = chart_data(app, "median")
+    told = f"of {spread['customers'].sum():,} of them, a sample"
+    assert any(told in caption.value for caption in app.caption)
+    for view in ("segments.py", "churn.py"):
+        app = run(view, segment="Champions")
+        assert not app.exception
+        assert chart_data(app, "median") == []
+    # What comes from the cube is there all the same.
+    assert chart_data(app, "value_at_risk")
+    assert not any("not predicted" in box.value for box in app.info)
+
+
+def test_an_amount_too_long_for_a_card_is_there_in_full(republish):
+    republish("rich", "update rpt_kpis set value = 1234567890.12 where kpi = 'net_revenue'")
+    (card,) = [card for card in run().metric if card.label == "Net revenue"]
+    assert card.value == "GBP\N{NO-BREAK SPACE}1.23bn"
+    assert "1\\,234\\,567\\,890" in card.help
 
 
 def test_customers_are_ranked_by_value_at_risk(published):

@@ -60,10 +60,6 @@ COMPARED = (
     "record_number, invoice_no, stock_code, description, quantity, invoiced_at, unit_price, "
     "customer_id, country, reasons, raw_record"
 )
-REAL_FILE = Path(__file__).parents[2].parent / "shared/data/online_retail.parquet"
-needs_real_data = pytest.mark.skipif(
-    not REAL_FILE.exists(), reason="shared/data/online_retail.parquet is not there"
-)
 
 
 def raw_rows(load_path: Path, columns: str = COMPARED) -> list[tuple]:
@@ -1500,16 +1496,15 @@ def test_a_build_on_a_relation_has_the_ledger_of_the_sample(tmp_path, published_
 # ---------- the real file
 
 
-@needs_real_data
-def test_online_retail_is_read_exactly_from_parquet_and_from_latin1_csv(tmp_path):
-    result = ingest_file(REAL_FILE, tmp_path / "parquet")
+def test_online_retail_is_read_exactly_from_parquet_and_from_latin1_csv(real_data, tmp_path):
+    result = ingest_file(real_data, tmp_path / "parquet")
     text = tmp_path / "utf8.csv"
     with duckdb.connect() as connection:
         connection.execute(
             "copy (select * replace (concat(month(InvoiceDate), '/', day(InvoiceDate), '/', "
             "year(InvoiceDate), ' ', hour(InvoiceDate), ':', strftime(InvoiceDate, '%M')) "
             "as InvoiceDate) from read_parquet($source)) to $target (format csv, header)",
-            {"source": str(REAL_FILE), "target": str(text)},
+            {"source": str(real_data), "target": str(text)},
         )
         path = tmp_path / "online_retail.csv"
         path.write_bytes(text.read_bytes().decode("utf-8").encode("latin-1"))

@@ -1,4 +1,4 @@
--- Drawn by a hash: the same customers from build to build, whoever joins them.
+-- Drawn by a hash: whoever is drawn from a larger shop was drawn from the smaller one, too.
 with customers as (
 
     select * from {{ ref("dim_customers") }}
