@@ -122,10 +122,10 @@ report: $(ROOT)/.venv/installed
 docs: $(ROOT)/.venv/installed
 	mkdir -p "$(DATA_DIR_PATH)/build"
 ifeq ($(value OUT),)
-	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" docs generate --vars "$$vars"
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs serve --host 127.0.0.1 --no-browser
 else
-	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate --static
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" docs generate --static --vars "$$vars"
 	@# The one picture that the page would look for beside itself goes into it.
 	picture="$$(base64 <"$(ROOT)/assets/pipeline.svg" | tr -d '\n')" && test -n "$$picture" && \
 		sed "s|assets/pipeline.svg|data:image/svg+xml;base64,$$picture|" \
@@ -189,7 +189,8 @@ methodology: $(ROOT)/.venv/installed
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" --blocks models/methodology.md \
 		README.md docs/methodology/*.md
-	$(IN_DATA_DIR) "$(BIN)/dbt" compile --quiet --no-introspect --select path:analyses
+	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" compile --quiet --no-introspect \
+		--select path:analyses --vars "$$vars"
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" --analyses docs/analyses.md
 

@@ -43,8 +43,8 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
             "How much money is at risk?",
             charts.value_at_risk(at_risk, names, currency),
             "Value at risk of each segment, stacked by predicted risk.",
-            "The mean net revenue of 90 days times the probability of churn, summed over "
-            "customers.",
+            f"What a customer spends in {window} on average, times the probability of churn, "
+            "summed over customers.",
         )
     st.page_link("views/customers.py", label="Who they are, and why: the customers")
 
@@ -263,11 +263,21 @@ def draw_model_card(window: str, metrics: pd.DataFrame) -> None:
             "of simple rules, with its interval.",
             "What it is for: deciding whom to contact first. What it is not for: anything about a "
             "person besides purchases, or a claim about causes.",
-            "What it does not know: prices of others, stock, campaigns, holidays to come; with "
-            "little more than a year of data it has seen each season once.",
+            "What it does not know: prices of others, stock, campaigns, holidays to come"
+            + (
+                "; with less than two years of data it has seen no season twice."
+                if seen_no_season_twice()
+                else "."
+            ),
         ]
         for fact in facts:
             st.text(fact)
+
+
+def seen_no_season_twice() -> bool:
+    """Return whether the data are shorter than two years."""
+    facts = store.build_info()
+    return (facts["as_of_date"] - facts["first_invoice_date"]).days < 2 * 365
 
 
 def draw_report(population: str, model: str, threshold_name: str) -> None:
@@ -344,6 +354,10 @@ def draw_drift() -> None:
         },
         row_height=72,
         height=540,
+    )
+    st.caption(
+        "Has moved: by more than chance would and by enough to matter, a PSI above 0.10 or five "
+        "points of a share. Only ages: it moves in every shop whose history grows."
     )
 
 

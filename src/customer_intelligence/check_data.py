@@ -296,8 +296,9 @@ def _fields(run: DryRun) -> Iterator[tuple[str, str, str, str, str]]:
             texts = ", ".join(f"nullif(trim(cast(c{at} as varchar)), '')" for at in positions)
             if field == "invoice_date":
                 texts += ", cast(date_cell as varchar)"
+            value = f"coalesce({texts})"
             ((records, filled, example),) = run.connection.execute(
-                f"select count(*), count(coalesce({texts})), min(coalesce({texts})) from source"  # noqa: S608  # nosec
+                f"select count(*), count({value}), arg_min({value}, record_number) from source"  # noqa: S608  # nosec
             ).fetchall()
             share = f"{filled / records:.1%}" if records else ""
             if field in mapping.once_per_order:

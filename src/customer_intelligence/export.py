@@ -121,7 +121,14 @@ def write_csv(
 
 
 def refuse_own_folders(path: str | os.PathLike[str], data_dir: Path) -> None:
-    """Raise `E_OWN_FOLDER` for a path in a folder that the project keeps its own files in."""
+    """Raise `E_OWN_FOLDER` for a path in a folder that the project keeps its own files in.
+
+    No path at all, which is the current directory, raises `E_NO_OUT`.
+    """
+    if Path(path) == Path():
+        raise CustomerIntelligenceError(
+            "E_NO_OUT", "It was not said which file to write.", "Add OUT=file.csv."
+        )
     for folder in ("raw", "build", "published", "campaigns"):
         own = (data_dir / folder).resolve()
         if own in Path(path).resolve().parents:

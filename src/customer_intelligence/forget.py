@@ -75,7 +75,7 @@ def erase(data_dir: Path, customer: str) -> Erasure:
         tombstones.add_tombstone(raw, wanted, dt.datetime.now(dt.timezone.utc))
         for rows in found:
             _rewrite(rows, wanted)
-        for assignment in (data_dir / campaign.FOLDER).glob("*.parquet"):
+        for assignment in (data_dir / campaign.FOLDER).rglob("*.parquet"):
             campaign.erase(assignment, wanted)
         _remove_copies(data_dir / "build")
     return Erasure(len(found), sum(found.values()))
@@ -102,7 +102,7 @@ def verify(data_dir: Path, customer: str) -> list[str]:
     for path in sorted(path for path in data_dir.rglob("*") if path.is_file()):
         if path.name == load.ROWS_FILE and path.parent.parent == raw:
             found += [str(path)] if _count(path, wanted) else []
-        elif path.suffix == ".parquet" and path.parent == data_dir / campaign.FOLDER:
+        elif path.suffix == ".parquet" and data_dir / campaign.FOLDER in path.parents:
             found += [str(path)] if campaign.rows_of(path, wanted) else []
         elif path.suffix == ".duckdb":
             found += [f"{path}: {table}" for table in _tables_naming(path, wanted)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
         "tests_passed": build["tests_passed"],
         "customers": int(kpis["customers"]),
         "net_revenue": float(kpis["net_revenue"]),
+        "customer_net_revenue": float(kpis["customer_net_revenue"]),
         "segments": [
             {"segment": name, "customers": customers, "net_revenue_share": share}
             for name, customers, share in segments
@@ -111,14 +113,24 @@ def as_lines(summary: dict[str, Any], published: Path) -> list[str]:
         f"as of {summary['as_of_date'] or 'no day'} ({summary['cleaning_policy']} cleaning): "
         f"{summary['rows_in']:,} rows in, {summary['rows_quarantined']:,} quarantined, "
         f"{summary['tests_passed']} tests passed",
-        f"{customers}; net revenue {summary['currency']} {summary['net_revenue']:,.2f}",
+        f"{customers}; net revenue {summary['currency']} {summary['net_revenue']:,.2f}, "
+        f"{summary['customer_net_revenue']:,.2f} of it by them",
         *([f"segments (share of revenue): {' · '.join(segments)}"] if segments else []),
         *skill,
         *summary["findings"],
         *_drift_lines(summary["drift"]),
         f"marts: {published}",
-        "next: `make dashboard` to look at them, `make docs` for lineage and definitions",
+        f"next: `make dashboard{_data_dir_hint(published)}` to look at them, "
+        f"`make docs{_data_dir_hint(published)}` for lineage and definitions",
     ]
+
+
+def _data_dir_hint(published: Path) -> str:
+    """Return what `make` needs to find marts that do not lie in its own data directory."""
+    data_dir = published.parent.parent if published.suffix == ".duckdb" else published
+    if data_dir.resolve() == Path(__file__).parents[2] / "data" / "local":
+        return ""
+    return f" DATA_DIR={shlex.quote(str(data_dir))}"
 
 
 def _segment_text(row: dict[str, Any]) -> str:

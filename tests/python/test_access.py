@@ -827,6 +827,12 @@ def test_an_export_that_is_refused_changes_nothing(copy, tmp_path, capsys, mart,
     assert all_files(tmp_path) == before
 
 
+def test_an_export_to_no_file_says_what_is_missing(copy, capsys):
+    """`make export` without OUT."""
+    assert main(["rpt_kpis", "--out", "", "--data-dir", str(copy())]) == 2
+    assert capsys.readouterr().err.startswith("E_NO_OUT: ")
+
+
 def test_an_export_that_fails_leaves_the_file_that_was_there(tmp_path):
     out = tmp_path / "out.csv"
     out.write_text("kept")

@@ -231,6 +231,17 @@ def test_the_likelier_of_several_columns_is_taken(tmp_path):
     }
 
 
+def test_order_numbers_of_six_digits_are_no_dates(tmp_path):
+    """strptime takes 500012 for a day of the year 5000; 20111209 may be one of 2011."""
+    lines = [f"5000{n:02d},1/{n}/2011,c{n},sku,{n}.50" for n in range(11, 30)]
+    path = written(tmp_path / "orders.csv", "order ref,placed,buyer,article,line total", *lines)
+    columns = drafted(path)["columns"]
+    assert (columns["invoice_no"], columns["invoice_date"]) == ("order ref", "placed")
+    lines = [f"o{n},201112{n},c{n},sku,{n}.50" for n in range(11, 30)]
+    path = written(tmp_path / "days.csv", "order ref,day,buyer,article,line total", *lines)
+    assert drafted(path)["columns"]["invoice_date"] == "day"
+
+
 def test_dates_that_nothing_decides_are_asked_for(tmp_path, capsys):
     path = written(tmp_path / "o.csv", "created,cust,total", "1/2/2024,a,2.50")
     assert check_data.main([str(path)]) == 2

@@ -337,7 +337,8 @@ def test_missing_columns_name_the_header_and_the_way_out(tmp_path):
     assert refusal(tmp_path, path) == (
         'E_MISSING_COLUMNS: Columns for "invoice_date", "customer_id" not found in orders.csv. '
         "Found: InvoiceNo, StockCode, Quantity, UnitPrice, created, cust, total. "
-        "Set `columns: {invoice_date: created, customer_id: cust}` in mapping.yml."
+        "Set `columns: {invoice_date: created, customer_id: cust}` in mapping.yml. "
+        "`make check-data` drafts it."
     )
     mapping = SourceMapping(columns={"invoice_date": "creatde", "customer_id": "cust"})
     assert '"invoice_date" (mapped to "creatde") not found' in refusal(tmp_path, path, mapping)
@@ -849,8 +850,24 @@ def test_a_file_without_price_and_total_is_told_of_both(tmp_path):
     assert refusal(tmp_path, path) == (
         'E_MISSING_COLUMNS: Column for "unit_price" or "line_amount" not found in a.csv. '
         "Found: InvoiceNo, StockCode, Quantity, InvoiceDate, CustomerID, Total. "
-        "Set `columns: {line_amount: Total}` in mapping.yml."
+        "Set `columns: {line_amount: Total}` in mapping.yml. `make check-data` drafts it."
     )
+    mapping = SourceMapping(columns={"line_amount": "Totl"})
+    told = refusal(tmp_path, path, mapping)
+    assert 'Column for "line_amount" (mapped to "Totl") not found' in told
+    assert "unit_price" not in told
+
+
+def test_campaigns_of_the_sample_are_not_those_of_the_first_file(tmp_path):
+    campaigns = tmp_path / "campaigns"
+    campaigns.mkdir()
+    (campaigns / "of-the-sample.parquet").write_text("")
+    ingest_file(write_csv(tmp_path / "a.csv", [LINES[0]]), tmp_path)
+    assert [path.name for path in campaigns.rglob("*.parquet")] == ["of-the-sample.parquet"]
+    assert list(campaigns.glob("*.parquet")) == []
+    (campaigns / "of-the-shop.parquet").write_text("")
+    ingest_file(write_csv(tmp_path / "b.csv", [LINES[2]]), tmp_path)
+    assert [path.name for path in campaigns.glob("*.parquet")] == ["of-the-shop.parquet"]
 
 
 def test_totals_of_a_workbook_and_of_typed_parquet_are_those_of_text(tmp_path):

@@ -30,7 +30,9 @@ as_of as (
 
 backtest as (
 
-    select max(case when metric = 'churn_rate' then value end) as observed_churn_rate
+    select
+        max(case when metric = 'churn_rate' then value end) as observed_churn_rate,
+        max(cutoff_date) as cutoff_date
     from {{ ref("rpt_churn_metrics") }}
     where population = 'all_known'
 
@@ -213,8 +215,12 @@ select
     cast(kpis.unit as varchar) as unit,
     cast(kpis.value as decimal(38, 4)) as value,
     cast(kpis.previous_value as decimal(38, 4)) as previous_value,
-    as_of.as_of_date,
+    case
+        when kpis.kpi = 'observed_churn_rate' then backtest.cutoff_date
+        else as_of.as_of_date
+    end as as_of_date,
     cast(definitions.definition as varchar) as definition
 from kpis
 cross join as_of
+cross join backtest
 left join definitions on kpis.kpi = definitions.kpi

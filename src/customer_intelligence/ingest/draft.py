@@ -206,7 +206,8 @@ def draft_mapping(columns: Sequence[Column], repeats: Callable[[str, str], bool]
 
 _NO_RANK = (9, 99, 0)
 _ABSENT = {
-    "invoice_no": "there is no invoice number: what a customer bought at one time is one order",
+    "invoice_no": "there is no invoice number: what a customer bought at one time is one order, "
+    "and every line of nobody known",
     "stock_code": "there is no product: all lines are of one, (NONE)",
     "quantity": "there is no quantity: a line counts as one unit",
 }
@@ -276,7 +277,8 @@ def _reader(form: str) -> Callable[[str], bool]:
             datetime.strptime(value, form)
         except ValueError:
             return False
-        return True
+        # strptime reads 500012 as a day of the year 5000: digits alone have to be eight.
+        return not form.startswith("%Y%m") or bool(re.match(r"(19|20)\d{6}(\D|$)", value))
 
     return fits
 

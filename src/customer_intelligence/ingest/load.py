@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from customer_intelligence.errors import CustomerIntelligenceError
 ROWS_FILE = "invoice_lines.parquet"
 MANIFEST_FILE = "load.json"
 _LOAD_NAME = re.compile(r"\d{4,}-[0-9a-f]{12}")
+_LOG = logging.getLogger(__name__)
 _TEMPORARY_PREFIX = ".tmp-"
 
 
@@ -142,10 +144,22 @@ def publish(directory: Path, manifest: Mapping[str, Any]) -> Path:
     (directory / MANIFEST_FILE).write_text(text, encoding="utf-8")
     for path in (directory / ROWS_FILE, directory / MANIFEST_FILE, directory):
         _sync(path)
+    if manifest["load_number"] == 1:
+        _set_sample_campaigns_aside(directory.parent.parent)
     final = directory.parent / str(manifest["load_id"])
     directory.replace(final)
     _sync(directory.parent)
     return final
+
+
+def _set_sample_campaigns_aside(data_dir: Path) -> None:
+    """Keep campaigns of the bundled sample from the shop that is loaded now: ids may coincide."""
+    campaigns = data_dir / "campaigns"
+    aside = campaigns / "before-the-first-load"
+    for assignment in campaigns.glob("*.parquet"):
+        aside.mkdir(exist_ok=True)
+        assignment.rename(aside / assignment.name)
+        _LOG.info("campaign started before the first load, set aside: %s", aside / assignment.name)
 
 
 def _sync(path: Path) -> None:

@@ -402,10 +402,11 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         if not positions and (field_name in REQUIRED_FIELDS or field_name in mapping.columns)
     }
     states_amount = bool(found.get("line_amount")) or "line_amount" in mapping.derived
-    if not states_amount and not found.get("unit_price") and "unit_price" not in mapping.derived:
-        missing.setdefault("unit_price", None)
-    if "quantity" in mapping.absent and not states_amount:
-        missing.setdefault("line_amount", None)
+    if not states_amount and "line_amount" not in missing:
+        if not found.get("unit_price") and "unit_price" not in mapping.derived:
+            missing.setdefault("unit_price", None)
+        if "quantity" in mapping.absent:
+            missing.setdefault("line_amount", None)
     if missing:
         raise _missing_columns(missing, header, found, name)
     for field_name, positions in found.items():
@@ -560,7 +561,7 @@ def _missing_columns(
     return CustomerIntelligenceError(
         "E_MISSING_COLUMNS",
         f"{noun} for {', '.join(wanted)} not found in {name}. Found: {_listed(header)}.",
-        f"Set `columns: {{{', '.join(pairs)}}}` in mapping.yml.",
+        f"Set `columns: {{{', '.join(pairs)}}}` in mapping.yml. `make check-data` drafts it.",
     )
 
 
