@@ -1,4 +1,4 @@
--- Drawn by a hash: whoever is drawn from a larger shop was drawn when it was small, too.
+-- Drawn by a hash: whoever is drawn from a large shop was drawn when it was small, too.
 with customers as (
 
     select * from {{ ref("dim_customers") }}
