@@ -223,10 +223,10 @@ def readouts(started, tmp_path_factory):
         "nothing": lines.iloc[:0],
     }.items():
         directory = tmp_path_factory.mktemp(world)
-        shutil.copytree(data_dir / "campaigns", directory / "campaigns")
         file = directory / "lines.parquet"
         pd.concat([lines, answers]).to_parquet(file)
         ingested(file, directory)
+        shutil.copytree(data_dir / "campaigns", directory / "campaigns")
         result = run_dbt(
             directory, "build", "--select", "+rpt_campaign_readout", "--exclude",
             "resource_type:test", "resource_type:unit_test",
@@ -374,20 +374,23 @@ def test_the_command_line_says_who_is_held_out(started, tmp_path, capsys):
 def test_a_forgotten_customer_leaves_the_assignments_too(started, tmp_path):
     data_dir, _, begun = started
     directory = tmp_path / "data"
-    shutil.copytree(data_dir / "campaigns", directory / "campaigns")
-    (directory / "build").mkdir()
+    (directory / "build").mkdir(parents=True)
     assigned = pd.read_parquet(begun.assignment)
     customer = assigned["customer_id"].iloc[0]
     lines = sample_lines()
     file = tmp_path / "lines.parquet"
     lines[lines["CustomerID"] == customer].to_parquet(file)
     ingested(file, directory)
+    shutil.copytree(data_dir / "campaigns", directory / "campaigns")
+    # One that was set aside is no less theirs.
+    shutil.copytree(data_dir / "campaigns", directory / "campaigns" / "before-the-first-load")
     assert any("campaigns" in place for place in verify(directory, customer))
     erase(directory, customer)
     assert verify(directory, customer) == []
-    kept = pd.read_parquet(directory / "campaigns" / begun.assignment.name)
-    assert len(kept) == len(assigned) - 1
-    assert customer not in set(kept["customer_id"])
+    for folder in ("campaigns", "campaigns/before-the-first-load"):
+        kept = pd.read_parquet(directory / folder / begun.assignment.name)
+        assert len(kept) == len(assigned) - 1
+        assert customer not in set(kept["customer_id"])
 
 
 def test_money_of_an_offer_is_exact(customers):
