@@ -7,7 +7,6 @@ beside its targets. It needs Linux, Debian's `chromium` and the development requ
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import sys
@@ -17,9 +16,8 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from customer_intelligence.marts import open_marts
-from tests.browser import CHROMIUM, chromium, served, settle
+from tests.browser import asked_data_dir, chromium, served, settle
 
-ROOT = Path(__file__).parents[1]
 # Seconds and megabytes, on two idle cores by what a visitor waits for.
 TARGETS = {
     "first visit, key figures visible (s)": 4.0,
@@ -99,12 +97,7 @@ def change_filters(page: Page, choices: dict[int, list[str]]) -> list[float]:
 
 def main() -> int:
     """Measure and print; 0 when every target is met."""
-    parser = argparse.ArgumentParser(description="Measure the dashboard.")
-    parser.add_argument("--data-dir", type=Path, default=ROOT / "data" / "local")
-    data_dir = parser.parse_args().data_dir.resolve()
-    if CHROMIUM is None:
-        print("Chromium is not installed: apt-get install chromium", file=sys.stderr)
-        return 2
+    data_dir = asked_data_dir("Measure the dashboard.")
     with open_marts(data_dir) as marts:
         customers, cells = marts.execute(
             "select sum(customers)::bigint, count(*) from customer_cube"

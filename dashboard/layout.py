@@ -18,6 +18,8 @@ from customer_intelligence.export import defuse
 
 # Name of the selection that a click on a chart makes.
 PICKED = "picked"
+# Altair's name for how data get theirs.
+NUMBERED = "numbered"
 # Four in a row on a laptop, two on a phone.
 CARD_WIDTH = 171
 
@@ -59,6 +61,17 @@ def show(
         st.caption(note)
 
 
+def number(frame: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Name a frame by its place among those of a chart, and note it there."""
+    known = [name for name, other in frames.items() if other is frame]
+    name = known[0] if known else f"frame_{len(frames)}"
+    frames[name] = frame
+    return {"name": name}
+
+
+alt.data_transformers.register(NUMBERED, number)
+
+
 class Drawing:
     """A chart as Streamlit takes it, in the colours of the page.
 
@@ -75,18 +88,11 @@ class Drawing:
         """Return the specification, with the data under names that stay.
 
         Altair names data by their content, and for a chart with new names the browser starts anew;
-        in one whose specification stays the same it only exchanges the data.
+        in one whose specification stays the same it only exchanges the data. Altair's settings are
+        those of all threads: Streamlit holds a lock while it calls this.
         """
         frames: dict[str, pd.DataFrame] = {}
-
-        def number(frame: pd.DataFrame) -> dict[str, str]:
-            known = [name for name, other in frames.items() if other is frame]
-            name = known[0] if known else f"frame_{len(frames)}"
-            frames[name] = frame
-            return {"name": name}
-
-        alt.data_transformers.register("number", number)
-        with alt.data_transformers.enable("number"):
+        with alt.data_transformers.enable(NUMBERED, frames=frames):
             spec = self._chart.to_dict(validate=self.checks)
         spec = charts.in_dark(spec) if st.context.theme.type == "dark" else spec
         return {**spec, "datasets": frames}

@@ -6,18 +6,15 @@ It needs Debian's `chromium` and the development requirements.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import http.server
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.browser import CHROMIUM, chromium, served, settle
+from tests.browser import ROOT, asked_data_dir, chromium, served, settle
 
-ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 WIDTH = 1280
 # How much of each page is shown.
@@ -43,14 +40,9 @@ def docs_served(target: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def main() -> int:
+def main() -> None:
     """Write the pictures."""
-    parser = argparse.ArgumentParser(description="Take the pictures of the README.")
-    parser.add_argument("--data-dir", type=Path, default=ROOT / "data" / "local")
-    data_dir = parser.parse_args().data_dir.resolve()
-    if CHROMIUM is None:
-        print("Chromium is not installed: apt-get install chromium", file=sys.stderr)
-        return 2
+    data_dir = asked_data_dir("Take the pictures of the README.")
     IMAGES.mkdir(exist_ok=True)
     with chromium() as browser:
         window = browser.new_page()
@@ -67,8 +59,7 @@ def main() -> int:
             window.wait_for_timeout(4000)
             window.screenshot(path=IMAGES / "lineage.png")
     print(f"written to {IMAGES.relative_to(ROOT)}: look at them")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -5,6 +5,7 @@ The browser is the system's (Debian's `chromium`); Playwright downloads none.
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import socket
@@ -46,6 +47,16 @@ DRAWN = """boxes => boxes.map(box => {
     return [marks.length, beyond];
 })"""
 HEIGHT = """() => document.querySelector('[data-testid="stMain"]').scrollHeight"""
+
+
+def asked_data_dir(what: str) -> Path:
+    """Return the data directory that a command line names; without Chromium the command ends."""
+    parser = argparse.ArgumentParser(description=what)
+    parser.add_argument("--data-dir", type=Path, default=ROOT / "data" / "local")
+    data_dir: Path = parser.parse_args().data_dir.resolve()
+    if CHROMIUM is None:
+        parser.exit(2, "Chromium is not installed: apt-get install chromium\n")
+    return data_dir
 
 
 @contextmanager

@@ -101,6 +101,7 @@ def as_lines(summary: dict[str, Any], published: Path) -> list[str]:
     """Put a summary into at most 15 lines of text."""
     customers = "1 customer" if summary["customers"] == 1 else f"{summary['customers']:,} customers"
     segments = [_segment_text(row) for row in summary["segments"]]
+    hint = _data_dir_hint(published)
     churn = summary["churn"]
     skill = [] if churn is None else [_skill_text(churn)]
     # What could not be modelled, or not be judged, is said in the words of the marts.
@@ -120,14 +121,14 @@ def as_lines(summary: dict[str, Any], published: Path) -> list[str]:
         *summary["findings"],
         *_drift_lines(summary["drift"]),
         f"marts: {published}",
-        f"next: `make dashboard{_data_dir_hint(published)}` to look at them, "
-        f"`make docs{_data_dir_hint(published)}` for lineage and definitions",
+        f"next: `make dashboard{hint}` to look at them, `make docs{hint}` for lineage and "
+        "definitions",
     ]
 
 
 def _data_dir_hint(published: Path) -> str:
     """Return what `make` needs to find marts that do not lie in its own data directory."""
-    data_dir = published.parent.parent if published.suffix == ".duckdb" else published
+    data_dir = published.parent.parent
     if data_dir.resolve() == Path(__file__).parents[2] / "data" / "local":
         return ""
     return f" DATA_DIR={shlex.quote(str(data_dir))}"

@@ -115,6 +115,18 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     assert revenue == ledger["sale"][1]
     assert customers == known
 
+    # The docs know the shop's rules too, and their one picture is inside.
+    docs = tmp_path / "docs.html"
+    made = subprocess.run(
+        ["make", "-C", ROOT, "docs", f"OUT={docs}", f"DATA_DIR={data_dir}"],
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, made.stdout[-2000:] + made.stderr[-1000:]
+    page = docs.read_text("utf-8")
+    assert "data:image/svg+xml;base64," in page
+    assert "assets/pipeline.svg" not in page
+
 
 def test_what_is_reported_is_what_a_load_quarantines(tmp_path, capsys):
     path = written(
