@@ -220,7 +220,7 @@ sample: $(ROOT)/.venv/installed
 	mv "$(SAMPLE_WORK)/raw" "$(SAMPLE_WORK)/truth.parquet" "$(ROOT)/data/sample/"
 	rm -rf "$(SAMPLE_WORK)"
 
-LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.10 \
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --upgrade
 
 lock: $(ROOT)/.venv/installed-dev
