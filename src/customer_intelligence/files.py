@@ -78,9 +78,11 @@ def open_descriptor(path: Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> 
     """
     try:
         descriptor = os.open(path, flags | _SAFE, mode)
+    except FileExistsError:
+        raise
     except OSError:
         # A link gives ELOOP, a FIFO without a reader ENXIO: their names say more.
-        if kind_of(path) not in (None, "a file"):
+        if kind_of(path) is not None:
             check_regular(path)
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
