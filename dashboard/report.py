@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import refuse_own_folders
-from customer_intelligence.marts import DATA_DIR_VARIABLE, data_directory, open_marts
+from customer_intelligence.marts import DATA_DIR_VARIABLE, data_directory, reading
 
 HERE = Path(__file__).parent
 PAGES = ("overview", "segments", "clusters", "churn", "value", "cohorts", "customers", "about")
@@ -70,9 +70,9 @@ def report(data_dir: str | os.PathLike[str] | None = None) -> str:
     Raises
     ------
     CustomerIntelligenceError
-        Those of `open_marts`; `E_PAGE` when a page cannot be drawn.
+        Those of `reading`; `E_PAGE` when a page cannot be drawn.
     """
-    with open_marts(data_dir) as marts:
+    with reading(data_dir) as marts:
         facts = marts.execute("select as_of_date, version from build_info").fetchall()
     as_of_date, version = facts[0]
     os.environ[DATA_DIR_VARIABLE] = str(data_directory(data_dir))

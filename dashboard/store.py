@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
-from customer_intelligence.marts import current_version, open_marts
+from customer_intelligence.marts import current_version, cursor, open_marts
 
 VERSION_KEY = "published_version"
 FILTER_KEYS = ("segment", "risk", "country")
@@ -56,15 +56,15 @@ selected as (
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _connection(version: str) -> duckdb.DuckDBPyConnection:
-    # The version is the key of the cache; `CURRENT` itself says what is opened.
+    # The version is the key of the cache; the link `current` says what is opened.
     return open_marts()
 
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def _answer(version: str, sql: str, parameters: dict[str, Any]) -> pd.DataFrame:
     # A cursor for each question: sessions run in threads of their own.
-    with _connection(version).cursor() as cursor:
-        return cursor.execute(sql, parameters).df()
+    with cursor(_connection(version)) as marts:
+        return marts.execute(sql, parameters).df()
 
 
 def follow_publication() -> str:
@@ -91,8 +91,8 @@ def later(sql: str, **parameters: Any) -> Callable[[], pd.DataFrame]:
     connection = _connection(st.session_state[VERSION_KEY])
 
     def answer() -> pd.DataFrame:
-        with connection.cursor() as cursor:
-            return cursor.execute(sql, parameters).df()
+        with cursor(connection) as marts:
+            return marts.execute(sql, parameters).df()
 
     return answer
 

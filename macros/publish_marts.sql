@@ -5,70 +5,79 @@
 
 {% macro duckdb__publish_marts(results) %}
     {#-
-    The gate: a build of the whole graph in which every node ran and passed. A selection,
-    a failure or `dbt run` leaves the last good version where it is, and says so. Unit
-    tests see no data; a build that leaves them out is whole.
+    This macro only collects what the gate (customer_intelligence.gate) decides on: a build of the
+    whole graph in which every node ran and passed publishes.
     -#}
-    {% if execute and flags.WHICH == "build" %}
-        {% set ran = {} %}
+    {% if execute %}
+        {% set ended = [] %}
         {% set failed = [] %}
-        {% set skipped = [] %}
-        {% set tests = [] %}
         {% for result in results %}
-            {% do ran.update({result.node.unique_id: true}) %}
-            {% if result.status | string == "skipped" %}
-                {% do skipped.append(result.node.name) %}
-            {% elif result.status | string not in ("success", "pass", "warn", "no-op") %}
+            {% do ended.append({
+                "id": result.node.unique_id,
+                "name": result.node.name,
+                "type": result.node.resource_type | string,
+                "status": result.status | string,
+            }) %}
+            {% if result.status | string in ("fail", "error") %}
                 {% do failed.append(result.node.name) %}
-            {% elif result.node.resource_type | string in ("test", "unit_test")
-                and result.status | string == "pass" %}
-                {% do tests.append(result.node.name) %}
             {% endif %}
         {% endfor %}
-        {% set missing = [] %}
-        {% set relations = {} %}
+        {% set nodes = [] %}
+        {% set models = [] %}
+        {% set keys = [] %}
         {% for node in graph.nodes.values() %}
-            {% if node.resource_type in ("model", "test", "seed", "snapshot")
-                and node.unique_id not in ran %}
-                {% do missing.append(node.name) %}
-            {% endif %}
+            {% do nodes.append({
+                "id": node.unique_id, "name": node.name, "type": node.resource_type,
+            }) %}
             {% if node.resource_type == "model" and node.fqn[1] == "marts" %}
-                {% do relations.update({node.name: node.relation_name}) %}
+                {% set columns = {} %}
+                {% for name, column in node.columns.items() %}
+                    {% do columns.update({name: column.description}) %}
+                {% endfor %}
+                {% do models.append({
+                    "id": node.unique_id,
+                    "name": node.name,
+                    "relation": node.relation_name,
+                    "description": node.description,
+                    "columns": columns,
+                }) %}
+            {% elif node.resource_type == "test" and node.test_metadata
+                and node.test_metadata.name in ("is_unique_key", "unique", "relationships") %}
+                {% do keys.append({
+                    "kind": node.test_metadata.name,
+                    "model": node.attached_node,
+                    "arguments": node.test_metadata.kwargs,
+                }) %}
             {% endif %}
         {% endfor %}
         {% set narrowed = [] %}
         {% for argument in (
             "select", "exclude", "selector", "resource_types", "exclude_resource_types",
-            "empty"
+            "empty", "sample"
         ) %}
             {% set value = invocation_args_dict.get(argument) %}
+            {#- Unit tests see no data; a build that leaves them out is whole. -#}
             {% if value and value | list | string != "['unit_test']" %}
                 {% do narrowed.append("--" ~ argument) %}
             {% endif %}
         {% endfor %}
-
-        {% if failed or skipped %}
-            {% do explain_unclassified_codes(failed) %}
-            {{ log("not published: " ~ failed | length ~ " failed (" ~ failed | join(", ")
-                ~ "), " ~ skipped | length ~ " skipped; readers keep the last good version, "
-                ~ "if there is one", info=true) }}
-        {% elif missing or narrowed %}
-            {{ log("not published: this build was a part of the project; run `dbt build` "
-                ~ "without a selection to publish", info=true) }}
-        {% else %}
-            {% set version = run_started_at.strftime("%Y%m%dT%H%M%S%f") ~ "Z-"
-                ~ invocation_id[:8] %}
-            {% set request = tojson({
-                "version": version,
-                "built_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
-                "tests_passed": tests | length,
-                "relations": relations,
-                "publish_empty": var("publish_empty"),
-            }) %}
-            {% set path = call_plugin(
-                "publish_marts(" ~ dbt.string_literal(dbt.escape_single_quotes(request)) ~ ")"
-            ) %}
-            {{ log("published: " ~ path, info=true) }}
+        {% do explain_unclassified_codes(failed) %}
+        {% set report = tojson({
+            "command": flags.WHICH,
+            "started_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
+            "invocation_id": invocation_id,
+            "publish_empty": var("publish_empty"),
+            "narrowed": narrowed,
+            "results": ended,
+            "nodes": nodes,
+            "models": models,
+            "keys": keys,
+        }) %}
+        {% set said = call_plugin(
+            "end_command(" ~ dbt.string_literal(dbt.escape_single_quotes(report)) ~ ")"
+        ) %}
+        {% if said %}
+            {{ log(said, info=true) }}
         {% endif %}
     {% endif %}
 {% endmacro %}

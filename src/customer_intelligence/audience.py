@@ -18,7 +18,7 @@ import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import export_query
-from customer_intelligence.marts import open_marts
+from customer_intelligence.marts import reading
 
 MOVEMENTS = ("entered", "left", "stayed")
 # Nobody leaves the snapshots, so all who were customers on the first day are among those of the
@@ -102,7 +102,7 @@ def write_audience(
     ------
     CustomerIntelligenceError
         `E_NO_DATE`, `E_NO_SNAPSHOT`, `E_DATE_ORDER`, `E_UNKNOWN_SEGMENT`,
-        `E_UNKNOWN_MOVEMENT`, `E_OLD_MARTS`, and those of `export_query` and `open_marts`.
+        `E_UNKNOWN_MOVEMENT`, `E_OLD_MARTS`, and those of `export_query` and `reading`.
     """
     if movement is not None and movement not in MOVEMENTS:
         raise CustomerIntelligenceError(
@@ -110,7 +110,7 @@ def write_audience(
             f"There is no movement {movement!r}.",
             f"Movements are: {', '.join(MOVEMENTS)}.",
         )
-    with open_marts(data_dir) as marts:
+    with reading(data_dir) as marts:
         days = [
             day
             for (day,) in marts.execute(

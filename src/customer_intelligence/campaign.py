@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from customer_intelligence import lock
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import export_query, refuse_own_folders
-from customer_intelligence.marts import data_directory, open_marts
+from customer_intelligence.marts import data_directory, reading
 
 FOLDER = "campaigns"
 CONTACTS = """
@@ -99,11 +99,11 @@ def start(
     CustomerIntelligenceError
         `E_UNKNOWN_ACTION`, `E_NO_CONTACTS`, `E_STARTS_TOO_EARLY` where outcomes are known
         already, `E_CAMPAIGN_EXISTS` where it was started before with other customers,
-        `E_LOCKED` while a build is running, and those of `export.export_query` and `open_marts`;
+        `E_LOCKED` while a build is running, and those of `export.export_query` and `reading`;
         nothing is written then.
     """
     refuse_own_folders(out, data_dir)
-    with lock.held(data_dir), open_marts(data_dir) as marts:
+    with lock.held(data_dir), reading(data_dir) as marts:
         known = [
             name
             for (name,) in marts.execute(

@@ -15,10 +15,11 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from customer_intelligence import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.gate import end_command, readers_see
 from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.shop import read_vars
 from customer_intelligence.marts import previous_clusters
-from customer_intelligence.publish import publish
+from customer_intelligence.publish import next_number
 
 
 class Plugin(BasePlugin):
@@ -37,23 +38,20 @@ class Plugin(BasePlugin):
             preflight.run(self._data_dir())
         except CustomerIntelligenceError as error:
             # Of this class dbt shows the words, of others a traceback.
-            raise DbtRuntimeError(str(error)) from error
+            raise DbtRuntimeError(f"{error} ({readers_see(self._data_dir())})") from error
         importlib.import_module("customer_intelligence.churn")
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Register the functions; each works on a cursor with a transaction of its own."""
 
         def begin_run() -> str:
-            return _answer(lambda: preflight.begin_run(self._data_dir()))
-
-        def end_run(is_sound: bool) -> str:
-            return _answer(lambda: preflight.end_run(self._data_dir(), is_sound=is_sound))
+            return _answer(self._begin_run)
 
         def clusters_before() -> str:
             return _answer(lambda: json.dumps(previous_clusters(self._data_dir())))
 
-        def publish_marts(request: str) -> str:
-            return _answer(lambda: publish(conn.cursor(), self._data_dir(), **json.loads(request)))
+        def end(report: str) -> str:
+            return _answer(lambda: self._end_command(conn.cursor(), json.loads(report)))
 
         def raw_lines_of_relation(relation: str, latest: dt.datetime) -> str:
             return _answer(lambda: relation_query(conn.cursor(), relation, latest))
@@ -63,11 +61,8 @@ class Plugin(BasePlugin):
 
         conn.create_function("shop_vars", shop_vars, [], "VARCHAR", side_effects=True)
         conn.create_function("begin_run", begin_run, [], "VARCHAR", side_effects=True)
-        conn.create_function("end_run", end_run, ["BOOLEAN"], "VARCHAR", side_effects=True)
+        conn.create_function("end_command", end, ["VARCHAR"], "VARCHAR", side_effects=True)
         conn.create_function("previous_clusters", clusters_before, [], "VARCHAR", side_effects=True)
-        conn.create_function(
-            "publish_marts", publish_marts, ["VARCHAR"], "VARCHAR", side_effects=True
-        )
         conn.create_function(
             "raw_lines_of_relation",
             raw_lines_of_relation,
@@ -75,6 +70,19 @@ class Plugin(BasePlugin):
             "VARCHAR",
             side_effects=True,
         )
+
+    def _begin_run(self) -> None:
+        """Hold the data directory, and take the number that the build would publish under."""
+        preflight.begin_run(self._data_dir())
+        self._number = next_number(self._data_dir())
+
+    def _end_command(self, cursor: duckdb.DuckDBPyConnection, report: dict[str, Any]) -> str:
+        """Publish if the command may, and let go of the data directory."""
+        errors = [result for result in report["results"] if result["status"] == "error"]
+        try:
+            return end_command(cursor, self._data_dir(), self._number, report)
+        finally:
+            preflight.end_run(self._data_dir(), is_sound=not errors)
 
     def _data_dir(self) -> Path:
         # The profile puts the work database into <data dir>/build.

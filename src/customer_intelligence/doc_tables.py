@@ -27,7 +27,7 @@ from pathlib import Path
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import open_marts
+from customer_intelligence.marts import reading
 
 _TABLE = re.compile(
     r"(?P<begin>(?:```sql\n(?P<shown>[^`]*)```\n\n<!-- table|<!-- table:(?P<query>.*?)) ?-->\n)"
@@ -44,7 +44,7 @@ def filled(text: str, marts: duckdb.DuckDBPyConnection) -> str:
     text : str
         Markdown.
     marts : DuckDBPyConnection
-        Of ``open_marts``.
+        Of ``reading``.
 
     Returns
     -------
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        opened = open_analyses if options.analyses else open_marts
+        opened = open_analyses if options.analyses else reading
         with opened(options.data_dir) as marts:
             for file in options.files:
                 file.write_text(filled(file.read_text("utf-8"), marts), "utf-8")

@@ -17,7 +17,8 @@ from pathlib import Path
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import data_directory, open_marts
+from customer_intelligence.marts import data_directory, reading
+from customer_intelligence.quoting import identifier
 
 NUMBERS = {
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"),
@@ -219,16 +220,21 @@ def export(
     Raises
     ------
     CustomerIntelligenceError
-        `E_UNKNOWN_MART`, and those of `export_query` and `open_marts`.
+        `E_UNKNOWN_MART`, and those of `export_query` and `reading`.
     """
-    with open_marts(data_dir) as marts:
-        known = sorted(row[0] for row in marts.execute("select mart from _meta").fetchall())
+    with reading(data_dir) as marts:
+        known = [
+            name
+            for (name,) in marts.execute(
+                "select table_name from _meta_tables order by table_name"
+            ).fetchall()
+        ]
         if mart not in known:
             raise CustomerIntelligenceError(
                 "E_UNKNOWN_MART", f"There is no mart {mart!r}.", f"Marts are: {', '.join(known)}."
             )
         # The name of the mart is one of the publication's own.
-        return export_query(marts, f'from "{mart}"', {}, path, data_dir)
+        return export_query(marts, f"from {identifier(mart)}", {}, path, data_dir)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
 _HELD: dict[Path, int] = {}
@@ -38,7 +39,9 @@ def acquire(data_dir: Path) -> bool:
         return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = files.open_descriptor(path, os.O_RDWR | os.O_CREAT)
+    except files.SpecialFileError as error:
+        raise not_writable(path, error) from error
     except OSError as error:
         raise not_writable(path.parent, error) from error
     try:
@@ -78,16 +81,16 @@ def locked(directory: Path, holder: str) -> CustomerIntelligenceError:
     """Return the refusal to work where another process works."""
     return CustomerIntelligenceError(
         "E_LOCKED",
-        f"Another process ({holder or 'unknown'}) is at work in {directory}.",
+        f"Another process ({files.printable(holder) or 'unknown'}) is at work in {directory}.",
         "Wait until it has finished or end it, then try again.",
     )
 
 
-def not_writable(directory: Path, error: OSError) -> CustomerIntelligenceError:
-    """Return the refusal of a directory that nothing can be written to."""
+def not_writable(path: Path, error: OSError) -> CustomerIntelligenceError:
+    """Return the refusal of a directory or a file that cannot be written to."""
     return CustomerIntelligenceError(
         "E_DATA_DIR",
-        f"{directory} cannot be written to: {error.strerror}.",
+        f"{files.printable(path)} cannot be written to: {error.strerror}.",
         "Change its permissions, or name another directory with DATA_DIR=….",
     )
 

@@ -6,6 +6,7 @@ Every dbt command that opens the work database runs this first (see `dbt_plugin`
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import shutil
 import subprocess  # nosec
@@ -13,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from customer_intelligence import lock
+from customer_intelligence import files, lock
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import data_directory
 
@@ -59,14 +60,21 @@ def run(data_dir: Path) -> None:
     """
     with lock.held(data_dir):
         _check_temporary_directory()
-        _check_space(data_dir)
-        _check_work_database(data_dir / "build")
+        try:
+            _check_space(data_dir)
+            _check_work_database(data_dir / "build")
+        except OSError as error:
+            raise lock.not_writable(data_dir / "build", error) from error
 
 
 def begin_run(data_dir: Path) -> None:
     """Hold the data directory for a run, and note that the run has not ended."""
     lock.acquire(data_dir)
-    (data_dir / "build" / UNFINISHED).touch()
+    mark = data_dir / "build" / UNFINISHED
+    try:
+        os.close(files.open_descriptor(mark, os.O_WRONLY | os.O_CREAT, 0o644))
+    except OSError as error:
+        raise lock.not_writable(mark, error) from error
 
 
 def end_run(data_dir: Path, *, is_sound: bool) -> None:
@@ -118,6 +126,15 @@ def _check_space(data_dir: Path) -> None:
 def _check_work_database(build: Path) -> None:
     database = build / WORK_DATABASE
     log = build / f"{WORK_DATABASE}.wal"
+    for path in (database, log):
+        # DuckDB would follow a link and wait for a FIFO.
+        kind = files.kind_of(path)
+        if kind not in (None, "a file"):
+            raise CustomerIntelligenceError(
+                "E_DATA_DIR",
+                f"{path} is {kind}; a build needs a file of its own there.",
+                "Remove it, then try again: the work database is built from the raw files.",
+            )
     if not database.exists():
         log.unlink(missing_ok=True)
         return
@@ -141,9 +158,11 @@ def _check_work_database(build: Path) -> None:
             f"The work database {database} cannot be opened: {reason}.",
             "Mend the cause, then try again.",
         )
-    database.replace(build / SET_ASIDE)
-    if log.exists():
-        log.replace(build / f"{SET_ASIDE}.wal")
+    # What was set aside before makes room, whatever it is.
+    for found, aside in ((database, SET_ASIDE), (log, f"{SET_ASIDE}.wal")):
+        files.remove(build / aside)
+        if found.exists():
+            found.replace(build / aside)
     (build / UNFINISHED).unlink(missing_ok=True)
     print(
         f"The work database could not be read ({reason}). It is set aside as "

@@ -1,28 +1,69 @@
-"""Say in a few lines what a build has published, and keep it as `summary.json`.
+"""What a build has published, in a few figures: `summary.json` of each version, and its text.
 
-Run as `python -m customer_intelligence.summary [--data-dir DIR]`.
+The publication writes the file before the version becomes current, so that it is right however
+the build was run. `python -m customer_intelligence.summary [--data-dir DIR]` prints the text.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import data_directory, open_marts
+from customer_intelligence.marts import (
+    CURRENT,
+    DATABASE,
+    READ_ERRORS,
+    SUMMARY,
+    current_version,
+    damaged,
+    data_dir_option,
+    data_directory,
+    read_summary,
+    reason_of,
+)
 
 
 def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
-    """Collect the headline figures of the current version.
+    """Read the summary of the current version.
 
     Parameters
     ----------
     data_dir : path, optional
         The data directory; by default that of the environment.
+
+    Returns
+    -------
+    dict
+        As `collect` returns it.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        Those of `current_version`; `E_DAMAGED` when the file cannot be read.
+    """
+    directory = data_directory(data_dir)
+    version = current_version(directory)
+    folder = directory / "published" / version
+    try:
+        return read_summary(folder, version)
+    except READ_ERRORS as error:
+        what = f"{folder / SUMMARY} cannot be read: {reason_of(error)}."
+        raise damaged(directory, what) from error
+
+
+def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Collect the headline figures of a version.
+
+    Parameters
+    ----------
+    marts : duckdb.DuckDBPyConnection
+        Open on the version.
 
     Returns
     -------
@@ -33,38 +74,37 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
         what drifted: how many things could be told and would count, and a sentence for each
         that did.
     """
-    with open_marts(data_dir) as marts:
-        marts.execute("select * from build_info")
-        names = [column[0] for column in marts.description or []]
-        build = dict(zip(names, marts.fetchone() or (), strict=True))
-        kpis = dict(marts.execute("select kpi, value from rpt_kpis").fetchall())
-        segments = marts.execute(
-            "select segment, customers, net_revenue_share from rpt_segments order by segment_rank"
-        ).fetchall()
-        churn = marts.execute(
+    marts.execute("select * from build_info")
+    names = [column[0] for column in marts.description or []]
+    build = dict(zip(names, marts.fetchone() or (), strict=True))
+    kpis = dict(marts.execute("select kpi, value from rpt_kpis").fetchall())
+    segments = marts.execute(
+        "select segment, customers, net_revenue_share from rpt_segments order by segment_rank"
+    ).fetchall()
+    churn = marts.execute(
+        """
+        select model, value, ci_low, ci_high from rpt_churn_metrics
+        where metric = 'roc_auc' and population = 'all_known' and model = ?
+            and value is not null
+        """,
+        [build["churn_scoring_model"]],
+    ).fetchone()
+    models = marts.execute(
+        "select model, model_status, explanation from rpt_model_status order by model"
+    ).fetchall()
+    drift = marts.execute(
+        "select subject_label, status, sentence from rpt_drift order by kind, subject"
+    ).fetchall()
+    findings = [
+        row[0]
+        for row in marts.execute(
             """
-            select model, value, ci_low, ci_high from rpt_churn_metrics
-            where metric = 'roc_auc' and population = 'all_known' and model = ?
-                and value is not null
-            """,
-            [build["churn_scoring_model"]],
-        ).fetchone()
-        models = marts.execute(
-            "select model, model_status, explanation from rpt_model_status order by model"
+            select finding from rpt_insights
+            where insight in ('revenue_concentration', 'whom_to_act_on')
+            order by insight_order
+            """
         ).fetchall()
-        drift = marts.execute(
-            "select subject_label, status, sentence from rpt_drift order by kind, subject"
-        ).fetchall()
-        findings = [
-            row[0]
-            for row in marts.execute(
-                """
-                select finding from rpt_insights
-                where insight in ('revenue_concentration', 'whom_to_act_on')
-                order by insight_order
-                """
-            ).fetchall()
-        ]
+    ]
     return {
         "version": build["version"],
         "as_of_date": build["as_of_date"] and str(build["as_of_date"]),
@@ -97,11 +137,11 @@ def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
     }
 
 
-def as_lines(summary: dict[str, Any], published: Path) -> list[str]:
-    """Put a summary into at most 15 lines of text."""
+def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
+    """Put the summary of what a data directory has published into at most 15 lines of text."""
     customers = "1 customer" if summary["customers"] == 1 else f"{summary['customers']:,} customers"
     segments = [_segment_text(row) for row in summary["segments"]]
-    hint = _data_dir_hint(published)
+    hint = data_dir_option(data_dir)
     churn = summary["churn"]
     skill = [] if churn is None else [_skill_text(churn)]
     # What could not be modelled, or not be judged, is said in the words of the marts.
@@ -120,18 +160,10 @@ def as_lines(summary: dict[str, Any], published: Path) -> list[str]:
         *skill,
         *summary["findings"],
         *_drift_lines(summary["drift"]),
-        f"marts: {published}",
+        f"marts: {files.printable(data_dir / 'published' / CURRENT / DATABASE)}",
         f"next: `make dashboard{hint}` to look at them, `make docs{hint}` for lineage and "
         "definitions",
     ]
-
-
-def _data_dir_hint(published: Path) -> str:
-    """Return what `make` needs to find marts that do not lie in its own data directory."""
-    data_dir = published.parent.parent
-    if data_dir.resolve() == Path(__file__).parents[2] / "data" / "local":
-        return ""
-    return f" DATA_DIR={shlex.quote(str(data_dir))}"
 
 
 def _segment_text(row: dict[str, Any]) -> str:
@@ -163,20 +195,16 @@ def _drift_lines(drift: dict[str, Any]) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the summary and write `summary.json` beside the published marts."""
+    """Print the summary of the current version."""
     parser = argparse.ArgumentParser(prog="customer_intelligence.summary", description=__doc__)
     parser.add_argument("--data-dir", help="data directory of the build")
     options = parser.parse_args(arguments)
+    data_dir = data_directory(options.data_dir)
     try:
-        summary = summarise(options.data_dir)
+        print("\n".join(as_lines(summarise(data_dir), data_dir)))
     except CustomerIntelligenceError as error:
         print(error, file=sys.stderr)
         return 2
-    published = data_directory(options.data_dir) / "published"
-    pending = published / ".summary.json.tmp"
-    pending.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    pending.replace(published / "summary.json")
-    print("\n".join(as_lines(summary, published / f"marts-{summary['version']}.duckdb")))
     return 0
 
 

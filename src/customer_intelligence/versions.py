@@ -7,46 +7,88 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
-
 from customer_intelligence import lock
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import READER_CONFIG, current_version, data_directory
+from customer_intelligence.marts import (
+    READ_ERRORS,
+    current_version,
+    data_directory,
+    open_version,
+    problem_of,
+    reason_of,
+    sound_versions,
+    version_names,
+)
 from customer_intelligence.publish import make_current, verify
 
 
-class Version(NamedTuple):
-    """A published version, as its own `build_info` tells it."""
+class Facts(NamedTuple):
+    """What a version tells of itself."""
 
-    name: str
-    is_current: bool
     built_at: str
     as_of_date: str
     rows_in: int
     tests_passed: int
 
 
+class Version(NamedTuple):
+    """A published version: what it tells of itself, or why it is damaged."""
+
+    name: str
+    is_current: bool
+    facts: Facts | None
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        mark = "*" if self.is_current else " "
+        if self.facts is None:
+            return f"{mark} {self.name}  damaged: {self.problem}"
+        return (
+            f"{mark} {self.name}  built {self.facts.built_at} UTC  "
+            f"as of {self.facts.as_of_date}  {self.facts.rows_in:,} records  "
+            f"{self.facts.tests_passed} tests passed"
+        )
+
+
 def list_versions(data_dir: Path) -> list[Version]:
-    """Return the versions that are kept, newest first.
+    """Return the versions that are kept, newest first, damaged ones among them.
+
+    Every value of every version is read.
 
     Raises
     ------
     CustomerIntelligenceError
-        `E_NOT_PUBLISHED` when there is none.
+        `E_NOT_PUBLISHED` or `E_OLD_LAYOUT` when there is none.
     """
-    current = current_version(data_dir)
-    versions = []
-    for path in sorted((data_dir / "published").glob("marts-*.duckdb"), reverse=True):
-        name = path.stem.removeprefix("marts-")
-        with duckdb.connect(str(path), read_only=True, config=dict(READER_CONFIG)) as marts:
-            facts = marts.execute(
-                "select strftime(built_at, '%Y-%m-%d %H:%M:%S'), "
-                "coalesce(cast(as_of_date as varchar), 'none'), rows_in, tests_passed "
-                "from build_info"
-            ).fetchone()
-        if facts is not None:
-            versions.append(Version(name, name == current, *facts))
-    return versions
+    names = version_names(data_dir)
+    current = None
+    try:
+        current = current_version(data_dir)
+    except CustomerIntelligenceError:
+        if not names:
+            raise
+    # A damaged `current` may lead to what is not there any more: that is listed, too.
+    missing = [current] if current is not None and current not in names else []
+    return [_version(data_dir, name, current) for name in [*missing, *names]]
+
+
+def _version(data_dir: Path, name: str, current: str | None) -> Version:
+    folder = data_dir / "published" / name
+    problem = problem_of(folder, name)
+    facts = None
+    if problem is None:
+        try:
+            with open_version(folder) as marts:
+                found = marts.execute(
+                    "select strftime(built_at, '%Y-%m-%d %H:%M:%S'), "
+                    "coalesce(cast(as_of_date as varchar), 'none'), rows_in, tests_passed "
+                    "from build_info"
+                ).fetchone()
+            facts = None if found is None else Facts(*found)
+            problem = "build_info is empty" if found is None else None
+        except READ_ERRORS as error:
+            problem = reason_of(error)
+    return Version(name, name == current, facts, problem)
 
 
 def roll_back(data_dir: Path, version: str) -> None:
@@ -62,20 +104,23 @@ def roll_back(data_dir: Path, version: str) -> None:
     Raises
     ------
     CustomerIntelligenceError
-        `E_NO_VERSION` when it is not there, `E_NOT_VERIFIED` when its file is damaged,
-        `E_LOCKED` while a build is running; nothing changes then.
+        `E_NO_VERSION` when it is not there, `E_NOT_VERIFIED` when it is damaged, `E_LOCKED` while a
+        build is running, `E_DATA_DIR` when the directory cannot be written to; nothing changes
+        then.
     """
     published = data_dir / "published"
     with lock.held(data_dir):
-        paths = {path.stem.removeprefix("marts-"): path for path in published.glob("marts-*")}
-        if version not in paths:
+        if version not in version_names(data_dir):
             raise CustomerIntelligenceError(
                 "E_NO_VERSION",
                 f"There is no version {version!r} in {published}.",
-                f"Versions are: {', '.join(sorted(paths, reverse=True)) or 'none'}.",
+                f"Versions are: {', '.join(sound_versions(data_dir)) or 'none'}.",
             )
-        verify(paths[version], version)
-        make_current(published, version)
+        verify(published / version, version)
+        try:
+            make_current(published, version)
+        except OSError as error:
+            raise lock.not_writable(published, error) from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -95,11 +140,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.command == "rollback":
             roll_back(data_dir, options.version)
         for version in list_versions(data_dir):
-            print(
-                f"{'*' if version.is_current else ' '} {version.name}  "
-                f"built {version.built_at} UTC  as of {version.as_of_date}  "
-                f"{version.rows_in:,} records  {version.tests_passed} tests passed"
-            )
+            print(version)
     except CustomerIntelligenceError as error:
         print(error, file=sys.stderr)
         return 2

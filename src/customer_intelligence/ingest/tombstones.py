@@ -76,12 +76,3 @@ def add_tombstone(raw: Path, customer_id: str, now: dt.datetime) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def last_erasure(raw: Path) -> str | None:
-    """Return the time of the last erasure as versions state time, or None without any."""
-    found = read_tombstones(raw)
-    if found is None or not found["customers"]:
-        return None
-    moment = dt.datetime.fromisoformat(max(entry["requested_at"] for entry in found["customers"]))
-    return moment.astimezone(dt.timezone.utc).strftime("%Y%m%dT%H%M%S%f")
