@@ -85,7 +85,7 @@ def version_number(version: str) -> int:
 def version_names(data_dir: Path) -> list[str]:
     """Return the names of versions in a data directory, newest first, whatever lies under them."""
     try:
-        names = os.listdir(data_dir / "published")
+        names = [path.name for path in (data_dir / "published").iterdir()]
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(filter(VERSION_PATTERN.fullmatch, names), key=version_number, reverse=True)
@@ -104,7 +104,7 @@ def current_version(data_dir: str | os.PathLike[str] | None = None) -> str:
     data_dir = data_directory(data_dir)
     current = data_dir / "published" / CURRENT
     try:
-        target = os.readlink(current)
+        target = str(current.readlink())
     except (FileNotFoundError, NotADirectoryError):
         raise _not_published(data_dir) from None
     except OSError as error:
@@ -225,10 +225,12 @@ def read_summary(folder: Path, version: str) -> dict[str, Any]:
     """Return the summary in a version's directory; raises `READ_ERRORS` when it is damaged."""
     try:
         summary = json.loads(files.read_text(folder / SUMMARY))
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+    except FileNotFoundError:
+        raise ValueError(f"its {SUMMARY} is missing") from None
+    except (RecursionError, ValueError):
+        raise ValueError(f"its {SUMMARY} is no JSON") from None
     if not isinstance(summary, dict) or summary.get("version") != version:
-        raise ValueError("it is of another version")
+        raise ValueError(f"its {SUMMARY} is of another version")
     return summary
 
 
@@ -245,11 +247,8 @@ def problem_of(folder: Path, version: str, rows: dict[str, int] | None = None) -
         Rows that each table must have; by default what the file itself states.
     """
     try:
-        read_summary(folder, version)
-    except READ_ERRORS as error:
-        return f"its {SUMMARY}: {reason_of(error)}"
-    try:
         with open_version(folder) as marts:
+            read_summary(folder, version)
             stated = dict(
                 marts.execute(
                     "select table_schema || '.' || table_name, row_count from main._meta_tables"

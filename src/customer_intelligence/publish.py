@@ -122,7 +122,7 @@ class Build:
     @property
     def version(self) -> str:
         """The name of the version that this build publishes."""
-        moment = dt.datetime.strptime(self.started_at, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007
+        moment = dt.datetime.strptime(self.started_at, "%Y-%m-%d %H:%M:%S")
         return f"{self.number:06d}-{moment:%Y%m%dT%H%M%SZ}-{self.invocation_id[:8]}"
 
 
@@ -165,12 +165,14 @@ def publish(
         `E_SUPERSEDED` when a build that began later has published, `E_EMPTY` when empty marts
         would take the place of others, `E_NOT_VERIFIED` when the copy does not hold the rows that
         were copied, `E_DATA_DIR` when the list of erased customers cannot be read,
-        `E_CANNOT_PUBLISH` when a file cannot be written. Nothing changes for readers then.
+        `E_CANNOT_PUBLISH` when a file cannot be written or `current` is a directory. Nothing
+        changes for readers then.
     """
     published = data_dir / "published"
     building = published / f"{BUILDING_PREFIX}{build.version}"
     try:
         published.mkdir(parents=True, exist_ok=True)
+        _check_current(published)
         remove_leftovers(published)
         erasures = known_erasures(data_dir)
         _refuse_to_go_back(data_dir, build)
@@ -425,8 +427,19 @@ def _write_through(building: Path) -> None:
     files.sync(building)
 
 
+def _check_current(published: Path) -> None:
+    """Refuse a directory in the place of the link, which nothing can replace in one step."""
+    if files.is_directory(published / CURRENT):
+        raise CustomerIntelligenceError(
+            "E_CANNOT_PUBLISH",
+            f"{published / CURRENT} is a directory, and a link to a version must have its place.",
+            "Move it away, then build again. Copy data directories with `cp -a`: it keeps links.",
+        )
+
+
 def make_current(published: Path, version: str) -> None:
     """Let `current` lead to the version, in one step that survives a crash."""
+    _check_current(published)
     current = published / CURRENT
     try:
         files.link_durably(current, version)

@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from customer_intelligence.marts import current_version, open_marts
+from customer_intelligence.marts import current_version, cursor, open_marts
 
 from .lab import Lab, Outcome
 from .shop_directory import ROOT
@@ -171,7 +171,7 @@ class Crowd:
             self._reader.milliseconds = []
             started = time.perf_counter()
             try:
-                with self._connection().cursor() as self._reader.cursor:
+                with cursor(self._connection()) as self._reader.cursor:
                     draw.choice(self._pages)()
             except Exception as error:
                 self.errors.append(f"{type(error).__name__}: {error}")

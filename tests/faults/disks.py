@@ -105,7 +105,7 @@ def fill_during_publications(lab: Lab, name: str, times: int) -> Outcome:
     outcome, draw, prepared = Outcome(), lab.random(name), lab.prepared()
     database = lab.directory / f"{name}.duckdb"
     database.write_bytes(prepared.after.work_database.read_bytes())
-    size = sum(path.stat().st_size for path in prepared.after.published.glob("marts-*.duckdb"))
+    size = sum(path.stat().st_size for path in prepared.after.published.glob("[0-9]*/*"))
     refused = [
         Fault("step", call=call, do="no_space") for call in range(1, prepared.publish_steps + 1)
     ]

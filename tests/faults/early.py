@@ -81,7 +81,7 @@ def refuse_early(lab: Lab, name: str) -> Outcome:
                 expect_refusal(
                     outcome, shop, f"{what} while held", command, "E_LOCKED: ", str(process)
                 )
-    current = shop.current().decode().strip()
+    current = shop.current()
     versions = ("-m", "customer_intelligence.versions", "--data-dir", str(shop.path))
     forget = ("-m", "customer_intelligence.forget", "--data-dir", str(shop.path))
     with another_process(HOLDS_LOCK, shop) as process:

@@ -14,7 +14,7 @@ from .lab import Lab, Outcome, copied_project, heal_build
 from .shop_directory import TESTS, ShopDirectory, tree_hash
 
 PART = "not published: this build was a part of the project"
-FAILED = "readers keep the last good version"
+FAILED = "readers still see version"
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,9 @@ ATTEMPTS = (
         },
     ),
     # Commands that are no build.
-    Attempt(("run",), "Completed successfully"),
-    Attempt(("test",), "Completed successfully"),
-    Attempt(("seed",), "Completed successfully"),
+    Attempt(("run",), "not published: `dbt run` publishes nothing"),
+    Attempt(("test",), "not published: `dbt test` publishes nothing"),
+    Attempt(("seed",), "not published: `dbt seed` publishes nothing"),
     Attempt(("compile",), ""),
     Attempt(("run-operation", "publish_marts", "--args", "{results: []}"), ""),
     # Tests that fail.

@@ -14,7 +14,7 @@ from .shop_directory import Ended, Fault, ShopDirectory
 
 PUBLISH_POINTS = [
     f"customer_intelligence.publish:{name}"
-    for name in ("publish", "_copy", "verify", "make_current", "prune")
+    for name in ("publish", "_copy", "_write_summary", "verify", "make_current", "_tidy")
 ]
 BUILD_POINTS = [*PUBLISH_POINTS, "customer_intelligence.preflight:run"]
 INGEST_POINTS = [
@@ -90,7 +90,7 @@ def publish_and_heal(
     """Publish undisturbed; nothing of what was killed may be left."""
     ended = shop.publish(*databases, times=times)
     healed = outcome.expect(ended.returncode == 0, f"R3: publishing again {ended.tail()}")
-    versions = len(list(shop.published.glob("marts-*")))
+    versions = len(shop.versions())
     healed &= outcome.expect(versions <= KEPT_VERSIONS, f"R3: {versions} versions are kept")
     healed &= outcome.expect(not shop.leftovers(), f"R3: left behind: {shop.leftovers()}")
     outcome.counts["publications healed"] += healed

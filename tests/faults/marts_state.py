@@ -11,19 +11,19 @@ Fingerprint = dict[str, tuple[int, str]]
 
 
 def fingerprint(marts: duckdb.DuckDBPyConnection) -> Fingerprint:
-    """Return the fingerprint of all marts but `build_info`."""
+    """Return the fingerprint of all published tables but `build_info`."""
     columns: dict[str, list[str]] = {}
     for mart, column, kind in marts.execute(
         "select table_name, column_name, data_type from duckdb_columns() "
-        "where not internal order by table_name, column_index"
+        "where not internal and schema_name = 'marts' order by table_name, column_index"
     ).fetchall():
         expression = f'round("{column}", 9)' if kind == "DOUBLE" else f'"{column}"'
         columns.setdefault(mart, []).append(expression)
     queries = [
         f"select '{mart}', count(*), coalesce(sum(hash({', '.join(expressions)})::hugeint), 0)"
-        f'::varchar from "{mart}"'
+        f'::varchar from marts."{mart}"'
         for mart, expressions in columns.items()
-        if mart not in OF_THE_BUILD and not mart.startswith("_")
+        if mart not in OF_THE_BUILD
     ]
     return {
         mart: (rows, hashed)
@@ -37,10 +37,10 @@ def differing(first: Fingerprint, second: Fingerprint) -> list[str]:
 
 
 def stated_rows(marts: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return the rows that `_meta` states for each mart."""
-    return dict(marts.execute("select mart, row_count from _meta").fetchall())
+    """Return the rows that `_meta_tables` states for each table."""
+    return dict(marts.execute("select table_name, row_count from main._meta_tables").fetchall())
 
 
 def version(marts: duckdb.DuckDBPyConnection) -> str:
     """Return the version that the marts say they are."""
-    return marts.execute("select version from build_info").fetchone()[0]
+    return marts.execute("select version from marts.build_info").fetchone()[0]

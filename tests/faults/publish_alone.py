@@ -6,32 +6,31 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 
-from customer_intelligence import publish
+from customer_intelligence import lock, publish
+
+from .small_marts import build, tables_of
 
 
 def main(data_dir: str, times: str, *databases: str) -> None:
     connections = [duckdb.connect(database) for database in databases]
     print("ready", flush=True)
-    for number in range(int(times)):
-        connection = connections[number % len(connections)]
-        marts = connection.execute(
-            "select table_name from duckdb_tables() where schema_name = 'marts'"
-        ).fetchall()
-        now = datetime.now(timezone.utc)
-        path = publish.publish(
-            connection.cursor(),
-            data_dir=Path(data_dir),
-            version=f"{now:%Y%m%dT%H%M%S%f}Z-{number:08d}",
-            built_at=f"{now:%Y-%m-%d %H:%M:%S}",
-            tests_passed=1,
-            relations={name: f'"marts"."{name}"' for (name,) in marts},
-        )
-        print(f"published: {path}", flush=True)
+    for turn in range(int(times)):
+        connection = connections[turn % len(connections)]
+        with lock.held(Path(data_dir)):
+            number = publish.next_number(Path(data_dir))
+            started_at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+            version = publish.publish(
+                connection.cursor(),
+                Path(data_dir),
+                build(number, started_at=started_at),
+                tables_of(connection),
+            )
+        print(f"published: {version}", flush=True)
 
 
 if __name__ == "__main__":

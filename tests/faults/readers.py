@@ -1,13 +1,17 @@
-"""Readers that poll the published marts as a dashboard does, and judge all they see.
+"""Readers that poll the published marts, and judge all they see.
 
-`python -m faults.readers DATA_DIR GENERATIONS` reads until its input is closed, then
+`python -m faults.readers KIND DATA_DIR GENERATIONS` reads until its input is closed, then
 prints its counts as JSON. `GENERATIONS` is a JSON file of the fingerprints that are whole.
+`KIND` is `path`: a fresh process for each read that opens the published path with plain DuckDB, as
+other tools do; or `marts`: one process that opens what is current through the project's own
+function and keeps the version before open, as the dashboard does.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import select
 import subprocess
 import sys
@@ -16,12 +20,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from customer_intelligence.marts import open_marts
+import duckdb
+
+from customer_intelligence.marts import CURRENT, DATABASE, open_marts
 
 from .marts_state import Fingerprint, differing, fingerprint, stated_rows, version
 from .shop_directory import ROOT, ShopDirectory
 
+KINDS = ("path", "marts")
 PAUSE_SECONDS = 0.15
+State = tuple[str, Fingerprint, dict[str, int]]
+"""Version, fingerprint and stated rows of what was read."""
 
 
 @dataclass
@@ -42,30 +51,62 @@ class Seen:
         ]
 
 
-def poll(data_dir: str, generations: dict[str, Fingerprint]) -> Seen:
+def state_of(marts: duckdb.DuckDBPyConnection) -> State:
+    return version(marts), fingerprint(marts), stated_rows(marts)
+
+
+def read_by_path(data_dir: str) -> State:
+    """Read in a child process: nothing is open in it, or known to it, from the read before."""
+    path = Path(data_dir, "published", CURRENT, DATABASE)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with os.fdopen(writing, "w") as answer:
+            try:
+                with duckdb.connect(str(path), read_only=True) as marts:
+                    json.dump(state_of(marts), answer)
+            except Exception as error:
+                json.dump(f"{type(error).__name__}: {error}", answer)
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        said = answer.read()
+    os.waitpid(child, 0)
+    told = json.loads(said)
+    if isinstance(told, str):
+        raise RuntimeError(told)
+    read, found, stated = told
+    return read, {mart: tuple(state) for mart, state in found.items()}, stated
+
+
+def poll(kind: str, data_dir: str, generations: dict[str, Fingerprint]) -> Seen:
     """Read again and again until the input is closed."""
     seen, last, held = Seen(), "", None
     while not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
         seen.reads += 1
         try:
-            marts = open_marts(data_dir)
-            read, found, stated = version(marts), fingerprint(marts), stated_rows(marts)
+            if kind == "path":
+                read, found, stated = read_by_path(data_dir)
+            else:
+                marts = open_marts(data_dir)
+                read, found, stated = state_of(marts)
+                # The version read before stays open while the next is opened.
+                held = marts
         except Exception as error:
-            seen.errors.append(f"{type(error).__name__}: {error}")
+            seen.errors.append(f"{kind}: {type(error).__name__}: {error}")
             continue
         rows = {name: count for name, (count, _) in found.items()}
         if rows != {name: count for name, count in stated.items() if name in rows} or (
             stated.keys() - rows != {"build_info"}
         ):
-            seen.inconsistent.append(f"{read}: rows are not those of _meta")
+            seen.inconsistent.append(f"{read}: rows are not those of _meta_tables")
         differences = {name: differing(found, whole) for name, whole in generations.items()}
         if all(differences.values()):
             seen.inconsistent.append(f"{read}: not a whole generation: {differences}")
         if read < last:
             seen.backwards.append(f"{read} after {last}")
         seen.versions += read != last
-        # The version read before stays open while the next is opened, as in a dashboard.
-        last, held = read, marts
+        last = read
     del held
     return seen
 
@@ -74,21 +115,21 @@ def poll(data_dir: str, generations: dict[str, Fingerprint]) -> Seen:
 def polling(
     shop: ShopDirectory, generations: dict[str, Fingerprint], readers: int = 1
 ) -> Iterator[Seen]:
-    """Let readers poll during the block; what they saw is complete after it."""
+    """Let readers of each kind poll during the block; what they saw is complete after it."""
     total = Seen()
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(generations, file)
         file.flush()
         processes = [
             subprocess.Popen(
-                [sys.executable, "-m", "faults.readers", str(shop.path), file.name],
+                [sys.executable, "-m", "faults.readers", kind, str(shop.path), file.name],
                 cwd=ROOT,
                 env=shop.environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
             )
-            for _ in range(readers)
+            for kind in KINDS * readers
         ]
         try:
             yield total
@@ -103,9 +144,9 @@ def polling(
 
 
 if __name__ == "__main__":
-    read_from, generations_file = sys.argv[1:]
+    reader_kind, read_from, generations_file = sys.argv[1:]
     known = {
         name: {mart: tuple(state) for mart, state in marts.items()}
         for name, marts in json.loads(Path(generations_file).read_text()).items()
     }
-    print(json.dumps(asdict(poll(read_from, known))))
+    print(json.dumps(asdict(poll(reader_kind, read_from, known))))

@@ -76,7 +76,7 @@ class ShopDirectory:
     def copied_to(self, path: Path, only: tuple[str, ...] = ()) -> ShopDirectory:
         """Copy the directory, or only some folders of it."""
         for name in only or [item.name for item in self.path.iterdir()]:
-            shutil.copytree(self.path / name, path / name)
+            shutil.copytree(self.path / name, path / name, symlinks=True)
         return ShopDirectory(path, self.project)
 
     # --- commands ----------------------------------------------------------------------
@@ -189,17 +189,21 @@ class ShopDirectory:
         """Number of steps that a traced command took."""
         return len(ended.met)
 
-    def current(self) -> bytes:
-        """`CURRENT`, byte for byte."""
-        return (self.published / "CURRENT").read_bytes()
+    def current(self) -> str:
+        """What the link `current` leads to."""
+        return str((self.published / "current").readlink())
+
+    def versions(self) -> list[str]:
+        """Names of the versions that are there, oldest first."""
+        return sorted(path.name for path in self.published.glob("[0-9]*"))
 
     def publication(self) -> dict[str, str]:
-        """Name and content of everything in `published`."""
-        return tree_hash(self.published)
+        """Name and content of everything in `published`, and where `current` leads to."""
+        return {**tree_hash(self.published), "current": self.current()}
 
     def leftovers(self) -> list[str]:
         """Files of publications and loads that did not end."""
-        published = [path.name for path in self.published.glob(".*")]
+        published = [path.name for path in self.published.glob(".*") if path.name != ".last-number"]
         return published + [path.name for path in self.raw.glob(".*")]
 
     def loaded_rows(self) -> dict[str, tuple[int, str]]:

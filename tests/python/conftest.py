@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -14,7 +16,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from customer_intelligence.marts import current_version
+from customer_intelligence.files import link_durably
+from customer_intelligence.marts import DATABASE, SUMMARY, current_version
 
 ROOT = Path(__file__).parents[2]
 # Where `make data` puts it, or beside the checkout.
@@ -28,6 +31,8 @@ REAL_DATA = next(
     None,
 )
 
+# Of copies that tests publish: far above those of builds.
+VERSION_NUMBERS = itertools.count(900_000)
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
@@ -81,23 +86,38 @@ def real_dir(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(ingested(real_data, tmp_path_factory.mktemp("real")))
 
 
+def publish_changed(original: Path, data_dir: Path, *statements: str) -> str:
+    """Publish a copy of what a data directory has published in another one, with changes.
+
+    Each copy is a version of its own; returns its name.
+    """
+    version = f"{next(VERSION_NUMBERS):06d}-20260101T000000Z-{secrets.token_hex(4)}"
+    folder = data_dir / "published" / version
+    folder.mkdir(parents=True)
+    current = original / "published" / current_version(original)
+    shutil.copyfile(current / DATABASE, folder / DATABASE)
+    with duckdb.connect(str(folder / DATABASE)) as database:
+        database.execute("use marts")
+        for statement in (
+            *statements,
+            f"update main._meta set version = '{version}'",
+            f"update build_info set version = '{version}'",
+        ):
+            database.execute(statement)
+    summary = json.loads((current / SUMMARY).read_text())
+    (folder / SUMMARY).write_text(json.dumps({**summary, "version": version}))
+    link_durably(data_dir / "published" / "current", version)
+    return version
+
+
 @pytest.fixture
 def copy(published_dir, tmp_path) -> Callable[..., Path]:
     """Return a function that publishes a changed copy of the sample in a directory of its own."""
-    original = published_dir / "published" / f"marts-{current_version(published_dir)}.duckdb"
 
     def publish(*statements: str) -> Path:
-        # Versions are unique: the dashboard keeps its answers by them.
-        version = f"{tmp_path.name}-{len(list(tmp_path.iterdir()))}"
-        folder = tmp_path / version / "published"
-        folder.mkdir(parents=True)
-        path = folder / f"marts-{version}.duckdb"
-        shutil.copyfile(original, path)
-        with duckdb.connect(str(path)) as marts:
-            for statement in statements:
-                marts.execute(statement)
-        (folder / "CURRENT").write_text(version + "\n")
-        return folder.parent
+        data_dir = tmp_path / f"copy-{len(list(tmp_path.iterdir()))}"
+        publish_changed(published_dir, data_dir, *statements)
+        return data_dir
 
     return publish
 

@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,9 +22,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-import tomllib
 import yaml
-from conftest import ROOT
+from conftest import ROOT, publish_changed
 from hypothesis import given
 from hypothesis import strategies as st
 from streamlit import config
@@ -33,9 +33,16 @@ from streamlit.testing.v1 import AppTest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from customer_intelligence import marts as marts_module
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import defuse, export, main, write_csv
-from customer_intelligence.marts import READER_CONFIG, current_version, open_marts
+from customer_intelligence.files import link_durably
+from customer_intelligence.marts import (
+    DATABASE,
+    READER_CONFIG,
+    current_version,
+    open_marts,
+)
 
 DASHBOARD = ROOT / "dashboard"
 APP = DASHBOARD / "app.py"
@@ -55,7 +62,7 @@ def dashboard_modules(monkeypatch):
 
 
 def published_file(data_dir: Path) -> Path:
-    return data_dir / "published" / f"marts-{current_version(data_dir)}.duckdb"
+    return data_dir / "published" / current_version(data_dir) / DATABASE
 
 
 def all_files(*folders: Path) -> dict[str, str]:
@@ -88,7 +95,7 @@ select * from query('select * from read_text(''/etc/passwd'')')
 from json_execute_serialized_sql(json_serialize_sql('from read_text(''/etc/passwd'')'))
 copy dim_customers to '{here}/stolen.csv'
 copy (select 1) to '{here}/stolen.parquet' (format parquet)
-copy _meta from '{here}/meta.csv'
+copy main._meta from '{here}/meta.csv'
 explain analyze copy (select 1) to '{here}/stolen2.csv'
 export database '{here}/stolen'
 import database '{here}/bait'
@@ -245,48 +252,80 @@ def test_a_query_log_is_written_nowhere(copy, bait):
 
 
 @pytest.mark.parametrize(
-    "current",
-    ["", "../../build/warehouse", "/etc/passwd", "a/b", "..", "a\x00b", "x" * 300, "1\n2"],
-)
-def test_what_current_names_is_a_version_and_no_path(copy, current):
+    "target",
+    ["../../build", "/etc", "a/b", "..", ".", "x" * 200, "1\n2", "{version}/", "./{version}",
+     "{published}/{version}", "../published/{version}", "{version}/../{version}"],
+)  # fmt: skip
+def test_current_leads_to_a_version_beside_it_and_nowhere_else(copy, target):
     data_dir = copy()
-    kept = current_version(data_dir)
-    (data_dir / "published" / "CURRENT").write_text(current)
+    published, kept = data_dir / "published", current_version(data_dir)
+    (published / "current").unlink()
+    (published / "current").symlink_to(target.format(published=published, version=kept))
     with pytest.raises(CustomerIntelligenceError) as refused:
         open_marts(data_dir)
     assert refused.value.code == "E_DAMAGED"
     assert kept in refused.value.hint
 
 
-@pytest.mark.parametrize("content", [None, b"", b"not a database", "half"])
-def test_a_damaged_version_is_refused_and_the_way_back_named(copy, content):
+@pytest.mark.parametrize("content", [None, b"", b"not a database", "half", "fifo", "directory"])
+def test_a_damaged_version_is_refused_and_the_way_back_named(published_dir, tmp_path, content):
+    earlier, damaged, later = (publish_changed(published_dir, tmp_path) for _ in range(3))
+    link_durably(tmp_path / "published" / "current", damaged)
+    path = tmp_path / "published" / damaged / DATABASE
+    whole = path.read_bytes()
+    path.unlink()
+    if content == "fifo":
+        os.mkfifo(path)
+    elif content == "directory":
+        path.mkdir()
+    elif content is not None:
+        path.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
+    (tmp_path / "published" / later / DATABASE).write_bytes(whole[: len(whole) // 3])
+    with pytest.raises(CustomerIntelligenceError) as refused:
+        open_marts(tmp_path)
+    assert refused.value.code == "E_DAMAGED"
+    assert f"make rollback VERSION={earlier}" in refused.value.hint
+    assert later not in refused.value.hint, "a damaged version is no way back"
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "fifo", "link to a link"])
+def test_current_that_is_no_link_to_a_version_is_refused(copy, kind):
+    data_dir = copy()
+    current = data_dir / "published" / "current"
+    version = current_version(data_dir)
+    current.unlink()
+    if kind == "file":
+        current.write_text(version)
+    elif kind == "directory":
+        current.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(current)
+    else:
+        current.symlink_to("000001-20260101T000000Z-00000001")
+        (data_dir / "published" / "000001-20260101T000000Z-00000001").symlink_to(version)
+    with pytest.raises(CustomerIntelligenceError, match="E_DAMAGED"):
+        open_marts(data_dir)
+
+
+def test_damage_behind_the_opening_is_said_in_words(copy, tmp_path, capsys):
+    """The catalogue is whole, the rows are not: the file opens, and cannot be read."""
     data_dir = copy()
     path = published_file(data_dir)
-    whole = path.read_bytes()
-    path.with_name("marts-earlier.duckdb").write_bytes(whole)
-    path.unlink()
-    if content is not None:
-        path.write_bytes(whole[: len(whole) // 2] if content == "half" else content)
-    with pytest.raises(CustomerIntelligenceError) as refused:
-        open_marts(data_dir)
-    assert refused.value.code == "E_DAMAGED"
-    assert "make rollback" in refused.value.hint
-    assert "earlier" in refused.value.hint
+    content = bytearray(path.read_bytes())
+    content[len(content) // 8 : -len(content) // 8] = bytes(len(content) // 8 * 6 + 8)
+    path.write_bytes(content)
+    assert main(["dim_customers", "--out", str(tmp_path / "x.csv"), "--data-dir", str(data_dir)])
+    said = capsys.readouterr().err
+    assert said.startswith("E_DAMAGED: ")
+    assert "make build" in said
+    assert not (tmp_path / "x.csv").exists()
 
 
-def test_current_that_cannot_be_read_is_refused(copy):
+def test_a_log_of_changes_beside_a_version_is_not_applied(copy):
     data_dir = copy()
-    current = data_dir / "published" / "CURRENT"
-    current.write_bytes(b"\xff\xfe")
+    os.mkfifo(published_file(data_dir).with_name(f"{DATABASE}.wal"))
     with pytest.raises(CustomerIntelligenceError, match="E_DAMAGED"):
-        current_version(data_dir)
-    current.unlink()
-    current.mkdir()
-    with pytest.raises(CustomerIntelligenceError, match="E_DAMAGED"):
-        current_version(data_dir)
-    current.rmdir()
-    with pytest.raises(CustomerIntelligenceError, match="E_NOT_PUBLISHED"):
-        current_version(data_dir)
+        open_marts(data_dir)
 
 
 def test_a_version_pruned_while_it_is_opened_gives_way_to_the_next(copy, monkeypatch):
@@ -294,18 +333,16 @@ def test_a_version_pruned_while_it_is_opened_gives_way_to_the_next(copy, monkeyp
     version = current_version(data_dir)
     opened = []
 
-    def connect_and_note(path, _connect=duckdb.connect, **options):
-        opened.append(Path(path).stem)
-        return _connect(path, **options)
+    def open_and_note(folder, _open=marts_module.open_version):
+        opened.append(folder.name)
+        return _open(folder)
 
     answers = iter(["pruned-1", "pruned-2", version])
-    monkeypatch.setattr(
-        "customer_intelligence.marts.current_version", lambda data_dir: next(answers)
-    )
-    monkeypatch.setattr("customer_intelligence.marts.duckdb.connect", connect_and_note)
+    monkeypatch.setattr(marts_module, "current_version", lambda data_dir: next(answers))
+    monkeypatch.setattr(marts_module, "open_version", open_and_note)
     with open_marts(data_dir) as marts:
         assert marts.execute("select version from build_info").fetchone()
-    assert opened == ["marts-pruned-1", "marts-pruned-2", f"marts-{version}"]
+    assert opened == ["pruned-1", "pruned-2", version]
 
 
 # --- visitors --------------------------------------------------------------------------------
@@ -797,7 +834,7 @@ def test_an_exported_mart_is_the_mart(copy, tmp_path):
 def test_every_mart_can_be_exported(copy, tmp_path):
     data_dir = copy()
     with open_marts(data_dir) as marts:
-        rows = dict(marts.execute("select mart, row_count from _meta").fetchall())
+        rows = dict(marts.execute("select table_name, row_count from _meta_tables").fetchall())
     for mart, count in rows.items():
         assert export(mart, tmp_path / f"{mart}.csv", data_dir) == count
 
@@ -811,7 +848,7 @@ def test_every_mart_can_be_exported(copy, tmp_path):
         ("read_text('/etc/passwd')", "out.csv", "E_UNKNOWN_MART"),
         ("rpt_kpis", ".", "E_NOT_A_FILE"),
         ("rpt_kpis", "no/such/directory/out.csv", "E_CANNOT_WRITE"),
-        ("rpt_kpis", "{data_dir}/published/CURRENT", "E_OWN_FOLDER"),
+        ("rpt_kpis", "{data_dir}/published/out.csv", "E_OWN_FOLDER"),
         ("rpt_kpis", "{data_dir}/raw/out.csv", "E_OWN_FOLDER"),
     ],
 )

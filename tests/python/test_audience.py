@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 
 from customer_intelligence.audience import main, write_audience
-from customer_intelligence.marts import open_marts
+from customer_intelligence.marts import current_version, open_marts
 
 COLUMNS = [
     *("customer_id", "segment", "movement", "from_segment", "to_segment"),
@@ -122,7 +122,7 @@ def test_the_audience_of_a_period_is_its_migration(published_dir, tmp_path):
         (["2011-06-30", "2011-06-30"], "E_DATE_ORDER: "),
         (["2011-06-30", "2011-09-30", "--segment=' or 1=1 --"], "Segments are: At Risk, Champions"),
         (["2011-06-30", "2011-09-30", "--movement=went"], "E_UNKNOWN_MOVEMENT: "),
-        (["2011-06-30", "2011-09-30", "--out={data_dir}/published/CURRENT"], "E_OWN_FOLDER: "),
+        (["2011-06-30", "2011-09-30", "--out={data_dir}/published/out.csv"], "E_OWN_FOLDER: "),
     ],
 )
 def test_what_cannot_be_answered_is_refused_and_changes_nothing(
@@ -130,12 +130,12 @@ def test_what_cannot_be_answered_is_refused_and_changes_nothing(
 ):
     data_dir, out = copy(*FEW), tmp_path / "kept.csv"
     out.write_text("kept")
-    current = (data_dir / "published" / "CURRENT").read_text()
+    current = current_version(data_dir)
     given = [argument.format(data_dir=data_dir) for argument in arguments]
     assert main([f"--out={out}", f"--data-dir={data_dir}", *given]) == 2
     assert message in capsys.readouterr().err
     assert out.read_text() == "kept"
-    assert (data_dir / "published" / "CURRENT").read_text() == current
+    assert current_version(data_dir) == current
     assert {path.name for path in tmp_path.iterdir()} == {data_dir.name, "kept.csv"}
 
 

@@ -29,6 +29,7 @@ from hypothesis import strategies as st
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file
 from customer_intelligence.ingest.__main__ import main
+from customer_intelligence.marts import DATABASE
 
 MEMORY = Path("/dev/shm")
 SECONDS = 60
@@ -84,10 +85,12 @@ def shop(directory: Path) -> Path:
         "Invoice,StockCode,Quantity,InvoiceDate,Price,Customer ID\n1,A,1,2010-12-01,1,1\n"
     )
     ingest_file(file, data_dir)
-    for name in ("build/warehouse.duckdb", "published/CURRENT", "published/marts-1.duckdb"):
+    version = "000001-20260101T000000Z-00000001"
+    for name in ("build/warehouse.duckdb", f"published/{version}/{DATABASE}"):
         path = data_dir / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_bytes(name.encode())
+    (data_dir / "published" / "current").symlink_to(version)
     return data_dir
 
 
@@ -140,7 +143,7 @@ def test_file_is_refused_whole_or_accounted_for(case: Case, directory, shop, cap
         Path(name).chmod(0o755)
         inbox, data_dir = Path(name) / "inbox", Path(name) / "data"
         inbox.mkdir()
-        shutil.copytree(shop, data_dir)
+        shutil.copytree(shop, data_dir, symlinks=True)
         path = case.write(inbox)
         options = ["--data-dir", str(data_dir)]
         if case.mapping:

@@ -15,7 +15,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 from customer_intelligence import clusters
-from customer_intelligence.marts import current_version, open_marts, previous_clusters
+from customer_intelligence.marts import DATABASE, open_marts, previous_clusters
 
 FAST = {"n_resamples": 3, "n_references": 3}
 GROUPS = {  # name: days, orders, revenue of a typical member
@@ -546,11 +546,11 @@ def test_without_clusters_there_is_nothing_to_align():
 def renumbered(published_dir, tmp_path):
     """A copy of the sample's data directory whose published clusters have other ids."""
     data_dir = tmp_path / "data"
-    shutil.copytree(published_dir, data_dir)
-    file = data_dir / "published" / f"marts-{current_version(data_dir)}.duckdb"
+    shutil.copytree(published_dir, data_dir, symlinks=True)
+    file = data_dir / "published" / "current" / DATABASE
     file.chmod(0o644)
     with duckdb.connect(str(file)) as marts:
-        marts.execute("update rpt_cluster_profiles set cluster_id = 10 - 3 * cluster_id")
+        marts.execute("update marts.rpt_cluster_profiles set cluster_id = 10 - 3 * cluster_id")
     return data_dir
 
 
@@ -569,19 +569,21 @@ def test_a_build_keeps_the_ids_of_the_version_before(renumbered, published_dir):
 def test_a_version_that_cannot_be_read_gives_no_ids_and_no_error(renumbered, tmp_path):
     assert [number for number, *_ in previous_clusters(renumbered)] == [1, 4, 7, 10]
     assert previous_clusters(tmp_path) == []
-    file = renumbered / "published" / f"marts-{current_version(renumbered)}.duckdb"
+    file = renumbered / "published" / "current" / DATABASE
     with duckdb.connect(str(file)) as marts:
+        marts.execute("use marts")
         marts.execute("update rpt_cluster_profiles set centroid_orders = -1 where cluster_id = 1")
         marts.execute(
             "update rpt_cluster_profiles set centroid_orders = 'nan' where cluster_id = 4"
         )
     assert [number for number, *_ in previous_clusters(renumbered)] == [7, 10]
     with duckdb.connect(str(file)) as marts:
-        marts.execute("alter table rpt_cluster_profiles drop centroid_orders")
+        marts.execute("alter table marts.rpt_cluster_profiles drop centroid_orders")
     assert previous_clusters(renumbered) == []
     file.write_bytes(b"no database")
     assert previous_clusters(renumbered) == []
-    (renumbered / "published" / "CURRENT").write_bytes(b"\xff\xfe")
+    (renumbered / "published" / "current").unlink()
+    (renumbered / "published" / "current").write_bytes(b"\xff\xfe")
     assert previous_clusters(renumbered) == []
 
 

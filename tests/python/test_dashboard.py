@@ -4,18 +4,17 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import publish_changed
 from streamlit.testing.v1 import AppTest
 
-from customer_intelligence.marts import current_version, open_marts
+from customer_intelligence.marts import open_marts
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 APP = DASHBOARD / "app.py"
@@ -39,19 +38,9 @@ def published(published_dir, monkeypatch):
 def republish(published_dir, tmp_path, monkeypatch):
     """Return a function that publishes a changed copy of the marts elsewhere."""
     monkeypatch.setenv("CUSTOMER_INTELLIGENCE_DATA_DIR", str(tmp_path))
-    folder = tmp_path / "published"
-    folder.mkdir()
-    original = published_dir / "published" / f"marts-{current_version(published_dir)}.duckdb"
 
-    def publish(name: str, *statements: str) -> None:
-        # Versions are unique: the app keeps its answers by them.
-        version = f"{tmp_path.name}-{name}"
-        copy = folder / f"marts-{version}.duckdb"
-        shutil.copyfile(original, copy)
-        with duckdb.connect(str(copy)) as marts:
-            for statement in statements:
-                marts.execute(statement)
-        (folder / "CURRENT").write_text(version + "\n")
+    def publish(*statements: str) -> None:
+        publish_changed(published_dir, tmp_path, *statements)
 
     return publish
 
@@ -170,7 +159,7 @@ def test_months_and_segments_equal_the_marts(published):
 
 def test_findings_are_shown_as_they_are(republish):
     nasty = "<script>alert(1)</script> **bold** [link](http://example.org) :red[x] $a$"
-    republish("2", f"insert into rpt_insights (insight_order, finding) values (0, '{nasty}')")
+    republish(f"insert into rpt_insights (insight_order, finding) values (0, '{nasty}')")
     app = run()
     assert f"•  {nasty}" in [element.value for element in app.text]
     assert not any("<script>" in element.value for element in app.markdown)
@@ -208,7 +197,6 @@ def test_a_filter_set_in_the_sidebar_narrows_the_page(published):
 
 def test_filters_that_leave_nobody_say_so(republish):
     republish(
-        "nobody",
         "update dim_customers set country = case segment when 'Champions' then 'A' else 'B' end",
         "update customer_cube set country_group ="
         " case segment when 'Champions' then 'A' else 'B' end",
@@ -276,7 +264,7 @@ def test_the_products_of_each_cluster_are_those_with_the_highest_lift(published)
 
 
 def test_clusters_without_a_common_product_are_shown_without_products(republish):
-    republish("few", "delete from rpt_cluster_products")
+    republish("delete from rpt_cluster_products")
     app = run("clusters.py")
     assert not app.exception
     assert not any("lift" in t.value for t in app.dataframe)
@@ -338,7 +326,6 @@ def test_what_is_selected_equals_the_customers(published, filters):
 
 def test_the_countries_beyond_the_named_ones_are_one(republish):
     republish(
-        "others",
         "update customer_cube set country_group = 'Other countries'"
         " where country_group <> (select mode(country) from dim_customers)",
         "update dim_customers set country = case when country = (select mode(country) from"
@@ -363,7 +350,7 @@ def test_the_countries_beyond_the_named_ones_are_one(republish):
 
 
 def test_a_sample_is_told_and_may_miss_a_few_customers(republish):
-    republish("sampled", "delete from customer_sample where segment = 'Champions'")
+    republish("delete from customer_sample where segment = 'Champions'")
     app = run("segments.py")
     (spread, *_) = chart_data(app, "median")
     told = f"of {spread['customers'].sum():,} of them, a sample"
@@ -378,7 +365,7 @@ def test_a_sample_is_told_and_may_miss_a_few_customers(republish):
 
 
 def test_an_amount_too_long_for_a_card_is_there_in_full(republish):
-    republish("rich", "update rpt_kpis set value = 1234567890.12 where kpi = 'net_revenue'")
+    republish("update rpt_kpis set value = 1234567890.12 where kpi = 'net_revenue'")
     (card,) = [card for card in run().metric if card.label == "Net revenue"]
     assert card.value == "GBP\N{NO-BREAK SPACE}1.23bn"
     assert "1\\,234\\,567\\,890" in card.help
@@ -489,10 +476,10 @@ def test_the_ledger_is_that_of_the_marts(published):
 
 
 def test_figures_that_are_old_say_so(republish):
-    republish("old", "update build_info set built_at = '2020-01-02', as_of_date = '2020-01-01'")
+    republish("update build_info set built_at = '2020-01-02', as_of_date = '2020-01-01'")
     app = run()
     assert any("days old" in warning.value for warning in app.sidebar.warning)
-    republish("new", "update build_info set built_at = now(), as_of_date = today() - 1")
+    republish("update build_info set built_at = now(), as_of_date = today() - 1")
     app = run()
     assert not app.sidebar.warning
     assert not any("The data end" in caption.value for caption in app.sidebar.caption)
@@ -569,15 +556,15 @@ def test_nothing_published_is_said_in_words(tmp_path, monkeypatch):
 
 
 def test_a_broken_publication_is_said_in_words(republish, tmp_path):
-    republish("broken")
-    next(tmp_path.glob("published/*.duckdb")).write_bytes(b"not a database")
+    republish()
+    next(tmp_path.glob("published/*/*.duckdb")).write_bytes(b"not a database")
     app = run()
     assert not app.exception
     assert any("cannot be opened" in element.value for element in app.text)
 
 
 def test_marts_of_another_version_are_said_in_words(republish):
-    republish("other", "drop table rpt_kpis")
+    republish("drop table rpt_kpis")
     app = run()
     assert not app.exception
     assert any("another version" in element.value for element in app.text)
@@ -585,7 +572,6 @@ def test_marts_of_another_version_are_said_in_words(republish):
 
 def test_thin_data_are_said_in_words(republish):
     republish(
-        "thin",
         "update dim_customers set churn_probability = null, value_at_risk = null,"
         " churn_risk = 'unknown', cluster_id = null, cluster_name = null,"
         " predicted_value_90d = null, predicted_value_365d = null",
@@ -628,7 +614,6 @@ def test_thin_data_are_said_in_words(republish):
 
 def test_a_shop_without_customers_or_days_is_shown_as_it_is(republish):
     republish(
-        "none",
         "delete from dim_customers",
         "delete from customer_cube",
         "update build_info set as_of_date = null, first_invoice_date = null",
@@ -641,9 +626,9 @@ def test_a_shop_without_customers_or_days_is_shown_as_it_is(republish):
 
 
 def test_a_new_publication_shows_at_the_next_rerun(republish):
-    republish("1")
+    republish()
     app = run()
-    republish("2", "update rpt_kpis set value = 7654321 where kpi = 'customers'")
+    republish("update rpt_kpis set value = 7654321 where kpi = 'customers'")
     assert "7,654,321" not in [card.value for card in app.metric]
     app.run()
     assert "7,654,321" in [card.value for card in app.metric]

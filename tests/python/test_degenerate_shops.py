@@ -99,7 +99,7 @@ published = pytest.mark.parametrize(
 @pytest.mark.parametrize("name", CHOSEN)
 def test_it_is_published_or_refused_with_the_reason(built):
     log = built.result.stdout
-    is_published = (built.data_dir / "published" / "CURRENT").exists()
+    is_published = (built.data_dir / "published" / "current").exists()
     if built.shop.refusal is None:
         assert (built.result.returncode, is_published) == (0, True), log[-4000:]
     else:
@@ -121,7 +121,7 @@ def test_every_mart_has_the_columns_of_its_contract(built):
     with open_marts(built.data_dir) as marts:
         found = {
             mart: {name: kind for name, kind, *_ in marts.execute(f'describe "{mart}"').fetchall()}
-            for (mart,) in marts.execute("select mart from _meta").fetchall()
+            for (mart,) in marts.execute("select table_name from _meta_tables").fetchall()
         }
     assert found == contracts
 
@@ -129,7 +129,7 @@ def test_every_mart_has_the_columns_of_its_contract(built):
 @published
 def test_no_figure_is_infinite_or_no_number(built):
     with open_marts(built.data_dir) as marts:
-        for (mart,) in marts.execute("select mart from _meta").fetchall():
+        for (mart,) in marts.execute("select table_name from _meta_tables").fetchall():
             for column, kind, *_ in marts.execute(f'describe "{mart}"').fetchall():
                 if kind == "DOUBLE":
                     assert not marts.execute(

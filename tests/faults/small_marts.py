@@ -1,0 +1,53 @@
+"""Marts of a few rows: all that a publication and its summary read."""
+
+from __future__ import annotations
+
+import duckdb
+
+from customer_intelligence.publish import Build, Table
+
+TABLES = {
+    "build_info": "select null::varchar as version, null::timestamp as built_at, "
+    "date '2011-12-09' as as_of_date, 4 as schema_version, null::integer as tests_passed, "
+    "'GBP' as currency, 'net' as cleaning_policy, null::varchar as churn_scoring_model, "
+    "{orders}::bigint as rows_in, 0::bigint as rows_quarantined",
+    "fct_orders": "select range as order_id, hash(range) / 1e9 as amount, "
+    "repeat('text', range % 50) as words from range({orders})",
+    "dim_customers": "select range as customer_id from range({orders} // 3)",
+    "rpt_kpis": "select unnest(['customers', 'net_revenue', 'customer_net_revenue']) as kpi, "
+    "{orders}::double as value",
+    "rpt_segments": "select 'All' as segment, 1 as customers, 1.0::double as net_revenue_share, "
+    "1 as segment_rank",
+    "rpt_churn_metrics": "select ''::varchar as model, ''::varchar as metric, ''::varchar as "
+    "population, 0.5::double as value, 0.4::double as ci_low, 0.6::double as ci_high limit 0",
+    "rpt_model_status": "select 'churn' as model, 'ok' as model_status, 'Fine.' as explanation",
+    "rpt_drift": "select 'x' as subject_label, 'steady' as status, '' as sentence, 'k' as kind, "
+    "'x' as subject",
+    "rpt_insights": "select 'whom_to_act_on' as insight, 'Act.' as finding, 1 as insight_order",
+}
+
+
+def fill(connection: duckdb.DuckDBPyConnection, orders: int) -> None:
+    """Put marts of so many orders into the schema `marts` of a work database."""
+    connection.execute("create schema if not exists marts")
+    for name, query in TABLES.items():
+        connection.execute(f"create or replace table marts.{name} as {query.format(orders=orders)}")
+
+
+def tables_of(connection: duckdb.DuckDBPyConnection) -> list[Table]:
+    """Return what to publish of a work database: all tables of its schema `marts`."""
+    found = connection.execute(
+        "select table_name from duckdb_tables() where schema_name = 'marts' order by all"
+    ).fetchall()
+    return [Table(name, f'"marts"."{name}"') for (name,) in found]
+
+
+def build(number: int, **options: object) -> Build:
+    """Return a build that began in second `number` of a minute."""
+    values = {
+        "number": number,
+        "started_at": f"2026-01-01 00:00:{number % 60:02d}",
+        "invocation_id": f"{number:08x}-0000-0000-0000-000000000000",
+        "tests_passed": 7,
+    }
+    return Build(**{**values, **options})
