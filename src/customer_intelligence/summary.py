@@ -1,19 +1,14 @@
-"""Say in a few lines what a build has published, and keep it as `summary.json`.
-
-Run as `python -m customer_intelligence.summary [--data-dir DIR]`.
-"""
+"""Say in a few lines what a build has published, and keep it as `summary.json`."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
-from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import data_directory, open_marts
+from customer_intelligence.files import write_atomically
+from customer_intelligence.marts import open_marts
 
 
 def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
@@ -162,23 +157,11 @@ def _drift_lines(drift: dict[str, Any]) -> list[str]:
     ]
 
 
-def main(arguments: list[str] | None = None) -> int:
+def print_summary(data_dir: Path) -> None:
     """Print the summary and write `summary.json` beside the published marts."""
-    parser = argparse.ArgumentParser(prog="customer_intelligence.summary", description=__doc__)
-    parser.add_argument("--data-dir", help="data directory of the build")
-    options = parser.parse_args(arguments)
-    try:
-        summary = summarise(options.data_dir)
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    published = data_directory(options.data_dir) / "published"
-    pending = published / ".summary.json.tmp"
-    pending.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    pending.replace(published / "summary.json")
+    summary = summarise(data_dir)
+    published = data_dir / "published"
+    write_atomically(
+        published / "summary.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+    )
     print("\n".join(as_lines(summary, published / f"marts-{summary['version']}.duckdb")))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
