@@ -31,7 +31,7 @@ export NEWLINE
 quoted = '$(subst $(newline),'"$$NEWLINE"',$(subst ','\'',$(value $(1))))'
 # --name='value' and -- 'value' where something was said, if only that it is empty.
 option = $(if $(call said,$(2)),--$(1)=$(call quoted,$(2)))
-positional = -- $(foreach name,$(1),$(if $(call said,$(name)),$(call quoted,$(name))))
+positional = $(if $(strip $(foreach name,$(1),$(call said,$(name)))),-- $(foreach name,$(1),$(if $(call said,$(name)),$(call quoted,$(name)))))
 $(foreach name,$(.VARIABLES),$(if $(call said,$(name)),$(eval unexport $(name))))
 override MAKEOVERRIDES :=
 

@@ -11,10 +11,11 @@ import pytest
 from conftest import another_process_at_work
 
 from customer_intelligence import lock, open_marts
+from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import current_version
 from customer_intelligence.publish import KEPT_VERSIONS, publish
-from customer_intelligence.versions import list_versions, main, roll_back
+from customer_intelligence.versions import list_versions, roll_back
 
 
 @pytest.fixture
@@ -122,7 +123,7 @@ def test_readers_can_be_sent_back_and_the_next_build_sends_them_on(work_database
     first = publish_version(work_database, tmp_path, 1)
     publish_version(work_database, tmp_path, 2)
     version = first.stem.removeprefix("marts-")
-    assert main(["--data-dir", str(tmp_path), "rollback", version]) == 0
+    assert main(["rollback", "--data-dir", str(tmp_path), version]) == 0
     assert f"* {version}" in capsys.readouterr().out
     with open_marts(tmp_path) as marts:
         assert marts.execute("select version from build_info").fetchone() == (version,)

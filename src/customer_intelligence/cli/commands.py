@@ -34,9 +34,10 @@ Exit status:
   1    it ran and found that it is not so, such as a test that failed
   2    refused; the last line is a code, what is wrong and what to do
   130  interrupted"""
+_COMPLETING = "_CUSTOMER_INTELLIGENCE_COMPLETE"
 _COMPLETION = f"""\b
 Completion, in bash:
-  eval "$(_CUSTOMER_INTELLIGENCE_COMPLETE=bash_source {NAME})\""""
+  eval "$({_COMPLETING}=bash_source {NAME})\""""
 
 
 class _Command(click.Command):
@@ -422,13 +423,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> object:
+    if _COMPLETING in os.environ:
+        return cli.main(prog_name=NAME)
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # Not `cli.main`: it has endings of its own for an interrupt and a closed pipe.
     try:
-        return cli.main(
-            args=words or ["--help"],
-            prog_name=NAME,
-            standalone_mode=False,
-        )
+        with cli.make_context(NAME, words or ["--help"]) as context:
+            return cli.invoke(context)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
