@@ -1,48 +1,56 @@
-# A thin face over pip, dbt, pytest and streamlit: every target prints what it runs.
-ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+# A thin face: every target prints the command it runs. Users' targets run `customer-intelligence`
+# (see its --help), maintainers' targets pip, dbt, pytest and the tools of the project.
+
+# Started in the project, its path may hold anything; else make takes a blank for the end of a name.
+ifeq ($(lastword $(MAKEFILE_LIST)),Makefile)
+override TREE :=
+override ROOT := $(CURDIR)
+else
+override ROOT := $(patsubst %/,%,$(dir $(realpath $(lastword $(MAKEFILE_LIST)))))
+override TREE := $(ROOT)/
+ifneq ($(words $(ROOT)),1)
+$(error The path of the project holds a blank, which make -f cannot handle: use make -C, or move it)
+endif
+endif
 PYTHON ?= python3
-BIN := $(ROOT)/.venv/bin
+override BIN := $(TREE).venv/bin
+override COMMAND := $(BIN)/customer-intelligence
+
+# What a person says stands on the command line only: DATA, MAPPING, DATA_DIR and so on in the
+# environment mean nothing. It reaches the command as one word, whatever it holds: make does not
+# expand it ($(value)), the shell does not read it (quotes), and nothing gets it in the environment,
+# for which make would expand it first (unexport; MAKEOVERRIDES is the copy for makes below).
+said = $(filter command,$(origin $(1)))
+override define newline
+
+
+endef
+# A line break would end the line of the recipe: the shell puts it in from here.
+override NEWLINE := $(newline)
+export NEWLINE
+quoted = '$(subst $(newline),'"$$NEWLINE"',$(subst ','\'',$(value $(1))))'
+# --name='value' and -- 'value' where something was said, if only that it is empty.
+option = $(if $(call said,$(2)),--$(1)=$(call quoted,$(2)))
+positional = $(if $(strip $(foreach name,$(1),$(call said,$(name)))),-- $(foreach name,$(1),$(if $(call said,$(name)),$(call quoted,$(name)))))
+$(foreach name,$(.VARIABLES),$(if $(call said,$(name)),$(eval unexport $(name))))
+override MAKEOVERRIDES :=
 
 # Everything that a build makes lies under one directory; several can live side by side.
-# Said on the command line only: a variable of that name in the environment means nothing.
-DATA_DIR := $(ROOT)/data/local
-DATA :=
-MAPPING :=
-VARS := {}
-VERSION :=
-CUSTOMER :=
-MART :=
-URL := https://archive.ics.uci.edu/static/public/352/online+retail.zip
-OUT :=
-ACTIONS :=
-STARTS :=
-METRICS :=
-BY :=
-FROM :=
-TO :=
-SEGMENT :=
-MOVEMENT :=
-ONLY :=
-
-# Make takes a blank for the end of a name, and an empty directory would be the root.
-ifneq ($(words $(ROOT)),1)
-$(error The path of the project holds a blank, which make cannot handle: move it)
+ifneq ($(call said,DATA_DIR),)
+ifeq ($(strip $(value DATA_DIR)),)
+$(error DATA_DIR is empty: name a directory, or leave it out)
 endif
-ifneq ($(words $(DATA_DIR)),1)
-$(error DATA_DIR is empty or holds a blank, which make cannot handle: name another directory)
+override PLACE := $(if $(filter /%,$(firstword $(value DATA_DIR))),,$(CURDIR)/)$(value DATA_DIR)
+else
+override PLACE := $(ROOT)/data/local
 endif
-DATA_DIR_PATH := $(abspath $(DATA_DIR))
-# What the mappings of the loaded files say of the shop, and on top of it what was typed.
-WITH_VARS = vars="$$("$(BIN)/python" -m customer_intelligence.build_vars \
-	--data-dir "$(DATA_DIR_PATH)" --vars $(call quoted,VARS))" &&
-# What a person typed reaches the command as one word, whatever it holds.
-quoted = '$(subst ','\'',$(value $(1)))'
-
-IN_DATA_DIR = cd "$(ROOT)" && \
-	CUSTOMER_INTELLIGENCE_DATA_DIR="$(DATA_DIR_PATH)" \
-	CUSTOMER_INTELLIGENCE_ROOT="$(ROOT)" \
-	DBT_TARGET_PATH="$(DATA_DIR_PATH)/build/target" \
-	DBT_LOG_PATH="$(DATA_DIR_PATH)/build/logs"
+IN_DATA_DIR = --data-dir=$(call quoted,PLACE)
+IN_PROJECT = $(IN_DATA_DIR) $(if $(TREE),--project-dir=$(call quoted,ROOT))
+# For dbt itself.
+DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLACE) \
+	CUSTOMER_INTELLIGENCE_ROOT=$(call quoted,ROOT) \
+	DBT_TARGET_PATH=$(call quoted,PLACE)/build/target \
+	DBT_LOG_PATH=$(call quoted,PLACE)/build/logs .venv/bin/dbt
 
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard report docs pictures tutorial methodology metrics versions rollback forget \
@@ -79,155 +87,110 @@ help:
 	@echo 'make sample      make the bundled sample again'
 	@echo 'make lock        resolve and pin the requirements again'
 	@echo 'make clean       remove what was generated; your loads stay'
+	@echo 'Each of them prints its command; .venv/bin/customer-intelligence --help explains those.'
 
 # The environment: what the hash-pinned requirements name, and the package itself.
 $(BIN)/python:
-	$(PYTHON) -m venv "$(ROOT)/.venv"
+	$(call quoted,PYTHON) -m venv $(call quoted,ROOT)/.venv
 
-$(ROOT)/.venv/installed: $(ROOT)/requirements.txt $(ROOT)/pyproject.toml | $(BIN)/python
-	cd "$(ROOT)" && .venv/bin/python -m pip install --quiet --require-hashes -r requirements.txt
-	cd "$(ROOT)" && .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+$(TREE).venv/installed: $(TREE)requirements.txt $(TREE)pyproject.toml | $(BIN)/python
+	cd $(call quoted,ROOT) && .venv/bin/python -m pip install --quiet --require-hashes -r requirements.txt
+	cd $(call quoted,ROOT) && .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch "$@"
 
-$(ROOT)/.venv/installed-dev: $(ROOT)/requirements-dev.txt $(ROOT)/.venv/installed
-	cd "$(ROOT)" && .venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+$(TREE).venv/installed-dev: $(TREE)requirements-dev.txt $(TREE).venv/installed
+	cd $(call quoted,ROOT) && .venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
 	touch "$@"
 
-# Unit tests hold the SQL to rows of their own, whatever the data: `make test` runs them.
-build: $(ROOT)/.venv/installed
-	mkdir -p "$(DATA_DIR_PATH)/build"
-ifneq ($(DATA),)
-	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" $(if $(MAPPING),--mapping "$(MAPPING)") --data-dir "$(DATA_DIR_PATH)"
-endif
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars "$$vars"
-	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
+build: $(TREE).venv/installed
+	$(COMMAND) build $(IN_PROJECT) $(call option,mapping,MAPPING) $(call option,vars,VARS) $(call positional,DATA)
 
-check-data: $(ROOT)/.venv/installed
-	"$(BIN)/python" -m customer_intelligence.check_data $(call quoted,DATA) \
-		$(if $(value MAPPING),--mapping $(call quoted,MAPPING)) \
-		$(if $(value OUT),--out $(call quoted,OUT))
+check-data: $(TREE).venv/installed
+	$(COMMAND) check-data $(IN_DATA_DIR) $(call option,mapping,MAPPING) $(call option,out,OUT) $(call positional,DATA)
 
-data: $(ROOT)/.venv/installed
-	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.download \
-		--url $(call quoted,URL) --out data/online_retail.parquet
+data: $(TREE).venv/installed
+	$(COMMAND) data $(call option,url,URL) --out=$(call quoted,ROOT)/data/online_retail.parquet
 
-dashboard: $(ROOT)/.venv/installed
-	$(IN_DATA_DIR) "$(BIN)/python" -m streamlit run dashboard/app.py
+dashboard: $(TREE).venv/installed
+	$(COMMAND) dashboard $(IN_PROJECT)
 
-report: $(ROOT)/.venv/installed
-	"$(BIN)/python" dashboard/report.py --data-dir "$(DATA_DIR_PATH)" \
-		--out $(if $(OUT),$(call quoted,OUT),"$(DATA_DIR_PATH)/report.html")
+report: $(TREE).venv/installed
+	$(COMMAND) report $(IN_PROJECT) $(call option,out,OUT)
 
-docs: $(ROOT)/.venv/installed
-	mkdir -p "$(DATA_DIR_PATH)/build"
-ifeq ($(value OUT),)
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" docs generate --vars "$$vars"
-	$(IN_DATA_DIR) "$(BIN)/dbt" docs serve --host 127.0.0.1 --no-browser
-else
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" docs generate --static --vars "$$vars"
-	@# The one picture that the page would look for beside itself goes into it.
-	picture="$$(base64 <"$(ROOT)/assets/pipeline.svg" | tr -d '\n')" && test -n "$$picture" && \
-		sed "s|assets/pipeline.svg|data:image/svg+xml;base64,$$picture|" \
-		"$(DATA_DIR_PATH)/build/target/static_index.html" >"$(DATA_DIR_PATH)/build/docs.html" && \
-		mv "$(DATA_DIR_PATH)/build/docs.html" $(call quoted,OUT)
-endif
+docs: $(TREE).venv/installed
+	$(COMMAND) docs $(IN_PROJECT) $(call option,vars,VARS) $(call option,out,OUT)
 
-metrics: $(ROOT)/.venv/installed-dev
-	$(IN_DATA_DIR) "$(BIN)/python" -m customer_intelligence.metrics \
-		$(if $(METRICS),query --metrics $(call quoted,METRICS),list metrics) \
-		$(if $(BY),--group-by $(call quoted,BY))
+metrics: $(TREE).venv/installed-dev
+	$(COMMAND) metrics $(IN_PROJECT) $(if $(call said,METRICS)$(call said,BY),query) \
+		$(call option,metrics,METRICS) $(call option,group-by,BY)
 
-versions: $(ROOT)/.venv/installed
-	@"$(BIN)/python" -m customer_intelligence.versions --data-dir "$(DATA_DIR_PATH)" list
+versions: $(TREE).venv/installed
+	$(COMMAND) versions $(IN_DATA_DIR)
 
-rollback: $(ROOT)/.venv/installed
-	"$(BIN)/python" -m customer_intelligence.versions --data-dir "$(DATA_DIR_PATH)" \
-		rollback $(call quoted,VERSION)
+rollback: $(TREE).venv/installed
+	$(COMMAND) rollback $(IN_DATA_DIR) $(call positional,VERSION)
 
 # Not echoed: the name of who is to be forgotten should not stay in the log of a scheduler.
-forget: $(ROOT)/.venv/installed
-	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
-		erase $(call quoted,CUSTOMER)
-	rm -rf "$(ROOT)/target" "$(ROOT)/logs"
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars "$$vars"
-	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
-		verify $(call quoted,CUSTOMER)
-	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
+forget: $(TREE).venv/installed
+	@$(COMMAND) forget $(IN_PROJECT) $(call option,vars,VARS) $(call positional,CUSTOMER)
 
-export: $(ROOT)/.venv/installed
-	"$(BIN)/python" -m customer_intelligence.export $(call quoted,MART) \
-		--out $(call quoted,OUT) --data-dir "$(DATA_DIR_PATH)"
+export: $(TREE).venv/installed
+	$(COMMAND) export $(IN_DATA_DIR) $(call option,out,OUT) $(call positional,MART)
 
-audience: $(ROOT)/.venv/installed
-	"$(BIN)/python" -m customer_intelligence.audience --segment=$(call quoted,SEGMENT) \
-		--movement=$(call quoted,MOVEMENT) --out=$(call quoted,OUT) \
-		--data-dir "$(DATA_DIR_PATH)" -- $(call quoted,FROM) $(call quoted,TO)
+audience: $(TREE).venv/installed
+	$(COMMAND) audience $(IN_DATA_DIR) $(call option,segment,SEGMENT) $(call option,movement,MOVEMENT) \
+		$(call option,out,OUT) $(call positional,FROM TO)
 
-campaign: $(ROOT)/.venv/installed
-	"$(BIN)/python" -m customer_intelligence.campaign --out $(call quoted,OUT) \
-		--actions $(call quoted,ACTIONS) --starts $(call quoted,STARTS) \
-		--data-dir "$(DATA_DIR_PATH)"
+campaign: $(TREE).venv/installed
+	$(COMMAND) campaign $(IN_DATA_DIR) $(call option,actions,ACTIONS) $(call option,starts,STARTS) \
+		$(call option,out,OUT)
 
 test: lint
 	cd "$(ROOT)" && .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
 		--dist loadfile --no-loadscope-reorder
 
-test-faults: $(ROOT)/.venv/installed-dev
-	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
+test-faults: $(TREE).venv/installed-dev
+	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(call option,only,ONLY)
 
-bench-dashboard: $(ROOT)/.venv/installed-dev
-	cd "$(ROOT)" && .venv/bin/python -m benchmarks.dashboard --data-dir "$(DATA_DIR_PATH)"
+bench-dashboard: $(TREE).venv/installed-dev
+	cd "$(ROOT)" && .venv/bin/python -m benchmarks.dashboard $(IN_DATA_DIR)
 
-lint: $(ROOT)/.venv/installed-dev
+lint: $(TREE).venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .
 	cd "$(ROOT)" && .venv/bin/bandit --quiet --recursive src dashboard python_models
 	cd "$(ROOT)" && .venv/bin/sqlfluff lint models tests analyses
 
-methodology: $(ROOT)/.venv/installed
-	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
-		--data-dir "$(DATA_DIR_PATH)" --blocks models/methodology.md \
-		README.md docs/methodology/*.md
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" compile --quiet --no-introspect \
-		--select path:analyses --vars "$$vars"
-	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
-		--data-dir "$(DATA_DIR_PATH)" --analyses docs/analyses.md
+methodology: $(TREE).venv/installed
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \
+		--blocks models/methodology.md README.md docs/methodology/*.md
+	$(DBT) compile --quiet --no-introspect --select path:analyses $(call option,vars,VARS)
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \
+		--analyses docs/analyses.md
 
 # Tutorial and pictures go into the repository: they must not show anybody's own customers.
-OF_THE_SAMPLE = @test ! -d "$(DATA_DIR_PATH)/raw" || { \
+OF_THE_SAMPLE = @test ! -d $(call quoted,PLACE)/raw || { \
 	echo 'DATA_DIR holds loads of your own: name one in which the sample was built.' >&2; exit 2; }
 
-tutorial: $(ROOT)/.venv/installed
+tutorial: $(TREE).venv/installed
 	$(OF_THE_SAMPLE)
-	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
-		--data-dir "$(DATA_DIR_PATH)" docs/tutorial.md
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) docs/tutorial.md
 
-pictures: $(ROOT)/.venv/installed-dev
+pictures: $(TREE).venv/installed-dev
 	$(OF_THE_SAMPLE)
-	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate
-	cd "$(ROOT)" && .venv/bin/python -m docs.pictures --data-dir "$(DATA_DIR_PATH)"
+	$(DBT) docs generate
+	cd $(call quoted,ROOT) && .venv/bin/python -m docs.pictures $(IN_DATA_DIR)
 
-SAMPLE_WORK := $(ROOT)/.sample
+sample: $(TREE).venv/installed
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.sample
 
-sample: $(ROOT)/.venv/installed
-	rm -rf "$(SAMPLE_WORK)" && mkdir -p "$(SAMPLE_WORK)"
-	"$(BIN)/python" -m customer_intelligence.simulate --seed 7 \
-		--out "$(SAMPLE_WORK)/sample.parquet" --truth "$(SAMPLE_WORK)/truth.parquet"
-	"$(BIN)/python" -m customer_intelligence.ingest "$(SAMPLE_WORK)/sample.parquet" \
-		--data-dir "$(SAMPLE_WORK)"
-	rm -rf "$(ROOT)/data/sample" && mkdir -p "$(ROOT)/data/sample"
-	mv "$(SAMPLE_WORK)/raw" "$(SAMPLE_WORK)/truth.parquet" "$(ROOT)/data/sample/"
-	rm -rf "$(SAMPLE_WORK)"
-
-LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \
+LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --upgrade
 
-lock: $(ROOT)/.venv/installed-dev
-	cd "$(ROOT)" && $(LOCK) --extra install --extra dashboard -o requirements.txt
-	cd "$(ROOT)" && $(LOCK) --all-extras -o requirements-dev.txt
+lock: $(TREE).venv/installed-dev
+	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra dashboard -o requirements.txt
+	cd $(call quoted,ROOT) && $(LOCK) --all-extras -o requirements-dev.txt
 
 clean:
-	rm -rf "$(DATA_DIR_PATH)/build/target" "$(DATA_DIR_PATH)/build/logs" \
-		"$(DATA_DIR_PATH)/build/tmp" "$(DATA_DIR_PATH)"/build/warehouse.duckdb* \
-		"$(ROOT)/target" "$(ROOT)/logs" "$(ROOT)/.pytest_cache" "$(ROOT)/.ruff_cache"
+	rm -rf -- $(call quoted,PLACE)/build/target $(call quoted,PLACE)/build/logs \
+		$(call quoted,PLACE)/build/tmp $(call quoted,PLACE)/build/warehouse.duckdb*
+	cd $(call quoted,ROOT) && rm -rf target logs .pytest_cache .ruff_cache

@@ -6,7 +6,7 @@ It reads the published marts and nothing else.
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ PAGES = {
     "customers": "Customers",
     "about": "About",
 }
+DEFAULT_PAGE = "overview"
 ICON = str(Path(__file__).with_name("icon.svg"))
 # Older publications and older data are shown with a word about it.
 STALE_DAYS = 35
@@ -75,7 +76,7 @@ def draw_sidebar() -> None:
 
 def draw_age(facts: dict[str, Any]) -> None:
     """Say so when the figures, or the data behind them, are old."""
-    today = datetime.now(timezone.utc).replace(tzinfo=None)
+    today = datetime.now(UTC).replace(tzinfo=None)
     build_days = (today - facts["built_at"]).days
     if build_days > STALE_DAYS:
         st.warning(
@@ -95,7 +96,7 @@ def main() -> None:
     st.set_page_config(page_title="Customer intelligence", page_icon=ICON, layout="wide")
     page = st.navigation(
         [
-            st.Page(f"views/{name}.py", title=title, default=name == "overview")
+            st.Page(f"views/{name}.py", title=title, default=name == DEFAULT_PAGE)
             for name, title in PAGES.items()
         ]
     )
@@ -105,6 +106,8 @@ def main() -> None:
         store.follow_publication()
         draw_sidebar()
         page.run()
+        # For the report: words in place of a page are none.
+        st.session_state["drawn_page"] = page.url_path or DEFAULT_PAGE
     except CustomerIntelligenceError as error:
         logging.getLogger(__name__).warning("%s", error)
         layout.tell(NOTHING, error.what, error.hint)

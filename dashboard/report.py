@@ -1,4 +1,4 @@
-"""Write the dashboard as one HTML file: `python dashboard/report.py --out report.html`.
+"""The dashboard as one HTML file, which `customer-intelligence report` writes.
 
 Every page is run as the dashboard runs it, without a browser, and what it shows is written down:
 the same words, figures and charts from the same code. Charts become pictures inside the file, which
@@ -7,16 +7,12 @@ asks nothing of the network and runs no script.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import html
 import json
-import logging
 import os
 import re
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +20,10 @@ import pandas as pd
 import pyarrow as pa
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import refuse_own_folders
 from customer_intelligence.marts import DATA_DIR_VARIABLE, data_directory, reading
 
 HERE = Path(__file__).parent
+DRAWN_KEY = "drawn_page"
 PAGES = ("overview", "segments", "clusters", "churn", "value", "cohorts", "customers", "about")
 MOST_ROWS = 25
 CHART_WIDTH = 530
@@ -75,7 +71,7 @@ def report(data_dir: str | os.PathLike[str] | None = None) -> str:
     with reading(data_dir) as marts:
         facts = marts.execute("select as_of_date, version from build_info").fetchall()
     as_of_date, version = facts[0]
-    os.environ[DATA_DIR_VARIABLE] = str(data_directory(data_dir))
+    os.environ[DATA_DIR_VARIABLE] = str(data_directory(data_dir).absolute())
     parts = [f'<section id="{page}">{"".join(_page(page))}</section>' for page in PAGES]
     links = "".join(f'<a href="#{page}">{page.capitalize()}</a>' for page in PAGES)
     return (
@@ -94,12 +90,24 @@ def _page(name: str) -> Iterator[str]:
     from streamlit.testing.v1 import AppTest
 
     app = AppTest.from_file(str(HERE / "app.py"), default_timeout=120)
-    app.switch_page(f"views/{name}.py").run()
-    if app.exception:
-        raise CustomerIntelligenceError(
-            "E_PAGE", f"The page {name} cannot be drawn.", "Open it in the dashboard: it says why."
-        )
+    try:
+        app.switch_page(f"views/{name}.py").run()
+    except RuntimeError as error:
+        raise _not_drawn(name, str(error)) from error
+    # Words in place of the page are no page: only what was drawn to its end counts.
+    is_drawn = DRAWN_KEY in app.session_state and app.session_state[DRAWN_KEY] == name
+    if app.exception or app.error or not is_drawn:
+        told = [*app.exception, *app.error, *app.title, *app.text]
+        raise _not_drawn(name, " ".join(str(element.value) for element in told))
     yield from _block(app.main)
+
+
+def _not_drawn(name: str, told: str) -> CustomerIntelligenceError:
+    return CustomerIntelligenceError(
+        "E_PAGE",
+        f"The page {name} cannot be drawn, so there is no report. The dashboard says: {told}",
+        "A dashboard with a sign-in has no report: write it where none is set up.",
+    )
 
 
 def _block(block: Any) -> Iterator[str]:
@@ -213,36 +221,3 @@ def _picture(proto: Any) -> str:
 def _records(data: bytes) -> list[dict[str, Any]]:
     frame = pa.ipc.open_stream(data).read_pandas()
     return json.loads(frame.to_json(orient="records", date_format="iso"))
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 when the report was written, 2 when it was refused."""
-    parser = argparse.ArgumentParser(
-        prog="python dashboard/report.py",
-        description="Write the dashboard's pages as one HTML file.",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the file to write")
-    parser.add_argument("--data-dir", help="data directory of the build")
-    options = parser.parse_args(arguments)
-    # Streamlit warns that there is no server, which is as it should be.
-    logging.disable(logging.WARNING)
-    try:
-        refuse_own_folders(options.out, data_directory(options.data_dir))
-        text = report(options.data_dir)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=options.out.parent, prefix=".report-", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(text)
-        Path(file.name).replace(options.out)
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{options.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    print(f"report: {options.out} ({options.out.stat().st_size / 1e6:.1f} MB)")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

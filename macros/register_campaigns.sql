@@ -5,7 +5,8 @@
 
 {% macro duckdb__register_campaigns() %}
     {% if execute %}
-        {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
+        {#- The profile puts the work database into <data dir>/build. -#}
+        {% set data_dir = target.path.rpartition("/build/")[0] %}
         {% set files = find_files(data_dir, "campaigns/*.parquet") %}
         {% do run_query(
             "create or replace view raw.campaign_assignments as " ~ (

@@ -9,7 +9,8 @@
     brackets in the name of a directory are not taken for a pattern.
     -#}
     {% if execute %}
-        {% set data_dir = env_var("CUSTOMER_INTELLIGENCE_DATA_DIR", "data/local") %}
+        {#- The profile puts the work database into <data dir>/build. -#}
+        {% set data_dir = target.path.rpartition("/build/")[0] %}
         {% set project_dir = invocation_args_dict.get("project_dir") or "." %}
         {% set loads = find_files(data_dir, "raw/[0-9]*/invoice_lines.parquet") %}
         {% set directory = data_dir if loads else project_dir ~ "/data/sample" %}

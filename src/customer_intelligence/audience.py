@@ -1,18 +1,11 @@
-"""Write who entered, left and stayed in each segment between two days, for marketing tools.
-
-Run as `python -m customer_intelligence.audience FROM TO --out FILE [--segment NAME]
-[--movement entered|left|stayed] [--data-dir DIR]`.
-"""
+"""Write who entered, left and stayed in each segment between two days, for marketing tools."""
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 from bisect import bisect
 from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
 import duckdb
 
@@ -171,36 +164,3 @@ def _snapshot(text: str, days: Sequence[date]) -> date:
         nearest = " and ".join(str(near) for near in days[max(place - 1, 0) : place + 1])
         hint = f"Snapshots are month ends and the as-of date; nearest: {nearest}."
     raise CustomerIntelligenceError("E_NO_SNAPSHOT", f"There is no snapshot of {day}.", hint)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 when the file was written, 2 when it was refused."""
-    parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.audience",
-        description="Write who entered, left and stayed in each segment between two snapshots.",
-    )
-    parser.add_argument("from_date", help="day of the earlier snapshot, such as 2011-06-30")
-    parser.add_argument("to_date", help="day of the later snapshot")
-    parser.add_argument("--out", type=Path, required=True, help="the CSV file to write")
-    parser.add_argument("--segment", help="only this segment; all if empty")
-    parser.add_argument("--movement", help=f"only {', '.join(MOVEMENTS)}; all if empty")
-    parser.add_argument("--data-dir", help="data directory of the build")
-    options = parser.parse_args(arguments)
-    try:
-        count = write_audience(
-            options.from_date,
-            options.to_date,
-            options.out,
-            options.segment or None,
-            options.movement or None,
-            options.data_dir,
-        )
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{count:,} rows from {options.from_date} to {options.to_date}: {options.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

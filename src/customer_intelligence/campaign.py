@@ -1,4 +1,4 @@
-"""Start a campaign from the published list of actions: `python -m customer_intelligence.campaign`.
+"""Start a campaign from the published list of actions.
 
 Two files are written: the contacts, as CSV for the tool that sends the messages, and the
 assignment of everybody who could have been contacted, into the data directory. Later builds read
@@ -7,11 +7,8 @@ the assignment and compare those contacted with those held out (`rpt_campaign_re
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import os
-import re
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,8 +20,9 @@ import pyarrow.parquet as pq
 
 from customer_intelligence import lock
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import export_query, refuse_own_folders
-from customer_intelligence.marts import data_directory, reading
+from customer_intelligence.export import export_query
+from customer_intelligence.marts import reading
+from customer_intelligence.outputs import check_output
 
 FOLDER = "campaigns"
 CONTACTS = """
@@ -102,7 +100,7 @@ def start(
         `E_LOCKED` while a build is running, and those of `export.export_query` and `reading`;
         nothing is written then.
     """
-    refuse_own_folders(out, data_dir)
+    check_output(out, data_dir)
     with lock.held(data_dir), reading(data_dir) as marts:
         known = [
             name
@@ -191,42 +189,11 @@ def _write_whole(path: Path, table: pa.Table) -> None:
             pending.unlink(missing_ok=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 when the campaign was started, 2 when it was refused."""
-    parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.campaign",
-        description="Write the contacts of a campaign, and who is held out to measure it.",
-    )
-    parser.add_argument("--out", type=Path, required=True, help="the CSV file of the contacts")
-    parser.add_argument("--actions", default="", help="names of actions; all by default")
-    parser.add_argument("--starts", help="first day on which orders count, such as 2011-12-12")
-    parser.add_argument("--data-dir", help="data directory of the build")
-    options = parser.parse_args(arguments)
-    try:
-        started = start(
-            data_directory(options.data_dir),
-            options.out,
-            actions=[name for name in re.split(r"[,\s]+", options.actions) if name],
-            starts_on=_day(options.starts),
-        )
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(
-        f"{started.campaign} from {started.starts_on}: {started.contacts:,} customers to contact "
-        f"in {options.out}, {started.held_out:,} held out; do not contact those otherwise"
-    )
-    return 0
-
-
-def _day(text: str | None) -> dt.date | None:
+def as_day(text: str | None) -> dt.date | None:
+    """Return the day that a text names; none for none. Else `E_NOT_A_DAY`."""
     try:
         return dt.date.fromisoformat(text) if text else None
     except ValueError:
         raise CustomerIntelligenceError(
             "E_NOT_A_DAY", f"{text!r} is no day.", "Write it like 2011-12-12."
         ) from None
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,17 +1,14 @@
 """Say how a file of invoice lines would be read, before anything is built.
 
-``python -m customer_intelligence.check_data FILE [--mapping FILE] [--out mapping.yml]`` reads the
-file exactly as a load would, into a directory that is gone afterwards. Without a mapping it takes a
-preset, or drafts one from the names and values of the columns, for a person to read.
+`check` reads the file exactly as a load would, into a directory that is gone afterwards. Without a
+mapping it takes a preset, or drafts one from the names and values of the columns, for a person to
+read.
 """
 
-import argparse
 import hashlib
-import os
 import re
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ import duckdb
 import yaml
 
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.files import printable
 from customer_intelligence.ingest.alarm import FIELDS as FIELDS_OF_REASONS
 from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
 from customer_intelligence.ingest.files import check_regular_file
@@ -31,6 +29,7 @@ from customer_intelligence.ingest.mapping import (
     preset,
 )
 from customer_intelligence.ingest.pipeline import DryRun, dry_run, probe, read_header
+from customer_intelligence.outputs import write_output
 
 # The var's default in dbt_project.yml.
 DEFAULT_PRODUCT_CODES = "^([0-9]{5}[A-Z]{0,2}|DCGS.*)$"
@@ -42,31 +41,31 @@ MARK = "# Drafted by check-data, "
 _NO_MERCHANDISE = "POST|SHIP|FREIGHT|DELIVER|FEE|DISCOUNT|VOUCHER|COUPON|GIFT.?CARD|^TIP$|REFUND"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the report, and write the drafted mapping where one is wanted.
+def check(path: Path, mapping_name: str | None = None, out: Path | None = None) -> bool:
+    """Print how a file would be read, and write the drafted mapping where one is wanted.
+
+    Parameters
+    ----------
+    path : Path
+        Parquet, CSV or XLSX.
+    mapping_name : str, optional
+        A mapping file or the name of a preset.
+    out : Path, optional
+        Where the drafted mapping goes; only an unchanged draft is replaced.
 
     Returns
     -------
-    int
-        0 when the file can be built on, 2 when it is refused or hardly anything of it can be read.
+    bool
+        Whether at least half of the records can be read.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The refusal that a load would meet, after what is known has been printed; `E_EXISTS` and
+        those of `outputs.write_output`.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.check_data", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("file", type=Path, help="Parquet, CSV or XLSX")
-    parser.add_argument("--mapping", help="mapping.yml, or the name of a preset")
-    parser.add_argument("--out", type=Path, help="write the drafted mapping to this file")
-    options = parser.parse_args(arguments)
-    try:
-        if options.out is not None:
-            _check_out(options.out)
-        return _check(options.file, options.mapping, options.out)
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-
-
-def _check(path: Path, mapping_name: str | None, out: Path | None) -> int:
+    if out is not None:
+        _check_out(out)
     check_regular_file(path)
     draft, shown_mapping, is_known = Draft(), mapping_name, True
     if mapping_name is not None:
@@ -88,18 +87,21 @@ def _check(path: Path, mapping_name: str | None, out: Path | None) -> int:
     except CustomerIntelligenceError as error:
         refusal, is_readable = error, False
         lines = [f"{path.name}: {origin}", "", *_known_columns(mapping), "", str(error)]
-    print("\n".join(lines))
+    # A line each, whatever the names in it hold.
+    print("\n".join(printable(line) for line in lines))
     if mapping_name is None:
         text = _drafted(draft, path)
         if out is not None:
-            _write(out, text)
+            write_output(out, text, mode=0o644)
             shown_mapping = str(out)
             print(f"\nwritten: {out}")
         elif not is_known:
             print(f"\nmapping.yml (OUT=mapping.yml writes it):\n\n{text}", end="")
             shown_mapping = "mapping.yml"
     print(f"\n{_next_step(path, shown_mapping, refusal, is_readable)}")
-    return 0 if is_readable else 2
+    if refusal is not None:
+        raise refusal
+    return is_readable
 
 
 def draft_of(path: Path) -> Draft:
@@ -364,18 +366,6 @@ def _check_out(out: Path) -> None:
         )
 
 
-def _write(out: Path, text: str) -> None:
-    pending = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        pending.write_text(text, encoding="utf-8")
-        pending.replace(out)
-    except OSError as error:
-        pending.unlink(missing_ok=True)
-        raise CustomerIntelligenceError(
-            "E_IO", f"{out} could not be written: {error.strerror}.", "Name another OUT."
-        ) from error
-
-
 def _shown(text: str) -> str:
     clean = "".join(sign if sign.isprintable() else " " for sign in text)
     return clean if len(clean) <= SHOWN else clean[: SHOWN - 1] + "…"
@@ -383,7 +373,3 @@ def _shown(text: str) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

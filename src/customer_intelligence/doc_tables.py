@@ -16,18 +16,15 @@ as `dbt compile` left them.
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import decimal
 import re
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import reading
 
 _TABLE = re.compile(
     r"(?P<begin>(?:```sql\n(?P<shown>[^`]*)```\n\n<!-- table|<!-- table:(?P<query>.*?)) ?-->\n)"
@@ -136,38 +133,3 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return value.isoformat() if isinstance(value, dt.date) else str(value)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Fill the tables of the files named."""
-    parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.doc_tables",
-        description="Fill the tables of Markdown files from the published marts.",
-    )
-    parser.add_argument("--data-dir", type=Path, required=True)
-    parser.add_argument("files", type=Path, nargs="+", help="Markdown files")
-    parser.add_argument(
-        "--analyses", action="store_true", help="read the compiled analyses, not the marts"
-    )
-    parser.add_argument(
-        "--blocks",
-        type=Path,
-        help="file of dbt doc blocks to make of the files in docs/methodology",
-    )
-    options = parser.parse_args(arguments)
-    try:
-        opened = open_analyses if options.analyses else reading
-        with opened(options.data_dir) as marts:
-            for file in options.files:
-                file.write_text(filled(file.read_text("utf-8"), marts), "utf-8")
-        if options.blocks:
-            pages = [file for file in options.files if file.parent.name == "methodology"]
-            options.blocks.write_text(doc_blocks(pages), "utf-8")
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,12 +1,9 @@
 """Download UCI Online Retail, check that it is what it is known to be, and keep it as Parquet.
 
-``python -m customer_intelligence.download --out data/online_retail.parquet [--url URL]``
-
 No hash of the archive is published, so its content is held to what is known of it: the header, the
 number of rows and invoices, and the total. A download that is anything else leaves nothing behind.
 """
 
-import argparse
 import http.client
 import sys
 import tempfile
@@ -15,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -232,28 +229,15 @@ def _wrong(what: str, expected: str, found: str) -> CustomerIntelligenceError:
     )
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Download, check and convert; 2 when that is not possible."""
-    parser = argparse.ArgumentParser(prog="python -m customer_intelligence.download")
-    parser.add_argument("--url", default=URL)
-    parser.add_argument("--out", type=Path, required=True, help="Parquet file to write")
-    options = parser.parse_args(arguments)
-    if options.out.exists():
-        print(f"{options.out} is there already; remove it to download it again")
+def fetch(url: str, out: Path) -> None:
+    """Download, check and convert, unless the file is there already; say so and what comes next."""
+    if out.exists():
+        print(f"{out} is there already; remove it to download it again")
     else:
-        try:
-            print(f"downloading {options.url}", file=sys.stderr, flush=True)
-            download(options.url, options.out)
-        except CustomerIntelligenceError as error:
-            print(error, file=sys.stderr)
-            return 2
+        print(f"downloading {url}", file=sys.stderr, flush=True)
+        download(url, out)
         print(
-            f"{options.out}: {ONLINE_RETAIL.rows:,} rows, {ONLINE_RETAIL.invoices:,} invoices, "
+            f"{out}: {ONLINE_RETAIL.rows:,} rows, {ONLINE_RETAIL.invoices:,} invoices, "
             f"GBP {ONLINE_RETAIL.total:,.2f}, as they should be"
         )
-    print(f"next: make build DATA={options.out} DATA_DIR=data/online-retail")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    print(f"next: make build DATA={out} DATA_DIR=data/online-retail")

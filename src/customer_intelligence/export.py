@@ -1,23 +1,18 @@
-"""Write a mart as a CSV file that is safe to open in a spreadsheet.
-
-Run as `python -m customer_intelligence.export MART --out FILE [--data-dir DIR]`.
-"""
+"""Write a mart as a CSV file that is safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
-import argparse
 import csv
+import io
 import os
 import re
-import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import data_directory, reading
+from customer_intelligence.outputs import check_output, written
 from customer_intelligence.quoting import identifier
 
 NUMBERS = {
@@ -83,61 +78,24 @@ def write_csv(
     Raises
     ------
     CustomerIntelligenceError
-        `E_NOT_A_FILE` when something other than a file is there, `E_CANNOT_WRITE` when the
-        directory or the disk does not take it; nothing changes then.
+        Those of `outputs.written`; nothing changes then.
     """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise CustomerIntelligenceError(
-            "E_NOT_A_FILE", f"{path} is there and is no file.", "Name a file to write to."
-        )
-    pending = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=".export-", delete=False, encoding="utf-8-sig", newline=""
-        ) as file:
-            pending = Path(file.name)
-            writer = csv.writer(file)
-            writer.writerow([defuse(column) for column in columns])
-            count = 0
-            for row in rows:
-                writer.writerow(
-                    [
-                        defuse(cell) if text and cell is not None else cell
-                        for cell, text in zip(row, is_text, strict=True)
-                    ]
-                )
-                count += 1
-        pending.replace(path)
-    except OSError as error:
-        raise CustomerIntelligenceError(
-            "E_CANNOT_WRITE",
-            f"{path} cannot be written: {error.strerror or error}.",
-            "Name another file, or make room.",
-        ) from error
-    finally:
-        if pending is not None:
-            pending.unlink(missing_ok=True)
-    return count
-
-
-def refuse_own_folders(path: str | os.PathLike[str], data_dir: Path) -> None:
-    """Raise `E_OWN_FOLDER` for a path in a folder that the project keeps its own files in.
-
-    No path at all, which is the current directory, raises `E_NO_OUT`.
-    """
-    if Path(path) == Path():
-        raise CustomerIntelligenceError(
-            "E_NO_OUT", "It was not said which file to write.", "Add OUT=file.csv."
-        )
-    for folder in ("raw", "build", "published", "campaigns"):
-        own = (data_dir / folder).resolve()
-        if own in Path(path).resolve().parents:
-            raise CustomerIntelligenceError(
-                "E_OWN_FOLDER",
-                f"{own} holds the project's own files.",
-                "Write the export somewhere else.",
+    count = 0
+    with written(path) as file:
+        text = io.TextIOWrapper(file, "utf-8-sig", newline="")
+        writer = csv.writer(text)
+        writer.writerow([defuse(column) for column in columns])
+        for row in rows:
+            writer.writerow(
+                [
+                    defuse(cell) if is_words and cell is not None else cell
+                    for cell, is_words in zip(row, is_text, strict=True)
+                ]
             )
+            count += 1
+        # Not closed: the file is still to be written through to the disk.
+        text.detach()
+    return count
 
 
 def export_query(
@@ -171,9 +129,9 @@ def export_query(
     Raises
     ------
     CustomerIntelligenceError
-        `E_OWN_FOLDER`, `E_TOO_BIG`, and those of `write_csv`.
+        `E_TOO_BIG`, and those of `outputs.check_output` and `write_csv`.
     """
-    refuse_own_folders(path, data_directory(data_dir))
+    check_output(path, data_directory(data_dir))
     described = marts.execute(f"describe {query}", parameters).fetchall()
     columns = [name for name, *_ in described]
     names = [f'm."{name}"' for name in columns]
@@ -235,26 +193,3 @@ def export(
             )
         # The name of the mart is one of the publication's own.
         return export_query(marts, f"from {identifier(mart)}", {}, path, data_dir)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; 0 when the file was written, 2 when it was refused."""
-    parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.export",
-        description="Write a mart as a CSV file that is safe to open in a spreadsheet.",
-    )
-    parser.add_argument("mart", help="name of the mart, such as dim_customers")
-    parser.add_argument("--out", type=Path, required=True, help="the file to write")
-    parser.add_argument("--data-dir", help="data directory of the build")
-    options = parser.parse_args(arguments)
-    try:
-        count = export(options.mart, options.out, options.data_dir)
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"{count:,} rows of {options.mart}: {options.out}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

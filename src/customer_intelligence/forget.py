@@ -1,4 +1,4 @@
-"""Erase a customer from a data directory: `python -m customer_intelligence.forget`.
+"""Erase a customer from a data directory.
 
 Erasing takes the customer out of the raw files and removes the work database, which holds
 copies; the next build publishes marts without the customer and deletes all older versions.
@@ -7,13 +7,11 @@ The customer's lines stay, as lines of nobody: what was sold still adds up to th
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
 import os
 import re
 import shutil
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +21,7 @@ from customer_intelligence import campaign, lock
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load, tombstones
 from customer_intelligence.ingest.pseudonyms import is_distinctive, stored_id
-from customer_intelligence.marts import READER_CONFIG, data_directory
+from customer_intelligence.marts import READER_CONFIG
 
 TEXTS = ("description", "country")
 CHUNK_BYTES = 1 << 24
@@ -59,6 +57,10 @@ def erase(data_dir: Path, customer: str) -> Erasure:
         `E_UNKNOWN_CUSTOMER` when no load names the customer and none ever did, `E_LOCKED` while
         a build or a load is running; nothing changes then.
     """
+    if not customer.strip():
+        raise CustomerIntelligenceError(
+            "E_UNKNOWN_CUSTOMER", "No customer is named.", "Say CUSTOMER=id."
+        )
     with lock.held(data_dir), load.open_raw(data_dir) as raw:
         manifests = load.read_manifests(raw)
         wanted = stored_id(customer, manifests)
@@ -72,7 +74,7 @@ def erase(data_dir: Path, customer: str) -> Erasure:
                 "Check the id: upper and lower case and leading zeros count.",
             )
         # First the tombstone: whatever happens next, the customer does not come back.
-        tombstones.add_tombstone(raw, wanted, dt.datetime.now(dt.timezone.utc))
+        tombstones.add_tombstone(raw, wanted, dt.datetime.now(dt.UTC))
         for rows in found:
             _rewrite(rows, wanted)
         for assignment in (data_dir / campaign.FOLDER).rglob("*.parquet"):
@@ -199,44 +201,3 @@ def _holds_bytes(path: Path, customer: str) -> bool:
                 return True
             tail = block[-overlap:]
     return False
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 when it did what was asked, 1 when verification fails, 2 else."""
-    parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.forget",
-        description="Erase a customer from the raw files; then build to publish without them.",
-    )
-    parser.add_argument("--data-dir", type=Path, help="the data directory")
-    commands = parser.add_subparsers(dest="command", required=True)
-    erasing = commands.add_parser("erase", help="take the customer out of the raw files")
-    verifying = commands.add_parser("verify", help="look for the customer in every file")
-    for command in (erasing, verifying):
-        command.add_argument("customer", help="the customer's id as in the source files")
-    options = parser.parse_args(arguments)
-    data_dir = data_directory(options.data_dir)
-    try:
-        if not options.customer.strip():
-            raise CustomerIntelligenceError(
-                "E_UNKNOWN_CUSTOMER", "No customer is named.", "Say CUSTOMER=id."
-            )
-        if options.command == "erase":
-            erasure = erase(data_dir, options.customer)
-            print(
-                f"erased from {erasure.records:,} records of {erasure.loads} loads; the build "
-                "that follows publishes without the customer and deletes all older versions"
-            )
-            return 0
-        found = verify(data_dir, options.customer)
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    for place in found:
-        print(f"still named in {place}", file=sys.stderr)
-    if not found:
-        print("the customer is named nowhere in this data directory; your own files are yours")
-    return 1 if found else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,15 +1,10 @@
-"""Ask for the metrics: MetricFlow's `mf`, with nothing leaving the machine.
-
-Run as `python -m customer_intelligence.metrics query --metrics net_revenue` from the project's
-root; everything after the module's name is for `mf`.
-"""
+"""Ask for the metrics: MetricFlow's `mf`, with nothing leaving the machine."""
 
 from __future__ import annotations
 
 import os
 import sys
 import types
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,18 +58,3 @@ def load_mf() -> Any:
 
     dbtArtifacts.build_semantic_manifest_from_dbt_project_root = staticmethod(semantic_manifest)
     return cli
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `mf` with the arguments."""
-    try:
-        mf = load_mf()
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    mf.main(args=arguments, prog_name="mf")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,11 +1,10 @@
-"""Say before a build that it cannot work: `python -m customer_intelligence.preflight`.
+"""Say before a build that it cannot work.
 
 Every dbt command that opens the work database runs this first (see `dbt_plugin`).
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shutil
@@ -16,7 +15,6 @@ from pathlib import Path
 
 from customer_intelligence import files, lock
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import data_directory
 
 WORK_DATABASE = "warehouse.duckdb"
 SET_ASIDE = "warehouse.unreadable.duckdb"
@@ -170,23 +168,3 @@ def _check_work_database(build: Path) -> None:
         file=sys.stderr,
         flush=True,
     )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the checks; 0 when a build can work, 2 when it cannot."""
-    parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.preflight",
-        description="Check that a build can work.",
-    )
-    parser.add_argument("--data-dir", type=Path, help="the data directory")
-    options = parser.parse_args(arguments)
-    try:
-        run(data_directory(options.data_dir))
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,20 +1,17 @@
 """What a build has published, in a few figures: `summary.json` of each version, and its text.
 
 The publication writes the file before the version becomes current, so that it is right however
-the build was run. `python -m customer_intelligence.summary [--data-dir DIR]` prints the text.
+the build was run.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from customer_intelligence import files
-from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import (
     CURRENT,
     DATABASE,
@@ -194,19 +191,6 @@ def _drift_lines(drift: dict[str, Any]) -> list[str]:
     ]
 
 
-def main(arguments: list[str] | None = None) -> int:
+def print_summary(data_dir: Path) -> None:
     """Print the summary of the current version."""
-    parser = argparse.ArgumentParser(prog="customer_intelligence.summary", description=__doc__)
-    parser.add_argument("--data-dir", help="data directory of the build")
-    options = parser.parse_args(arguments)
-    data_dir = data_directory(options.data_dir)
-    try:
-        print("\n".join(as_lines(summarise(data_dir), data_dir)))
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    print("\n".join(as_lines(summarise(data_dir), data_dir)))

@@ -1,9 +1,7 @@
-"""List the published versions and go back to one: `python -m customer_intelligence.versions`."""
+"""List the published versions and go back to one."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +10,6 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import (
     READ_ERRORS,
     current_version,
-    data_directory,
     open_version,
     problem_of,
     reason_of,
@@ -121,31 +118,3 @@ def roll_back(data_dir: Path, version: str) -> None:
             make_current(published, version)
         except OSError as error:
             raise lock.not_writable(published, error) from error
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 when it did what was asked, 2 when it was refused."""
-    parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.versions",
-        description="List the published versions, or go back to one.",
-    )
-    parser.add_argument("--data-dir", type=Path, help="the data directory")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="list the versions that are kept, newest first")
-    rollback = commands.add_parser("rollback", help="let readers see an earlier version")
-    rollback.add_argument("version", help="name of the version")
-    options = parser.parse_args(arguments)
-    data_dir = data_directory(options.data_dir)
-    try:
-        if options.command == "rollback":
-            roll_back(data_dir, options.version)
-        for version in list_versions(data_dir):
-            print(version)
-    except CustomerIntelligenceError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -82,14 +82,14 @@ def refuse_early(lab: Lab, name: str) -> Outcome:
                     outcome, shop, f"{what} while held", command, "E_LOCKED: ", str(process)
                 )
     current = shop.current()
-    versions = ("-m", "customer_intelligence.versions", "--data-dir", str(shop.path))
-    forget = ("-m", "customer_intelligence.forget", "--data-dir", str(shop.path))
+    rollback = ("-m", "customer_intelligence", "rollback", f"--data-dir={shop.path}")
+    erase = ("-m", "faults.one_step", "erase", str(shop.path))
     with another_process(HOLDS_LOCK, shop) as process:
-        for arguments in ((*versions, "rollback", current), (*forget, "erase", "1")):
+        for arguments in ((*rollback, current), (*erase, "1")):
             expect_refusal(
                 outcome,
                 shop,
-                f"{arguments[1]} while held",
+                f"{arguments[2]} while held",
                 lambda arguments=arguments: shop.run(*arguments),
                 "E_LOCKED: ",
                 str(process),

@@ -76,7 +76,6 @@ def forget_a_canary(lab: Lab, name: str) -> Outcome:
     """Build three versions with the canary, erase it, build, and scan every byte."""
     outcome = Outcome()
     shop = ShopDirectory(lab.directory / name, lab.prepared().before.project)
-    forget = ("-m", "customer_intelligence.forget", "--data-dir", str(shop.path))
     for file in canary_files(lab, name):
         succeed(shop.ingest(file))
         succeed(shop.build())
@@ -92,9 +91,9 @@ def forget_a_canary(lab: Lab, name: str) -> Outcome:
             f"harness: the scan does not find the canary in {place}: {found}",
         )
     outcome.expect(any("raw_record" in text for text in found), "harness: no canary in quarantine")
-    before = shop.run(*forget, "verify", CANARY)
+    before = shop.step("verify", CANARY)
     outcome.expect(before.returncode == 1, f"R9: verify does not find the canary {before.tail()}")
-    erased = shop.run(*forget, "erase", CANARY)
+    erased = shop.step("erase", CANARY)
     outcome.expect(erased.returncode == 0, f"R9: forget {erased.tail()}")
     built = shop.build()
     outcome.expect(built.returncode == 0, f"R9: the build after forgetting {built.tail()}")
@@ -103,7 +102,7 @@ def forget_a_canary(lab: Lab, name: str) -> Outcome:
     outcome.counts["files scanned"] += len(files)
     outcome.counts["MB scanned"] += round(sum(path.stat().st_size for path in files) / 1e6)
     outcome.failures += [f"R9: still named: {place}" for place in found]
-    verified = shop.run(*forget, "verify", CANARY)
+    verified = shop.step("verify", CANARY)
     outcome.expect(verified.returncode == 0, f"R9: verify {verified.tail()}")
     outcome.expect(shop.published.joinpath("current").exists(), "R9: nothing is published")
     # Adding a file that names the canary brings nobody back.

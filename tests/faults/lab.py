@@ -137,7 +137,7 @@ class Lab:
         whole = self.directory / "whole.parquet"
         succeed(
             shop.run(
-                *("-m", "customer_intelligence.simulate", "--customers", str(CUSTOMERS)),
+                *("-m", "tools.simulate", "--customers", str(CUSTOMERS)),
                 *("--days", str(DAYS), "--seed", str(self.seed), "--out", str(whole)),
                 *("--truth", str(self.directory / "truth.parquet")),
             )

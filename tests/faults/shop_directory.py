@@ -88,14 +88,15 @@ class ShopDirectory:
     def build(self, **how) -> Ended:
         return self.dbt("build", **how)
 
-    def ingest(self, file: Path, *options: str, **how) -> Ended:
-        command = ("-m", "customer_intelligence.ingest", str(file), "--data-dir", str(self.path))
-        return self.run(*command, *options, **how)
+    def step(self, name: str, *words: str, **how) -> Ended:
+        """Do one step of a command alone."""
+        return self.run("-m", "faults.one_step", name, str(self.path), *words, **how)
+
+    def ingest(self, file: Path, **how) -> Ended:
+        return self.step("load", str(file), **how)
 
     def preflight(self, **how) -> Ended:
-        return self.run(
-            "-m", "customer_intelligence.preflight", "--data-dir", str(self.path), **how
-        )
+        return self.step("preflight", **how)
 
     def publish(self, *databases: Path, times: int = 1, **how) -> Ended:
         """Publish the marts of prepared work databases in turn, without dbt."""

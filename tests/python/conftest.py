@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from customer_intelligence.cli.loading import load_file
 from customer_intelligence.files import link_durably
 from customer_intelligence.marts import DATABASE, SUMMARY, current_version
 
@@ -122,14 +123,9 @@ def copy(published_dir, tmp_path) -> Callable[..., Path]:
     return publish
 
 
-def ingested(file: Path, data_dir: Path, *options: str | Path) -> Path:
+def ingested(file: Path, data_dir: Path, mapping: str | Path | None = None) -> Path:
     """Add a file to a data directory, as `make build DATA=…` does."""
-    command = [sys.executable, "-m", "customer_intelligence.ingest", file, "--data-dir", data_dir]
-    subprocess.run(
-        [*command, *options],
-        check=True,
-        capture_output=True,
-    )
+    load_file(file, data_dir, None if mapping is None else str(mapping))
     return data_dir
 
 

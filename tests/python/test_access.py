@@ -34,15 +34,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from customer_intelligence import marts as marts_module
+from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import defuse, export, main, write_csv
+from customer_intelligence.export import defuse, export, write_csv
 from customer_intelligence.files import link_durably
-from customer_intelligence.marts import (
-    DATABASE,
-    READER_CONFIG,
-    current_version,
-    open_marts,
-)
+from customer_intelligence.marts import DATABASE, READER_CONFIG, current_version, open_marts
 
 DASHBOARD = ROOT / "dashboard"
 APP = DASHBOARD / "app.py"
@@ -859,15 +855,15 @@ def test_an_export_that_is_refused_changes_nothing(copy, tmp_path, capsys, mart,
     (here / "kept.csv").write_text("kept")
     before = all_files(tmp_path)
     target = here / out.format(data_dir=data_dir)
-    assert main([mart, "--out", str(target), "--data-dir", str(data_dir)]) == 2
+    assert main(["export", mart, "--out", str(target), "--data-dir", str(data_dir)]) == 2
     assert capsys.readouterr().err.startswith(f"{code}: ")
     assert all_files(tmp_path) == before
 
 
 def test_an_export_to_no_file_says_what_is_missing(copy, capsys):
-    """`make export` without OUT."""
-    assert main(["rpt_kpis", "--out", "", "--data-dir", str(copy())]) == 2
-    assert capsys.readouterr().err.startswith("E_NO_OUT: ")
+    """`make export OUT=$OUT` where OUT is not set."""
+    assert main(["export", "rpt_kpis", "--out", "", "--data-dir", str(copy())]) == 2
+    assert capsys.readouterr().err.startswith("E_EMPTY_VALUE: --out ")
 
 
 def test_an_export_that_fails_leaves_the_file_that_was_there(tmp_path):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import csv
-import shlex
-import shutil
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
-from customer_intelligence.audience import main, write_audience
+from customer_intelligence.audience import write_audience
+from customer_intelligence.cli.commands import main
 from customer_intelligence.marts import current_version, open_marts
 
 COLUMNS = [
@@ -21,6 +18,7 @@ COLUMNS = [
     "expected_date_of_next_order",
 ]
 # Four customers of two snapshots; the other columns do not matter.
+DAYS = ("2011-06-30", "2011-09-30")
 FEW = [
     "delete from fct_customer_snapshots",
     """
@@ -132,7 +130,7 @@ def test_what_cannot_be_answered_is_refused_and_changes_nothing(
     out.write_text("kept")
     current = current_version(data_dir)
     given = [argument.format(data_dir=data_dir) for argument in arguments]
-    assert main([f"--out={out}", f"--data-dir={data_dir}", *given]) == 2
+    assert main(["audience", f"--out={out}", f"--data-dir={data_dir}", *given]) == 2
     assert message in capsys.readouterr().err
     assert out.read_text() == "kept"
     assert current_version(data_dir) == current
@@ -142,34 +140,9 @@ def test_what_cannot_be_answered_is_refused_and_changes_nothing(
 def test_a_shop_without_customers_and_marts_of_an_earlier_project_say_so(copy, tmp_path, capsys):
     out = tmp_path / "audience.csv"
     empty = copy("delete from fct_customer_snapshots")
-    assert main(["2011-06-30", "2011-09-30", f"--out={out}", f"--data-dir={empty}"]) == 2
+    assert main(["audience", *DAYS, f"--out={out}", f"--data-dir={empty}"]) == 2
     assert "have no customers" in capsys.readouterr().err
     old = copy(*FEW, "alter table dim_customers drop column expected_next_order_date")
-    assert main(["2011-06-30", "2011-09-30", f"--out={out}", f"--data-dir={old}"]) == 2
+    assert main(["audience", *DAYS, f"--out={out}", f"--data-dir={old}"]) == 2
     assert capsys.readouterr().err.startswith("E_OLD_MARTS: ")
     assert not out.exists()
-
-
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_make_hands_on_every_word_as_it_was_typed():
-    words = {
-        "FROM": "2011-06-30",
-        "TO": "2011-09-30",
-        "SEGMENT": "Lost Customers",
-        "MOVEMENT": "left",
-        "OUT": 'it\'s $(id) `id` $HOME; "x".csv',
-    }
-    printed = subprocess.run(
-        ["make", "-n", "-C", ROOT, "audience", *(f"{name}={word}" for name, word in words.items())],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.replace("\\\n", " ")
-    (line,) = (line for line in printed.splitlines() if "customer_intelligence.audience" in line)
-    arguments = shlex.split(line)
-    assert arguments[3:6] == [
-        "--segment=Lost Customers",
-        "--movement=left",
-        f"--out={words['OUT']}",
-    ]
-    assert arguments[-3:] == ["--", "2011-06-30", "2011-09-30"]

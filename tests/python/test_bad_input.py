@@ -26,9 +26,10 @@ from corpus.damage import DamagedText, damaged_bytes, damaged_texts
 from hypothesis import HealthCheck, Phase, event, given, note, settings
 from hypothesis import strategies as st
 
+from customer_intelligence.cli.ending import ended
+from customer_intelligence.cli.loading import load_file
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file
-from customer_intelligence.ingest.__main__ import main
 from customer_intelligence.marts import DATABASE
 
 MEMORY = Path("/dev/shm")
@@ -145,13 +146,13 @@ def test_file_is_refused_whole_or_accounted_for(case: Case, directory, shop, cap
         inbox.mkdir()
         shutil.copytree(shop, data_dir, symlinks=True)
         path = case.write(inbox)
-        options = ["--data-dir", str(data_dir)]
+        mapping = None
         if case.mapping:
             (Path(name) / "mapping.yml").write_text(case.mapping, encoding="utf-8")
-            options += ["--mapping", str(Path(name) / "mapping.yml")]
+            mapping = str(Path(name) / "mapping.yml")
         before = content(data_dir)
         with time_limit(), case.during(path):
-            status = main([str(path), *options])
+            status = ended(lambda: load_file(path, data_dir, mapping))
         out, err = capsys.readouterr()
         after = content(data_dir)
         if case.refused:

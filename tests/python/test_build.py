@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from customer_intelligence import doc_tables
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import current_version, open_marts
-from customer_intelligence.summary import as_lines, main, summarise
+from customer_intelligence.summary import as_lines, print_summary, summarise
 
 TRUTH = ROOT / "data" / "sample" / "truth.parquet"
 SAMPLE = ROOT / "data" / "sample" / "raw" / "*" / "invoice_lines.parquet"
@@ -336,7 +336,7 @@ def test_what_was_inferred_is_what_the_generator_did(published_dir):
 
 
 def test_the_summary_is_short_and_speaks_of_the_current_version(published_dir, capsys):
-    assert main(["--data-dir", str(published_dir)]) == 0
+    print_summary(published_dir)
     summary = summarise(published_dir)
     lines = capsys.readouterr().out.splitlines()
     assert lines == as_lines(summary, published_dir)
@@ -428,7 +428,7 @@ def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir,
         "columns: {invoice_no: order, invoice_date: created, customer_id: client, "
         "description: title}\ndates: dmy\ndecimal: ','\n"
     )
-    data_dir = ingested(file, tmp_path / "data", "--mapping", mapping)
+    data_dir = ingested(file, tmp_path / "data", mapping)
     # The shop's vars must not reach the rows that unit tests bring along.
     build(
         data_dir,

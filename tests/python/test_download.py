@@ -15,7 +15,8 @@ import openpyxl
 import pytest
 
 from customer_intelligence import download as module
-from customer_intelligence.download import HEADER, Known, download, main
+from customer_intelligence.cli.commands import main
+from customer_intelligence.download import HEADER, Known, download
 from customer_intelligence.errors import CustomerIntelligenceError
 
 LINES = [
@@ -154,16 +155,16 @@ def test_what_is_too_large_is_not_kept(tmp_path, monkeypatch, limit):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("url", ["file:///etc/hosts", "ftp://host/a.zip", "online+retail.zip", ""])
+@pytest.mark.parametrize("url", ["file:///etc/hosts", "ftp://host/a.zip", "online+retail.zip"])
 def test_only_the_web_is_asked(tmp_path, url, capsys):
-    assert main(["--url", url, "--out", str(tmp_path / "a.parquet")]) == 2
+    assert main(["data", "--url", url, "--out", str(tmp_path / "a.parquet")]) == 2
     assert "E_BAD_URL" in capsys.readouterr().err
 
 
 def test_without_a_network_it_says_what_to_do(tmp_path, capsys):
     with served(b"") as url:
         pass
-    assert main(["--url", url, "--out", str(tmp_path / "a.parquet")]) == 2
+    assert main(["data", "--url", url, "--out", str(tmp_path / "a.parquet")]) == 2
     error = capsys.readouterr().err
     assert "E_DOWNLOAD" in error
     assert "with a browser" in error
@@ -172,6 +173,6 @@ def test_without_a_network_it_says_what_to_do(tmp_path, capsys):
 def test_what_is_there_is_not_downloaded_again(tmp_path, capsys):
     out = tmp_path / "online_retail.parquet"
     out.write_bytes(b"kept")
-    assert main(["--out", str(out)]) == 0
+    assert main(["data", "--out", str(out)]) == 0
     assert "next: make build DATA=" in capsys.readouterr().out
     assert out.read_bytes() == b"kept"

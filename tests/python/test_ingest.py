@@ -27,10 +27,11 @@ from conftest import ROOT, run_dbt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from customer_intelligence.cli.ending import ended
+from customer_intelligence.cli.loading import load_file
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
 from customer_intelligence.ingest import load as loads
-from customer_intelligence.ingest.__main__ import main
 from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
 from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.text import Structure, measure_structure
@@ -478,12 +479,12 @@ def test_bad_mapping_is_refused(tmp_path, content):
 def test_command_line_shows_one_message_or_one_summary(tmp_path, capsys):
     path = write_csv(tmp_path / "orders.csv", text_lines())
     data = str(tmp_path / "data")
-    assert main([str(path), "--data-dir", data, "--mapping", str(tmp_path / "none.yml")]) == 2
+    assert ended(lambda: load_file(path, data, str(tmp_path / "none.yml"))) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"E_NOT_FOUND: The mapping {tmp_path / 'none.yml'} does not exist.")
     assert len(err.splitlines()) == 1
-    assert main([str(path), "--data-dir", data]) == 0
+    assert ended(lambda: load_file(path, data)) == 0
     assert capsys.readouterr().out.startswith(
         "loaded orders.csv: 6 records, 0 quarantined -> load 0001-"
     )
@@ -1167,7 +1168,7 @@ def test_who_was_erased_does_not_come_back(tmp_path, monkeypatch, key, customer)
     ingest_file(write_csv(tmp_path / "first.csv", [one_line(CustomerID="other")]), data)
     raw = data / "raw"
     add_tombstone(
-        raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.timezone.utc)
+        raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.UTC)
     )
     assert customer not in (raw / "tombstones.json").read_text()
     result = ingest_file(write_naming(tmp_path / "a.csv", customer), data)
@@ -1186,7 +1187,7 @@ def test_who_was_erased_does_not_come_back(tmp_path, monkeypatch, key, customer)
 
 
 def test_a_tombstone_is_a_salted_hash_and_stands_once(tmp_path):
-    now = dt.datetime(2026, 1, 2, tzinfo=dt.timezone.utc)
+    now = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
     for _ in range(2):
         add_tombstone(tmp_path, "17850", now)
     content = json.loads((tmp_path / "tombstones.json").read_text())
@@ -1251,8 +1252,7 @@ def test_a_file_that_was_probably_read_wrongly_is_loaded_with_a_warning(
     lines = [one_line(**changes)] * 3 + [text_lines()[0]]
     (tmp_path / "a.csv").write_text("\n".join("\t".join(line) for line in [HEADER, *lines]))
     (tmp_path / "mapping.yml").write_text(json.dumps(mapping))
-    arguments = ["--data-dir", str(tmp_path / "data"), "--mapping", str(tmp_path / "mapping.yml")]
-    assert main([str(tmp_path / "a.csv"), *arguments]) == 0
+    load_file(tmp_path / "a.csv", tmp_path / "data", str(tmp_path / "mapping.yml"))
     loaded, warning = capsys.readouterr().out.splitlines()
     assert loaded.startswith("loaded a.csv: 4 records, 3 quarantined -> load 0001-")
     assert warning.startswith("WARNING: most of 4 records cannot be read (")

@@ -14,6 +14,7 @@ from conftest import another_process_at_work
 from faults.small_marts import build, fill, tables_of
 
 from customer_intelligence import files, lock, open_marts, publish
+from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.marts import (
     DATABASE,
@@ -25,7 +26,7 @@ from customer_intelligence.marts import (
 )
 from customer_intelligence.publish import KEPT_VERSIONS, Table, next_number
 from customer_intelligence.summary import as_lines, summarise
-from customer_intelligence.versions import list_versions, main, roll_back
+from customer_intelligence.versions import list_versions, roll_back
 
 
 @pytest.fixture
@@ -335,7 +336,7 @@ def test_an_erasure_ends_every_version_that_does_not_know_of_it_whatever_the_clo
 def test_readers_can_be_sent_back_and_the_next_build_sends_them_on(work_database, tmp_path, capsys):
     first = publish_version(work_database, tmp_path)
     publish_version(work_database, tmp_path)
-    assert main(["--data-dir", str(tmp_path), "rollback", first.name]) == 0
+    assert main(["rollback", "--data-dir", str(tmp_path), first.name]) == 0
     assert f"* {first.name}" in capsys.readouterr().out
     with open_marts(tmp_path) as marts:
         assert marts.execute("select version from build_info").fetchone() == (first.name,)
@@ -405,7 +406,7 @@ def test_a_damaged_version_is_listed_and_never_gone_back_to(
     broken, sound = newest if is_current else middle, oldest
     before = current_version(tmp_path)
     damage(kind, broken, sound)
-    assert main(["--data-dir", str(tmp_path), "list"]) == 0
+    assert main(["versions", "--data-dir", str(tmp_path)]) == 0
     lines = {line[2:].split(" ")[0]: line for line in capsys.readouterr().out.splitlines()}
     assert "damaged: " in lines[broken.name]
     assert "built " in lines[sound.name]

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from customer_intelligence import simulate
 from customer_intelligence.simulate import Shop
+from tools import simulate as command
 
 SMALL = Shop(customers=300, days=400)
 PRODUCT = "regexp_matches(upper(trim(StockCode)), '^[0-9]{5}[A-Z]{0,2}$')"
@@ -444,7 +445,7 @@ def test_shop_in_which_nobody_orders_is_refused():
 def test_command_line_writes_both_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out, truth = tmp_path / "shop.parquet", tmp_path / "truth.parquet"
     options = ["--customers", "50", "--start", "2020-01-01", "--days", "90", "--seed", "1"]
-    assert simulate.main([*options, "--out", str(out), "--truth", str(truth)]) == 0
+    assert command.main([*options, "--out", str(out), "--truth", str(truth)]) == 0
     assert out.exists() and truth.exists()
     assert "50 customers -> shop.parquet" in capsys.readouterr().out
 
@@ -452,7 +453,7 @@ def test_command_line_writes_both_files(tmp_path: Path, capsys: pytest.CaptureFi
 def test_command_line_names_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     files = ["--out", str(tmp_path / "a"), "--truth", str(tmp_path / "b")]
     with pytest.raises(SystemExit) as stop:
-        simulate.main(["--days", "3", *files])
+        command.main(["--days", "3", *files])
     assert stop.value.code == 2
     assert "days must be at least 60" in capsys.readouterr().err
     assert not any(tmp_path.iterdir())

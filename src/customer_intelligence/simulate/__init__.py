@@ -24,12 +24,10 @@ splitmix         the hash that stands in for a generator where lines are made
 goods            what a line sells, how many and at what price
 lines            whole lines: goods, postage, single lines, copies, returns; the file's columns
 write            the two files, with the truth's columns
-command          the command line
 ================ ===============================================================================
 """
 
 from customer_intelligence.simulate.catalogue import Catalogue
-from customer_intelligence.simulate.command import main
 from customer_intelligence.simulate.customers import draw_customers
 from customer_intelligence.simulate.events import RETURN, REVERSAL, SALE, SINGLE
 from customer_intelligence.simulate.lines import CHUNK_LINES, SCHEMA, line_chunks, make_lines
@@ -53,7 +51,6 @@ __all__ = [
     "child",
     "draw_customers",
     "line_chunks",
-    "main",
     "make_lines",
     "plan_shop",
     "shop_of_lines",

@@ -1,4 +1,4 @@
-"""Command line: ``python -m customer_intelligence.simulate --out FILE --truth FILE``."""
+"""Write an invented shop's invoice lines: ``python -m tools.simulate --out FILE --truth FILE``."""
 
 import argparse
 import sys
@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from customer_intelligence.simulate.plan import shop_of_lines
-from customer_intelligence.simulate.shop import Shop
-from customer_intelligence.simulate.write import write_shop
+from customer_intelligence.simulate import Shop, shop_of_lines, write_shop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; what is wrong with the options ends the process with 2.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m customer_intelligence.simulate",
+        prog="python -m tools.simulate",
         description="Write an invented shop's invoice lines and the truth behind them.",
     )
     parser.add_argument("--customers", type=int, default=Shop.customers)
@@ -51,3 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     print(f"simulate: {written:,} lines of {shop.customers:,} customers -> {options.out.name}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,438 @@
+"""The commands of `customer-intelligence`, as click reads them.
+
+What a command needs is imported when it runs: `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from customer_intelligence.cli import ending
+from customer_intelligence.cli.project import enter, find_data_dir, find_project, run_dbt
+from customer_intelligence.errors import CustomerIntelligenceError
+
+NAME = "customer-intelligence"
+_ABOUT = f"""Turn a shop's invoice lines into audited customer marts, and read them.
+
+\b
+Start with:
+  {NAME} build                  the bundled sample, to look around
+  {NAME} check-data orders.csv  how your own file would be read
+  {NAME} build orders.csv       your own marts
+  {NAME} dashboard              look at them"""
+_STATUSES = """\b
+Exit status:
+  0    done
+  1    it ran and found that it is not so, such as a test that failed
+  2    refused; the last line is a code, what is wrong and what to do
+  130  interrupted"""
+_COMPLETING = "_CUSTOMER_INTELLIGENCE_COMPLETE"
+_COMPLETION = f"""\b
+Completion, in bash:
+  eval "$({_COMPLETING}=bash_source {NAME})\""""
+
+
+class _Command(click.Command):
+    """A command that refuses empty values: a script's unset variable means nothing."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name or "")
+            if isinstance(value, str) and not value.strip():
+                name = parameter.opts[0] if parameter.param_type_name == "option" else None
+                name = name or parameter.make_metavar(ctx)
+                raise CustomerIntelligenceError(
+                    "E_EMPTY_VALUE",
+                    f"{name} is empty.",
+                    "Give it a value, or leave it out where it may be left out.",
+                )
+        return super().invoke(ctx)
+
+
+class _Group(click.Group):
+    command_class = _Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        # In the order in which a person needs them, which is that of this file.
+        return list(self.commands)
+
+
+def _example(*lines: str) -> str:
+    return "\b\nExample:\n" + "\n".join(f"  {NAME} {line}" for line in lines)
+
+
+def _data_dir(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--data-dir",
+        metavar="DIR",
+        help="Where loads and published versions lie.  [default: data/local of the project]",
+    )(command)
+
+
+def _project_dir(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--project-dir",
+        metavar="DIR",
+        help="The dbt project.  [default: the nearest one above, else the checkout]",
+    )(command)
+
+
+def _vars(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option(
+        "--vars",
+        "given_vars",
+        metavar="YAML",
+        help="dbt vars of this run, such as '{as_of_date: 2011-09-10}'.",
+    )(command)
+
+
+def _out(what: str, *, required: bool = True) -> Callable[..., Any]:
+    return click.option("--out", metavar="FILE", required=required, help=what)
+
+
+@click.group(
+    cls=_Group,
+    help=_ABOUT,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=f"{_STATUSES}\n\n{_COMPLETION}",
+)
+@click.version_option(package_name="customer-intelligence")
+def cli() -> None:
+    """Hold the commands together."""
+
+
+@cli.command(epilog=_example("build orders.csv --mapping=mapping.yml"))
+@click.argument("file", required=False)
+@click.option(
+    "--mapping", metavar="NAME", help="A mapping.yml for FILE, or a preset such as shopify."
+)
+@_data_dir
+@_vars
+@_project_dir
+def build(
+    file: str | None,
+    mapping: str | None,
+    data_dir: str | None,
+    given_vars: str | None,
+    project_dir: str | None,
+) -> None:
+    """Add FILE to the loads if one is given, then build, test and publish the marts.
+
+    Without any load the bundled sample is built. Readers see the new marts when every test has
+    passed, and the old ones until then.
+    """
+    if mapping is not None and file is None:
+        raise click.UsageError("--mapping tells how to read a FILE, and none is given.")
+    project = find_project(project_dir)
+    place = find_data_dir(data_dir, project)
+    if file is not None:
+        from customer_intelligence.cli.loading import load_file
+
+        load_file(file, place, mapping)
+    _build(project, place, given_vars)
+
+
+def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
+    from customer_intelligence.build_vars import build_vars
+
+    # Unit tests hold the SQL to rows of their own, whatever the data: `make test` runs them.
+    run_dbt(
+        project,
+        data_dir,
+        *("build", "--exclude-resource-type", "unit_test"),
+        *("--vars", build_vars(data_dir, given_vars)),
+    )
+    from customer_intelligence.summary import print_summary
+
+    print_summary(data_dir)
+
+
+@cli.command("check-data", epilog=_example("check-data orders.csv --out=mapping.yml"))
+@click.argument("file")
+@click.option("--mapping", metavar="NAME", help="A mapping.yml, or the name of a preset.")
+@_out("Write the drafted mapping to this file.", required=False)
+@_data_dir
+def check_data(file: str, mapping: str | None, out: str | None, data_dir: str | None) -> None:
+    """Say how FILE would be read, and draft a mapping for it; nothing is loaded or built."""
+    from customer_intelligence import check_data
+
+    if out is not None:
+        _check_output(out, find_data_dir(data_dir))
+    if not check_data.check(Path(file), mapping, None if out is None else Path(out)):
+        raise ending.NotSo(
+            "E_UNREADABLE",
+            f"More than half of the records of {file} cannot be read.",
+            "The table above says why: mend the mapping, then look again.",
+        )
+
+
+@cli.command(epilog=_example("dashboard"))
+@_data_dir
+@_project_dir
+def dashboard(data_dir: str | None, project_dir: str | None) -> None:
+    """Show the published marts on http://127.0.0.1:8501, until you press Ctrl-C."""
+    if importlib.util.find_spec("streamlit") is None:
+        raise ModuleNotFoundError(name="streamlit")
+    project = find_project(project_dir)
+    enter(project, find_data_dir(data_dir, project))
+    sys.stdout.flush()
+    words = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
+    os.execv(sys.executable, words)  # noqa: S606  # nosec  # this interpreter, words of our own
+
+
+@cli.command(epilog=_example("docs --out=docs.html"))
+@_out("Write the docs as one HTML file, instead of serving them.", required=False)
+@_data_dir
+@_vars
+@_project_dir
+def docs(
+    out: str | None, data_dir: str | None, given_vars: str | None, project_dir: str | None
+) -> None:
+    """Show lineage and definitions on http://127.0.0.1:8080, until you press Ctrl-C."""
+    import base64
+
+    from customer_intelligence.build_vars import build_vars
+    from customer_intelligence.outputs import write_output
+
+    project = find_project(project_dir)
+    place = find_data_dir(data_dir, project)
+    path = None if out is None else _check_output(out, place)
+    static = [] if path is None else ["--static"]
+    run_dbt(project, place, "docs", "generate", *static, "--vars", build_vars(place, given_vars))
+    if path is None:
+        run_dbt(project, place, "docs", "serve", "--host", "127.0.0.1", "--no-browser")
+        return
+    # The one picture that the page would look for beside itself goes into it.
+    picture = base64.b64encode((project / "assets" / "pipeline.svg").read_bytes()).decode()
+    page = (place / "build" / "target" / "static_index.html").read_text("utf-8")
+    page = page.replace("assets/pipeline.svg", f"data:image/svg+xml;base64,{picture}")
+    write_output(path, page, mode=0o644)
+    print(f"docs: {out} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@cli.command(epilog=_example("report --out=report.html"))
+@_out("The file to write.  [default: report.html in the data directory]", required=False)
+@_data_dir
+@_project_dir
+def report(out: str | None, data_dir: str | None, project_dir: str | None) -> None:
+    """Write the pages of the dashboard as one HTML file, to send or print."""
+    import logging
+
+    from customer_intelligence.outputs import write_output
+
+    project = find_project(project_dir)
+    place = find_data_dir(data_dir, project)
+    path = _check_output(place / "report.html" if out is None else out, place)
+    # The dashboard's settings are those of the directory it runs in.
+    enter(project, place)
+    sys.path.insert(0, str(project / "dashboard"))
+    # Streamlit warns that there is no server, which is as it should be.
+    logging.disable(logging.WARNING)
+    write_output(path, importlib.import_module("report").report(place))
+    print(f"report: {out or path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@cli.command(epilog=_example("data"))
+@click.option("--url", help="Where to download it from.  [default: the UCI repository]")
+@_out("Parquet file to write.  [default: data/online_retail.parquet]", required=False)
+def data(url: str | None, out: str | None) -> None:
+    """Download UCI Online Retail, a real shop of 541,909 lines, and verify its content."""
+    from customer_intelligence.download import URL, fetch
+
+    path = find_project() / "data" / "online_retail.parquet" if out is None else Path(out)
+    fetch(url or URL, path if out is None else _check_output(out, find_data_dir(None)))
+
+
+@cli.command(
+    epilog=_example("metrics query --metrics=net_revenue --group-by=metric_time__month"),
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+@_data_dir
+@_project_dir
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str, ...]) -> None:
+    """Ask for metrics of the last build; without arguments, list what there is.
+
+    ARGUMENTS are those of MetricFlow's `mf`; `metrics query --help` explains them.
+    """
+    from customer_intelligence.metrics import load_mf
+
+    mf = load_mf()
+    project = find_project(project_dir)
+    enter(project, find_data_dir(data_dir, project))
+    try:
+        mf.main(args=list(arguments or ("list", "metrics")), prog_name=f"{NAME} metrics")
+    except SystemExit as stop:
+        if stop.code:
+            raise ending.NotSo(
+                "E_METRICS",
+                "MetricFlow has no answer; its lines above say why.",
+                f"`{NAME} metrics` lists what there is.",
+            ) from None
+
+
+@cli.command(epilog=_example("versions"))
+@_data_dir
+def versions(data_dir: str | None) -> None:
+    """List the published versions that are kept; * marks what readers see."""
+    _print_versions(find_data_dir(data_dir))
+
+
+@cli.command(epilog=_example("rollback 20111210T101112000000Z-1a2b3c4d"))
+@click.argument("version")
+@_data_dir
+def rollback(version: str, data_dir: str | None) -> None:
+    """Let readers see an earlier VERSION, until the next build publishes a new one."""
+    from customer_intelligence.versions import roll_back
+
+    place = find_data_dir(data_dir)
+    roll_back(place, version)
+    _print_versions(place)
+
+
+def _print_versions(data_dir: Path) -> None:
+    from customer_intelligence.versions import list_versions
+
+    for version in list_versions(data_dir):
+        print(version)
+
+
+@cli.command(epilog=_example("forget -- 12345"))
+@click.argument("customer")
+@_data_dir
+@_vars
+@_project_dir
+def forget(
+    customer: str, data_dir: str | None, given_vars: str | None, project_dir: str | None
+) -> None:
+    """Erase CUSTOMER from loads, campaigns and versions, build again, and verify it.
+
+    The customer's lines stay, as lines of nobody, so that what was sold still adds up. If a step is
+    interrupted, the same command goes on.
+    """
+    import shutil
+
+    from customer_intelligence.forget import erase, verify
+
+    project = find_project(project_dir)
+    place = find_data_dir(data_dir, project)
+    erasure = erase(place, customer)
+    print(
+        f"erased from {erasure.records:,} records of {erasure.loads} loads; the build that "
+        "follows publishes without the customer and deletes all older versions",
+        flush=True,
+    )
+    for leftover in (project / "target", project / "logs"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    _build(project, place, given_vars)
+    found = verify(place, customer)
+    if found:
+        raise ending.NotSo(
+            "E_STILL_NAMED",
+            f"The customer is still named in {'; '.join(found)}.",
+            "Remove what you made yourself, and run the command again.",
+        )
+    print("the customer is named nowhere in this data directory; your own files are yours")
+
+
+@cli.command(epilog=_example("export dim_customers --out=customers.csv"))
+@click.argument("mart")
+@_out("The CSV file to write.")
+@_data_dir
+def export(mart: str, out: str, data_dir: str | None) -> None:
+    """Write a MART as a CSV file that is safe to open in a spreadsheet."""
+    place = find_data_dir(data_dir)
+    _check_output(out, place)
+    from customer_intelligence.export import export
+
+    print(f"{export(mart, out, place):,} rows of {mart}: {out}")
+
+
+@cli.command(epilog=_example("audience 2011-06-30 2011-09-30 --movement=left --out=left.csv"))
+@click.argument("from_date", metavar="FROM")
+@click.argument("to_date", metavar="TO")
+@_out("The CSV file to write.")
+@click.option("--segment", metavar="NAME", help="Only this segment.")
+@click.option("--movement", metavar="NAME", help="Only those who entered, left or stayed.")
+@_data_dir
+def audience(
+    from_date: str,
+    to_date: str,
+    out: str,
+    segment: str | None,
+    movement: str | None,
+    data_dir: str | None,
+) -> None:
+    """Write who entered, left and stayed in each segment between the snapshots FROM and TO."""
+    place = find_data_dir(data_dir)
+    _check_output(out, place)
+    from customer_intelligence.audience import write_audience
+
+    count = write_audience(from_date, to_date, out, segment, movement, place)
+    print(f"{count:,} rows from {from_date} to {to_date}: {out}")
+
+
+@cli.command(epilog=_example("campaign --actions=win_back,second_order --out=contacts.csv"))
+@_out("The CSV file of the contacts.")
+@click.option("--actions", metavar="NAMES", help="Names of actions.  [default: all that contact]")
+@click.option("--starts", metavar="DAY", help="First day on which orders count as an outcome.")
+@_data_dir
+def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | None) -> None:
+    """Write whom to contact, and note who is held out to measure what it does."""
+    import re
+
+    place = find_data_dir(data_dir)
+    path = _check_output(out, place)
+    from customer_intelligence.campaign import as_day, start
+
+    started = start(
+        place,
+        path,
+        actions=[name for name in re.split(r"[,\s]+", actions or "") if name],
+        starts_on=as_day(starts),
+    )
+    print(
+        f"{started.campaign} from {started.starts_on}: {started.contacts:,} customers to contact "
+        f"in {out}, {started.held_out:,} held out; do not contact those otherwise"
+    )
+
+
+def _check_output(out: str | Path, data_dir: Path) -> Path:
+    from customer_intelligence.outputs import check_output
+
+    check_output(out, data_dir)
+    # Absolute, since some commands go into the project before they write.
+    return Path(os.path.abspath(out))  # noqa: PTH100  # a link at the end is refused, not followed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status; nothing else leaves this function."""
+    return ending.ended(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> object:
+    if _COMPLETING in os.environ:
+        return cli.main(prog_name=NAME)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # Not `cli.main`: it has endings of its own for an interrupt and a closed pipe.
+    try:
+        with cli.make_context(NAME, words or ["--help"]) as context:
+            return cli.invoke(context)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else NAME
+        raise CustomerIntelligenceError(
+            "E_USAGE", error.format_message(), f"`{path} --help` says what it takes."
+        ) from None
