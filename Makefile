@@ -32,9 +32,6 @@ ifneq ($(words $(DATA_DIR)),1)
 $(error DATA_DIR is empty or holds a blank, which make cannot handle: name another directory)
 endif
 DATA_DIR_PATH := $(abspath $(DATA_DIR))
-# What the mappings of the loaded files say of the shop, and on top of it what was typed.
-WITH_VARS = vars="$$("$(BIN)/python" -m customer_intelligence.build_vars \
-	--data-dir "$(DATA_DIR_PATH)" --vars $(call quoted,VARS))" &&
 # What a person typed reaches the command as one word, whatever it holds.
 quoted = '$(subst ','\'',$(value $(1)))'
 
@@ -99,8 +96,8 @@ build: $(ROOT)/.venv/installed
 ifneq ($(DATA),)
 	"$(BIN)/python" -m customer_intelligence.ingest "$(DATA)" $(if $(MAPPING),--mapping "$(MAPPING)") --data-dir "$(DATA_DIR_PATH)"
 endif
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars "$$vars"
+	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars $(call quoted,VARS)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
 
 check-data: $(ROOT)/.venv/installed
@@ -122,10 +119,10 @@ report: $(ROOT)/.venv/installed
 docs: $(ROOT)/.venv/installed
 	mkdir -p "$(DATA_DIR_PATH)/build"
 ifeq ($(value OUT),)
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" docs generate --vars "$$vars"
+	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate --vars $(call quoted,VARS)
 	$(IN_DATA_DIR) "$(BIN)/dbt" docs serve --host 127.0.0.1 --no-browser
 else
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" docs generate --static --vars "$$vars"
+	$(IN_DATA_DIR) "$(BIN)/dbt" docs generate --static --vars $(call quoted,VARS)
 	@# The one picture that the page would look for beside itself goes into it.
 	picture="$$(base64 <"$(ROOT)/assets/pipeline.svg" | tr -d '\n')" && test -n "$$picture" && \
 		sed "s|assets/pipeline.svg|data:image/svg+xml;base64,$$picture|" \
@@ -150,8 +147,8 @@ forget: $(ROOT)/.venv/installed
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		erase $(call quoted,CUSTOMER)
 	rm -rf "$(ROOT)/target" "$(ROOT)/logs"
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
-		--vars "$$vars"
+	$(IN_DATA_DIR) "$(BIN)/dbt" build --exclude-resource-type unit_test \
+		--vars $(call quoted,VARS)
 	@"$(BIN)/python" -m customer_intelligence.forget --data-dir "$(DATA_DIR_PATH)" \
 		verify $(call quoted,CUSTOMER)
 	"$(BIN)/python" -m customer_intelligence.summary --data-dir "$(DATA_DIR_PATH)"
@@ -189,8 +186,8 @@ methodology: $(ROOT)/.venv/installed
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" --blocks models/methodology.md \
 		README.md docs/methodology/*.md
-	$(WITH_VARS) $(IN_DATA_DIR) "$(BIN)/dbt" compile --quiet --no-introspect \
-		--select path:analyses --vars "$$vars"
+	$(IN_DATA_DIR) "$(BIN)/dbt" compile --quiet --no-introspect \
+		--select path:analyses --vars $(call quoted,VARS)
 	cd "$(ROOT)" && .venv/bin/python -m customer_intelligence.doc_tables \
 		--data-dir "$(DATA_DIR_PATH)" --analyses docs/analyses.md
 
@@ -217,7 +214,8 @@ sample: $(ROOT)/.venv/installed
 	"$(BIN)/python" -m customer_intelligence.ingest "$(SAMPLE_WORK)/sample.parquet" \
 		--data-dir "$(SAMPLE_WORK)"
 	rm -rf "$(ROOT)/data/sample" && mkdir -p "$(ROOT)/data/sample"
-	mv "$(SAMPLE_WORK)/raw" "$(SAMPLE_WORK)/truth.parquet" "$(ROOT)/data/sample/"
+	mv "$(SAMPLE_WORK)/raw" "$(SAMPLE_WORK)/shop.yml" "$(SAMPLE_WORK)/truth.parquet" \
+		"$(ROOT)/data/sample/"
 	rm -rf "$(SAMPLE_WORK)"
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 \

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import importlib
 import json
 from collections.abc import Callable
@@ -15,10 +14,9 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from customer_intelligence import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest.relation import relation_query
-from customer_intelligence.ingest.shop import read_vars
-from customer_intelligence.marts import previous_clusters
 from customer_intelligence.publish import publish
+from customer_intelligence.start import start_run
+from customer_intelligence.variables import VARIABLES
 
 
 class Plugin(BasePlugin):
@@ -43,37 +41,25 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Register the functions; each works on a cursor with a transaction of its own."""
 
-        def begin_run() -> str:
-            return _answer(lambda: preflight.begin_run(self._data_dir()))
+        def start(request: str) -> str:
+            return _answer(
+                lambda: start_run(conn.cursor(), self._data_dir(), **json.loads(request))
+            )
 
         def end_run(is_sound: bool) -> str:
             return _answer(lambda: preflight.end_run(self._data_dir(), is_sound=is_sound))
 
-        def clusters_before() -> str:
-            return _answer(lambda: json.dumps(previous_clusters(self._data_dir())))
-
         def publish_marts(request: str) -> str:
             return _answer(lambda: publish(conn.cursor(), self._data_dir(), **json.loads(request)))
 
-        def raw_lines_of_relation(relation: str, latest: dt.datetime) -> str:
-            return _answer(lambda: relation_query(conn.cursor(), relation, latest))
+        def names_of_vars() -> str:
+            return _answer(lambda: json.dumps(list(VARIABLES)))
 
-        def shop_vars() -> str:
-            return _answer(lambda: json.dumps(read_vars(self._data_dir() / "raw")))
-
-        conn.create_function("shop_vars", shop_vars, [], "VARCHAR", side_effects=True)
-        conn.create_function("begin_run", begin_run, [], "VARCHAR", side_effects=True)
+        conn.create_function("names_of_vars", names_of_vars, [], "VARCHAR")
+        conn.create_function("start_run", start, ["VARCHAR"], "VARCHAR", side_effects=True)
         conn.create_function("end_run", end_run, ["BOOLEAN"], "VARCHAR", side_effects=True)
-        conn.create_function("previous_clusters", clusters_before, [], "VARCHAR", side_effects=True)
         conn.create_function(
             "publish_marts", publish_marts, ["VARCHAR"], "VARCHAR", side_effects=True
-        )
-        conn.create_function(
-            "raw_lines_of_relation",
-            raw_lines_of_relation,
-            ["VARCHAR", "TIMESTAMP"],
-            "VARCHAR",
-            side_effects=True,
         )
 
     def _data_dir(self) -> Path:
