@@ -13,10 +13,12 @@
 with lines as (
 
     select
-        *,
-        {{ starts_with("invoice_no", "cancellation_prefix") }} as is_cancellation
-    from {{ ref("int_invoice_lines_classified") }}
-    where disposition <> 'superseded'
+        classified_lines.*,
+        invoice_numbers.is_cancellation
+    from {{ ref("int_invoice_lines_classified") }} as classified_lines
+    inner join {{ ref("int_invoice_numbers") }} as invoice_numbers
+        on classified_lines.invoice_no = invoice_numbers.invoice_no
+    where classified_lines.disposition <> 'superseded'
 
 ),
 

@@ -4,5 +4,5 @@
 
 
 {% macro duckdb__matches_pattern(expression, pattern) -%}
-    regexp_matches({{ expression }}, {{ dbt.string_literal(pattern) }})
+    regexp_matches({{ expression }}, {{ pattern }}, 'i')
 {%- endmacro %}

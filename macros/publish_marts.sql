@@ -92,8 +92,8 @@
             "select stock_code, count(*), sum(line_amount) from " ~ lines
             ~ " where stock_code_class = 'unclassified' group by 1 order by 2 desc limit 20"
         ) %}
-        {{ log("stock codes that are neither merchandise by product_code_pattern nor in "
-            ~ "seeds/stock_code_classes.csv (code, lines, amount; at most 20):", info=true) }}
+        {{ log("stock codes that no rule of shop.yml knows: name them under codes, or widen "
+            ~ "product_code_pattern (code, lines, amount; at most 20):", info=true) }}
         {% for code in codes.rows %}
             {{ log("  " ~ code | join(", "), info=true) }}
         {% endfor %}

@@ -19,7 +19,7 @@ def main() -> None:
         print(ingest_file(lines, work).summary())
         shutil.rmtree(SAMPLE, ignore_errors=True)
         SAMPLE.mkdir()
-        for part in (work / "raw", truth):
+        for part in (work / "raw", work / "shop.yml", truth):
             shutil.move(part, SAMPLE / part.name)
 
 

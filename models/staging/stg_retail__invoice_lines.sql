@@ -49,13 +49,7 @@ flagged as (
 
     select
         *,
-        len(reasons) > 0 as is_quarantined,
-        {{ starts_with('invoice_no', 'cancellation_prefix') }}
-        or (
-            {{ var("negative_lines_are_returns") }} and quantity < 0 and line_amount < 0
-        ) as is_cancellation,
-        {{ starts_with('invoice_no', 'adjustment_prefix') }} as is_adjustment,
-        {{ matches_pattern("stock_code", var("product_code_pattern")) }} as is_product
+        len(reasons) > 0 as is_quarantined
     from typed
 
 )

@@ -6,7 +6,6 @@ read.
 """
 
 import hashlib
-import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,16 +28,22 @@ from customer_intelligence.ingest.mapping import (
     preset,
 )
 from customer_intelligence.ingest.pipeline import DryRun, dry_run, probe, read_header
+from customer_intelligence.ingest.rules import MAX_TEXT, NO_CURRENCY
 from customer_intelligence.outputs import write_output
 
-# The var's default in dbt_project.yml.
-DEFAULT_PRODUCT_CODES = "^([0-9]{5}[A-Z]{0,2}|DCGS.*)$"
 PROBED_VALUES = 2_000
 # So many invoices of several lines prove that an amount is repeated on each of them.
 REPEATING_INVOICES = 20
 SHOWN = 24
 MARK = "# Drafted by check-data, "
-_NO_MERCHANDISE = "POST|SHIP|FREIGHT|DELIVER|FEE|DISCOUNT|VOUCHER|COUPON|GIFT.?CARD|^TIP$|REFUND"
+# Words in stock codes that are no merchandise, by class (`rules.CLASSES`).
+_NO_MERCHANDISE = {
+    "shipping": "POST|SHIP|FREIGHT|DELIVER",
+    "discount": "DISCOUNT|COUPON|REBATE",
+    "gift_voucher": "GIFT.?CARD",
+    "fee": "^FEE|FEE$",
+    "tip": "^TIP$",
+}
 
 
 def check(path: Path, mapping_name: str | None = None, out: Path | None = None) -> bool:
@@ -80,7 +85,7 @@ def check(path: Path, mapping_name: str | None = None, out: Path | None = None) 
     try:
         with dry_run(path, mapping) as run:
             if not is_known:
-                draft.content["vars"] = _draft_vars(run, draft)
+                draft.content["rules"] = _draft_rules(run, draft)
                 mapping = SourceMapping(**draft.content)
             lines = list(_report(run, path, origin, draft))
             is_readable = run.written.quarantined <= run.written.records / 2
@@ -105,7 +110,7 @@ def check(path: Path, mapping_name: str | None = None, out: Path | None = None) 
 
 
 def draft_of(path: Path) -> Draft:
-    """Draft a mapping for a file, without its vars.
+    """Draft a mapping for a file, without its rules.
 
     Raises
     ------
@@ -171,62 +176,31 @@ def _is_on_first_line(connection: duckdb.DuckDBPyConnection, invoice: int, colum
     return orders > 0 and later > 0 and later_filled == 0
 
 
-def _draft_vars(run: DryRun, draft: Draft) -> dict[str, Any]:
-    """Say how this shop tells products, cancellations and returns."""
-    run.connection.execute(
-        "create or replace temp table readable as "
-        "select * from read_parquet($1) where len(reasons) = 0",
-        [str(run.rows)],
-    )
-    code = "coalesce(nullif(upper(trim(stock_code)), ''), '(NONE)')"
-    ((codes, known),) = run.connection.execute(
-        f"select count(*), count(*) filter (regexp_matches({code}, $1)) from readable",  # noqa: S608  # nosec
-        [DEFAULT_PRODUCT_CODES],
-    ).fetchall()
-    found: dict[str, Any] = {}
-    if codes and known < 0.9 * codes:
-        found["product_code_pattern"] = ".*"
-        others = run.connection.execute(
-            f"select {code}, count(*) from readable where regexp_matches({code}, $1) "  # noqa: S608  # nosec
-            "group by 1 order by 2 desc, 1 limit 5",
-            [_NO_MERCHANDISE],
+def _draft_rules(run: DryRun, draft: Draft) -> dict[str, Any]:
+    """Say which codes are no merchandise; all else is what holds for any shop."""
+    code = "upper(trim(stock_code))"
+    found: dict[str, str] = {}
+    for kind, words in _NO_MERCHANDISE.items():
+        codes = run.connection.execute(
+            f"select {code}, count(*) from read_parquet($1) where len(reasons) = 0 "  # noqa: S608  # nosec
+            f"and regexp_matches({code}, $2) group by 1 order by 2 desc, 1 limit {SHOWN}",
+            [str(run.rows), words],
         ).fetchall()
-        draft.notes.append("every code counts as merchandise (product_code_pattern)")
-        if others:
-            listed = ", ".join(f"{name} ({lines:,} lines)" for name, lines in others)
-            draft.notes.append(
-                f"these codes look like no merchandise: {listed}; to keep them apart, give "
-                "product_code_pattern a pattern of your products and name them in "
-                "seeds/stock_code_classes.csv"
-            )
-    starts = run.connection.execute(
-        "select left(upper(trim(invoice_no)), 1), count(*) filter (quantity < 0), count(*) "  # nosec
-        "from readable group by 1"
+        for name, lines in codes:
+            if (
+                len(name) <= MAX_TEXT
+                and name.isprintable()
+                and found.setdefault(name, kind) == kind
+            ):
+                draft.notes.append(f"{name} ({_count(lines, 'line')}) looks like {kind}")
+    ((back,),) = run.connection.execute(
+        "select count(*) from read_parquet($1) where len(reasons) = 0 "
+        "and coalesce(line_amount, quantity * unit_price) < 0 and quantity < 0",
+        [str(run.rows)],
     ).fetchall()
-    priced_back = run.connection.execute(
-        "select count(*) from "  # nosec
-        "readable where quantity < 0 and coalesce(line_amount, quantity * unit_price) < 0"
-    ).fetchall()[0][0]
-    negative = sum(back for _, back, _ in starts)
-    prefix = next(
-        (
-            start
-            for start, back, lines in starts
-            if re.fullmatch("[A-Z]", start or "") and negative and back > 0.9 * max(negative, lines)
-        ),
-        None,
-    )
-    if not found and prefix == "C":
-        # A shop like the one whose rules are the defaults.
-        return {}
-    found["cancellation_prefix"] = prefix
-    found["adjustment_prefix"] = None
-    if prefix is not None:
-        draft.notes.append(f'invoices that start with "{prefix}" take goods back')
-    elif priced_back:
-        found["negative_lines_are_returns"] = True
-        draft.notes.append(f"{priced_back:,} negative lines are taken for returns")
-    return found
+    if back:
+        draft.notes.append(f"{_count(back, 'negative line')} of merchandise count as returns")
+    return {"codes": found} if found else {}
 
 
 def _report(run: DryRun, path: Path, origin: str, draft: Draft) -> Iterator[str]:
@@ -271,7 +245,7 @@ def _report(run: DryRun, path: Path, origin: str, draft: Draft) -> Iterator[str]
             f"{money}"
         )
         if written.currency is None:
-            yield "currency: not known, the marts will say GBP unless the mapping says `currency:`"
+            yield f"currency: not known, the marts will say {NO_CURRENCY} unless shop.yml names it"
     if cancelled:
         yield f"cancelled: {_count(cancelled, 'line')} of cancelled orders will not count"
     if mapping.order_amount:
@@ -333,7 +307,8 @@ def _next_step(
 def _stated(mapping: SourceMapping) -> dict[str, Any]:
     default = SourceMapping().as_dict()
     stated = mapping.as_dict().items()
-    return {key: value for key, value in stated if value and value != default[key]}
+    content = {key: value for key, value in stated if value and value != default[key]}
+    return {**content, "rules": dict(mapping.rules)} if mapping.rules else content
 
 
 def _drafted(draft: Draft, path: Path) -> str:

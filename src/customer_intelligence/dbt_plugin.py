@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import importlib
 import json
 from collections.abc import Callable
@@ -16,10 +15,9 @@ from dbt_common.exceptions import DbtRuntimeError
 from customer_intelligence import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.gate import end_command, readers_see
-from customer_intelligence.ingest.relation import relation_query
-from customer_intelligence.ingest.shop import read_vars
-from customer_intelligence.marts import previous_clusters
 from customer_intelligence.publish import next_number
+from customer_intelligence.start import start_run
+from customer_intelligence.variables import VARIABLES
 
 
 class Plugin(BasePlugin):
@@ -44,37 +42,24 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Register the functions; each works on a cursor with a transaction of its own."""
 
-        def begin_run() -> str:
-            return _answer(self._begin_run)
-
-        def clusters_before() -> str:
-            return _answer(lambda: json.dumps(previous_clusters(self._data_dir())))
+        def start(request: str) -> str:
+            return _answer(lambda: self._start(conn.cursor(), json.loads(request)))
 
         def end(report: str) -> str:
             return _answer(lambda: self._end_command(conn.cursor(), json.loads(report)))
 
-        def raw_lines_of_relation(relation: str, latest: dt.datetime) -> str:
-            return _answer(lambda: relation_query(conn.cursor(), relation, latest))
+        def names_of_vars() -> str:
+            return _answer(lambda: json.dumps(list(VARIABLES)))
 
-        def shop_vars() -> str:
-            return _answer(lambda: json.dumps(read_vars(self._data_dir() / "raw")))
-
-        conn.create_function("shop_vars", shop_vars, [], "VARCHAR", side_effects=True)
-        conn.create_function("begin_run", begin_run, [], "VARCHAR", side_effects=True)
+        conn.create_function("names_of_vars", names_of_vars, [], "VARCHAR")
+        conn.create_function("start_run", start, ["VARCHAR"], "VARCHAR", side_effects=True)
         conn.create_function("end_command", end, ["VARCHAR"], "VARCHAR", side_effects=True)
-        conn.create_function("previous_clusters", clusters_before, [], "VARCHAR", side_effects=True)
-        conn.create_function(
-            "raw_lines_of_relation",
-            raw_lines_of_relation,
-            ["VARCHAR", "TIMESTAMP"],
-            "VARCHAR",
-            side_effects=True,
-        )
 
-    def _begin_run(self) -> None:
-        """Hold the data directory, and take the number that the build would publish under."""
-        preflight.begin_run(self._data_dir())
+    def _start(self, cursor: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> str:
+        """Prepare the command, and take the number that the build would publish under."""
+        words = start_run(cursor, self._data_dir(), **request)
         self._number = next_number(self._data_dir())
+        return words
 
     def _end_command(self, cursor: duckdb.DuckDBPyConnection, report: dict[str, Any]) -> str:
         """Publish if the command may, and let go of the data directory."""

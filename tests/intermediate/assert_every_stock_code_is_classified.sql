@@ -1,5 +1,5 @@
--- A code that is neither merchandise by its pattern nor in the seed has no meaning yet:
--- add it to seeds/stock_code_classes.csv, or widen the var product_code_pattern.
+-- Where shop.yml has a pattern of merchandise, a code that no rule knows has no meaning
+-- yet: name it under codes, or widen product_code_pattern.
 select
     stock_code,
     count(*) as lines,

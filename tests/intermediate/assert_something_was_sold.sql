@@ -1,6 +1,6 @@
 {{ config(severity="warn") }}
 -- A shop without a single sale is possible, but rules that do not fit it are likelier:
--- see the vars product_code_pattern, cancellation_prefix and adjustment_prefix.
+-- see the rules of the shop (shop.yml): patterns, prefixes and signs.
 select sum(lines) as lines
 from {{ ref("rpt_line_dispositions") }}
 having

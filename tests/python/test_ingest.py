@@ -1167,9 +1167,7 @@ def test_who_was_erased_does_not_come_back(tmp_path, monkeypatch, key, customer)
     data = tmp_path / "data"
     ingest_file(write_csv(tmp_path / "first.csv", [one_line(CustomerID="other")]), data)
     raw = data / "raw"
-    add_tombstone(
-        raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.UTC)
-    )
+    add_tombstone(raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.UTC))
     assert customer not in (raw / "tombstones.json").read_text()
     result = ingest_file(write_naming(tmp_path / "a.csv", customer), data)
     rows = raw_rows(result.path, "customer_id, reasons, raw_record")

@@ -16,12 +16,21 @@ as_of as (
 
 ),
 
-stock_code_classes as (
+rules as (
 
-    select
-        stock_code,
-        stock_code_class
-    from {{ ref("stock_code_classes") }}
+    select * from {{ ref("stg_shop__rules") }}
+
+),
+
+stock_codes as (
+
+    select * from {{ ref("int_stock_codes") }}
+
+),
+
+invoice_numbers as (
+
+    select * from {{ ref("int_invoice_numbers") }}
 
 ),
 
@@ -79,20 +88,27 @@ described as (
             known_lines.load_number < reloaded_invoices.newest_load_number, false
         ) as is_superseded,
         coalesce(repeated_lines.copy_number > 1, false) as is_exact_copy,
-        case
-            when known_lines.is_product then 'product'
-            else coalesce(stock_code_classes.stock_code_class, 'unclassified')
-        end as stock_code_class
+        coalesce(stock_codes.stock_code_class, 'unclassified') as stock_code_class,
+        coalesce(invoice_numbers.is_adjustment, false) as is_adjustment,
+        coalesce(invoice_numbers.is_cancellation, false)
+        or (
+            rules.negative_lines_are_returns and known_lines.line_amount < 0
+        ) as is_cancellation,
+        rules.negative_lines_are_returns,
+        rules.drops_copies
     from known_lines
+    cross join rules
+    left join stock_codes on known_lines.stock_code = stock_codes.stock_code
+    left join invoice_numbers
+        on known_lines.invoice_no = invoice_numbers.invoice_no
     left join reloaded_invoices
         on known_lines.invoice_no = reloaded_invoices.invoice_no
     left join repeated_lines on known_lines.line_id = repeated_lines.line_id
-    left join stock_code_classes
-        on known_lines.stock_code = stock_code_classes.stock_code
 
 ),
 
--- The first rule that holds decides, in the order of the seed line_dispositions.
+-- The first rule that holds decides, in the order of the seed line_dispositions. Where
+-- signs mark returns, that of the amount decides, whatever carries it.
 disposed as (
 
     select
@@ -107,16 +123,16 @@ disposed as (
                         when quantity <= 0 then 'dropped_non_positive_quantity'
                         else 'sale'
                     end
-            when is_exact_copy and {{ var("drop_exact_duplicates") }}
-                then 'exact_duplicate'
+            when is_exact_copy and drops_copies then 'exact_duplicate'
             when is_cancelled_order then 'cancelled_order'
             when is_adjustment then 'bad_debt_adjustment'
             when stock_code_class <> 'product' then 'non_product'
-            when quantity < 0 and not is_cancellation then 'stock_write_off'
+            when quantity < 0 and not is_cancellation
+                and (line_amount = 0 or not negative_lines_are_returns)
+                then 'stock_write_off'
             when line_amount = 0 and (unit_price = 0 or quantity <> 0)
                 then 'zero_price'
-            when unit_price < 0 or quantity = 0 or (is_cancellation and quantity > 0)
-                or sign(line_amount) <> sign(quantity)
+            when line_amount = 0 or is_cancellation = (line_amount > 0)
                 then 'contradictory'
             when is_cancellation and customer_id is null then 'return_anonymous'
             when is_cancellation then 'return'
@@ -124,6 +140,20 @@ disposed as (
             else 'sale'
         end as disposition
     from described
+
+),
+
+-- Units of sales are positive and those of returns negative, whatever the source
+-- writes; an amount without a quantity is one unit.
+signed as (
+
+    select
+        *,
+        case
+            when disposition in ('return', 'return_anonymous') then -1
+            when disposition in ('sale', 'sale_anonymous') and line_amount > 0 then 1
+        end as unit_sign
+    from disposed
 
 )
 
@@ -136,10 +166,14 @@ select
     customer_id,
     description,
     country,
-    quantity,
-    unit_price,
+    coalesce(unit_sign * greatest(abs(quantity), 1), quantity) as quantity,
+    case
+        when unit_sign is null then unit_price
+        when quantity = 0 then cast(abs(line_amount) as decimal(18, 4))
+        else abs(unit_price)
+    end as unit_price,
     line_amount,
     invoiced_at,
     invoice_date,
     disposition
-from disposed
+from signed

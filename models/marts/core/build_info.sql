@@ -4,6 +4,12 @@ with as_of as (
 
 ),
 
+rules as (
+
+    select currency from {{ ref("stg_shop__rules") }}
+
+),
+
 scoring_model as (
 
     select max(model) as churn_scoring_model
@@ -29,7 +35,7 @@ select
     as_of.as_of_date,
     as_of.first_invoice_date,
     as_of.last_invoice_date,
-    cast('{{ var("currency") }}' as varchar) as currency,
+    cast(rules.currency as varchar) as currency,
     cast('{{ var("cleaning_policy") }}' as varchar) as cleaning_policy,
     cast(scoring_model.churn_scoring_model as varchar) as churn_scoring_model,
     cast(4 as integer) as schema_version,
@@ -38,5 +44,6 @@ select
     cast(staged_lines.rows_quarantined as bigint) as rows_quarantined,
     cast(null as integer) as tests_passed
 from as_of
+cross join rules
 cross join scoring_model
 cross join staged_lines

@@ -1,4 +1,4 @@
-{%- set money = "'" ~ var("currency") ~ " ' || " -%}
+{%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
 with customers as (
 
     select * from {{ ref("dim_customers") }}

@@ -1,4 +1,4 @@
-{%- set money = "'" ~ var("currency") ~ " ' || " -%}
+{%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
 with concentration as (
 
     select * from {{ ref("rpt_revenue_concentration") }}

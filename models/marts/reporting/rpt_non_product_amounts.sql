@@ -20,5 +20,5 @@ select
     cast(sum(non_product_lines.line_amount) as decimal(38, 4)) as amount
 from non_product_lines
 left join stock_code_classes
-    on non_product_lines.stock_code = stock_code_classes.stock_code
+    on non_product_lines.stock_code_class = stock_code_classes.stock_code_class
 group by non_product_lines.stock_code

@@ -141,14 +141,14 @@ def build(
 
 
 def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
-    from customer_intelligence.build_vars import build_vars
+    from customer_intelligence.variables import given_variables
 
     # Unit tests hold the SQL to rows of their own, whatever the data: `make test` runs them.
     run_dbt(
         project,
         data_dir,
         *("build", "--exclude-resource-type", "unit_test"),
-        *("--vars", build_vars(data_dir, given_vars)),
+        *("--vars", given_variables(given_vars)),
     )
     from customer_intelligence.summary import print_summary
 
@@ -199,14 +199,14 @@ def docs(
     """Show lineage and definitions on http://127.0.0.1:8080, until you press Ctrl-C."""
     import base64
 
-    from customer_intelligence.build_vars import build_vars
     from customer_intelligence.outputs import write_output
+    from customer_intelligence.variables import given_variables
 
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
     path = None if out is None else _check_output(out, place)
     static = [] if path is None else ["--static"]
-    run_dbt(project, place, "docs", "generate", *static, "--vars", build_vars(place, given_vars))
+    run_dbt(project, place, "docs", "generate", *static, "--vars", given_variables(given_vars))
     if path is None:
         run_dbt(project, place, "docs", "serve", "--host", "127.0.0.1", "--no-browser")
         return

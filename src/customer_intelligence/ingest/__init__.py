@@ -47,15 +47,37 @@ encoding       of a text file, such as cp1252
 dates          ymd, mdy, dmy or a strptime format
 decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
 thousands      the mark between thousands
-currency       ISO 4217 code; it or its symbol may stand beside an amount, and the marts name it
+currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml
 absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
                at one time is an invoice, lines are of no product in particular, or of one unit
 once_per_order fields that stand on an order's first line only, such as invoice_date
 order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
                divided among them in proportion to their own amounts, to the last decimal
-vars           dbt vars that belong to the shop: product_code_pattern, cancellation_prefix,
-               adjustment_prefix, negative_lines_are_returns; every later build knows them
+rules          what the shop's codes, invoice numbers and signs mean: keys of shop.yml, see below
 ============== ====================================================================================
+
+The first load writes ``shop.yml`` into the data directory, from ``rules`` and ``currency`` of its
+mapping or preset; from then on it is changed by hand, and no load changes it.
+
+========================== ========================================================================
+Key of shop.yml            Meaning, and what holds without the key
+========================== ========================================================================
+currency                   ISO 4217 code of all amounts; XXX
+cancellation_prefix        how numbers of invoices that cancel sales start; none do
+adjustment_prefix          how numbers of bad-debt adjustments start; none do
+negative_lines_are_returns whether a negative amount is a return (``false``: only the invoice
+                           number tells); true
+copies                     ``drop`` where the export repeats lines, so that the second and later
+                           lines that are equal in all columns do not count; ``count``
+product_code_pattern       regular expression of the stock codes that are merchandise, in any case
+                           of letters; a code that no rule knows is then unclassified, and a test
+                           fails. Without it all codes but those named below are merchandise
+codes                      stock code to class, such as ``{POST: shipping}``
+code_patterns              class to regular expression, such as ``{shipping: '^SHIP'}``
+========================== ========================================================================
+
+Classes are those of ``seeds/stock_code_classes.csv``. A code by name comes before
+``code_patterns``, in their order, and these before ``product_code_pattern``.
 
 ======================================= ========================================================
 Environment variable                    Meaning

@@ -1,22 +1,31 @@
 """The raw layer on disk: numbered, immutable loads that appear whole or not at all."""
 
 import contextlib
+import datetime as dt
 import fcntl
 import json
 import logging
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+from pyarrow import ArrowException
+
 from customer_intelligence.errors import CustomerIntelligenceError
 
 ROWS_FILE = "invoice_lines.parquet"
 MANIFEST_FILE = "load.json"
-_LOAD_NAME = re.compile(r"\d{4,}-[0-9a-f]{12}")
+# The rules of the shop: in the data directory, and until they are there in the first load.
+SHOP_FILE = "shop.yml"
+MAX_MANIFEST_BYTES = 16_000_000
+_LOAD_NAME = re.compile(r"(\d{4,})-([0-9a-f]{12})")
+_SHA256 = re.compile("[0-9a-f]{64}")
 _LOG = logging.getLogger(__name__)
 _TEMPORARY_PREFIX = ".tmp-"
 
@@ -90,6 +99,7 @@ def open_raw(data_dir: Path) -> Iterator[Path]:
             raise _locked(raw) from error
         for leftover in raw.glob(f"{_TEMPORARY_PREFIX}*"):
             shutil.rmtree(leftover)
+        settle_shop(data_dir)
         yield raw
     finally:
         for path in missing:
@@ -110,30 +120,111 @@ def temporary_load(raw: Path) -> Iterator[Path]:
 
 
 def read_manifests(raw: Path) -> list[dict[str, Any]]:
-    """Return the manifests of all loads, oldest first.
+    """Return the manifests of all loads, oldest first, each held to its directory and its rows.
 
     Raises
     ------
     CustomerIntelligenceError
-        E_DATA_DIR when a load has been damaged.
+        E_DAMAGED_LOAD when a load is not whole, with its name and the way out.
     """
-    manifests = []
-    for path in raw.iterdir():
-        if _LOAD_NAME.fullmatch(path.name):
-            try:
-                text = (path / MANIFEST_FILE).read_text(encoding="utf-8")
-                manifests.append(json.loads(text))
-            except (OSError, ValueError) as error:
-                raise CustomerIntelligenceError(
-                    "E_DATA_DIR",
-                    f"The load {path} has no readable {MANIFEST_FILE}: {error}.",
-                    "Remove that directory and add its file again.",
-                ) from error
+    manifests = [
+        _read_manifest(path)
+        for path in sorted(raw.iterdir() if raw.exists() else [])
+        # Whatever looks like a load must be one; notes that people leave here may stay.
+        if path.name[0].isdigit() or (path / ROWS_FILE).exists() or (path / MANIFEST_FILE).exists()
+        if not path.name.startswith(_TEMPORARY_PREFIX)
+    ]
+    numbers = [manifest["load_number"] for manifest in manifests]
+    for manifest in manifests:
+        if numbers.count(manifest["load_number"]) > 1:
+            raise _damaged(raw / str(manifest["load_id"]), "has the number of another load")
     return sorted(manifests, key=lambda manifest: manifest["load_number"])
 
 
-def publish(directory: Path, manifest: Mapping[str, Any]) -> Path:
+def _read_manifest(path: Path) -> dict[str, Any]:
+    name = _LOAD_NAME.fullmatch(path.name)
+    if name is None or path.is_symlink():
+        raise _damaged(path, "has no name that a load gives itself")
+    try:
+        manifest = json.loads(_read_regular_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES))
+        wrong = _first_wrong(manifest, path.name, int(name[1]), name[2])
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged(path, f"has no readable {MANIFEST_FILE} ({error})") from error
+    if wrong is not None:
+        raise _damaged(path, f"has a {MANIFEST_FILE} whose {wrong} cannot be")
+    try:
+        with os.fdopen(_open_regular_file(path / ROWS_FILE), "rb") as file:
+            rows = pq.read_metadata(file).num_rows
+    except (OSError, ValueError, ArrowException) as error:
+        raise _damaged(path, f"has no readable {ROWS_FILE} ({error})") from error
+    if rows != manifest["records"]:
+        raise _damaged(
+            path, f"has {rows:,} rows where its {MANIFEST_FILE} says {manifest['records']:,}"
+        )
+    return dict(manifest)
+
+
+def _first_wrong(manifest: object, load_id: str, number: int, hash_start: str) -> str | None:
+    """Return the first key of a manifest that a load would not have written so."""
+    if not isinstance(manifest, dict):
+        return "content"
+
+    def is_count(key: str) -> bool:
+        return type(manifest.get(key)) is int and manifest[key] >= 0
+
+    def is_text(key: str) -> bool:
+        return isinstance(manifest.get(key), str)
+
+    sha256 = manifest.get("file_sha256")
+    right = {
+        "load_id": manifest.get("load_id") == load_id,
+        "load_number": is_count("load_number") and manifest["load_number"] == number > 0,
+        "file_sha256": is_text("file_sha256")
+        and _SHA256.fullmatch(str(sha256)) is not None
+        and str(sha256).startswith(hash_start),
+        "source_file": is_text("source_file"),
+        "records": is_count("records"),
+        "quarantined": is_count("quarantined") and is_count("accepted"),
+        "accepted": is_count("accepted")
+        and is_count("quarantined")
+        and is_count("records")
+        and manifest["accepted"] + manifest["quarantined"] == manifest["records"],
+        "reasons": isinstance(manifest.get("reasons"), dict),
+        "mapping": isinstance(manifest.get("mapping"), dict),
+        "columns": isinstance(manifest.get("columns"), dict),
+        "pseudonym_key": manifest.get("pseudonym_key") is None or is_text("pseudonym_key"),
+        "loaded_at": is_text("loaded_at") and _is_moment(str(manifest["loaded_at"])),
+    }
+    return next((key for key, is_right in right.items() if not is_right), None)
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _damaged(path: Path, what: str) -> CustomerIntelligenceError:
+    return CustomerIntelligenceError(
+        "E_DAMAGED_LOAD",
+        f"The load {path.name!r} in {path.parent} {what}.",
+        "Restore it from a backup, or remove that directory and add its file again.",
+    )
+
+
+def publish(directory: Path, manifest: Mapping[str, Any], shop: str | None) -> Path:
     """Make a temporary load final: synced to disk, then renamed in one step.
+
+    Parameters
+    ----------
+    directory : Path
+        The temporary load, with its rows.
+    manifest : mapping
+    shop : str, optional
+        Text of ``shop.yml``, which comes to be with this load: the rename of the load is the
+        commit of both, and `settle_shop` completes it.
 
     Returns
     -------
@@ -142,14 +233,66 @@ def publish(directory: Path, manifest: Mapping[str, Any]) -> Path:
     """
     text = json.dumps(manifest, ensure_ascii=False, indent=2) + "\n"
     (directory / MANIFEST_FILE).write_text(text, encoding="utf-8")
-    for path in (directory / ROWS_FILE, directory / MANIFEST_FILE, directory):
+    names = [ROWS_FILE, MANIFEST_FILE]
+    if shop is not None:
+        (directory / SHOP_FILE).write_text(shop, encoding="utf-8")
+        names.append(SHOP_FILE)
+    for path in (*(directory / name for name in names), directory):
         _sync(path)
     if manifest["load_number"] == 1:
         _set_sample_campaigns_aside(directory.parent.parent)
     final = directory.parent / str(manifest["load_id"])
     directory.replace(final)
     _sync(directory.parent)
+    settle_shop(directory.parent.parent)
     return final
+
+
+def settle_shop(data_dir: Path) -> None:
+    """Move ``shop.yml`` from the load that brought it to its place in the data directory.
+
+    Whoever reads loads or rules calls this first, so that a load that was killed after its commit
+    has left both.
+    """
+    place = data_dir / SHOP_FILE
+    for pending in sorted((data_dir / "raw").glob(f"[0-9]*/{SHOP_FILE}")):
+        # Another process may do the same at this moment.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.lexists(place):
+                pending.unlink()
+            else:
+                pending.replace(place)
+        _sync(data_dir)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, also after a power cut."""
+    pending = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(pending, "x", encoding="utf-8") as file:  # noqa: PTH123  # follows no link
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        pending.replace(path)
+    finally:
+        pending.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def _open_regular_file(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError("no regular file")
+    return descriptor
+
+
+def _read_regular_file(path: Path, limit: int) -> str:
+    with os.fdopen(_open_regular_file(path), "rb") as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError("too large")
+    return content.decode("utf-8")
 
 
 def _set_sample_campaigns_aside(data_dir: Path) -> None:

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.derived import Expression, column_names, parse
+from customer_intelligence.ingest.rules import check_rules
+from customer_intelligence.ingest.yaml_files import read_yaml
 
 REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "customer_id")
 # One of these says what a line costs; where both are given, both are kept.
@@ -25,13 +25,6 @@ DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
 FALLBACK_FIELDS = ("stock_code", "description", "country")
 ONCE_PER_ORDER_FIELDS = ("invoice_date", "customer_id", "country", "cancelled", "currency")
-# Vars of the dbt project that a mapping may set, and the types of their values.
-SHOP_VARS: dict[str, tuple[type, ...]] = {
-    "product_code_pattern": (str,),
-    "cancellation_prefix": (str, type(None)),
-    "adjustment_prefix": (str, type(None)),
-    "negative_lines_are_returns": (bool,),
-}
 
 # Compared without case, blanks, underscores, hyphens, dots and invisible marks.
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -127,8 +120,9 @@ class SourceMapping:
     order_amount : str, optional
         Arithmetic over columns that gives what the lines of an order add up to. It is divided
         among them in proportion to their own amounts.
-    vars : dict
-        Vars of the dbt project that belong to this shop (`SHOP_VARS`).
+    rules : dict
+        What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
+        load writes (see `customer_intelligence.ingest.rules`).
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -141,7 +135,7 @@ class SourceMapping:
     absent: Sequence[str] = ()
     once_per_order: Sequence[str] = ()
     order_amount: str | None = None
-    vars: Mapping[str, object] = field(default_factory=dict)
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every value; raises CustomerIntelligenceError with the code E_BAD_MAPPING."""
@@ -163,7 +157,10 @@ class SourceMapping:
                 )
         self._check_derived()
         self._check_orders()
-        self._check_vars()
+        _require(
+            "currency" not in self.rules, "rules", "currency", "Write `currency:` outside rules."
+        )
+        check_rules(self.rules, "The mapping's rules", "E_BAD_MAPPING")
         for name in ("encoding", "dates", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
@@ -250,21 +247,9 @@ class SourceMapping:
                     example,
                 ) from error
 
-    def _check_vars(self) -> None:
-        example = "Write `vars: {product_code_pattern: '^SKU-'}`."
-        _require(isinstance(self.vars, Mapping), "vars", self.vars, example)
-        for name, value in self.vars.items():
-            _require(
-                name in SHOP_VARS,
-                "vars",
-                name,
-                f"Vars of a shop are: {', '.join(SHOP_VARS)}; others are given to each build.",
-            )
-            _require(isinstance(value, SHOP_VARS[name]), f"vars.{name}", value, example)
-
     def as_dict(self) -> dict[str, Any]:
-        """Return the mapping as plain values for the manifest."""
-        return json.loads(json.dumps(asdict(self)))
+        """Return how files are read, as plain values for the manifest; rules are not of it."""
+        return json.loads(json.dumps({**asdict(self), "rules": None}))
 
 
 def find_mapping(name: str) -> SourceMapping:
@@ -303,10 +288,14 @@ def preset(name: str) -> SourceMapping:
 
 
 def matching_preset(header: Sequence[str]) -> str | None:
-    """Return the name of the preset whose ``header`` is part of a file's header."""
-    names = {normalise(column) for column in header}
+    """Return the name of the preset whose ``header`` is part of a file's header.
+
+    The names must be spelled as the preset spells them: names such as invoice_no are anybody's,
+    and the rules of one shop must not reach another.
+    """
+    names = {column.strip() for column in header}
     for name in preset_names():
-        if names.issuperset(map(normalise, _yaml(PRESETS / f"{name}.yml")["header"])):
+        if names.issuperset(_yaml(PRESETS / f"{name}.yml")["header"]):
             return name
     return None
 
@@ -339,18 +328,7 @@ def read_mapping(path: Path) -> SourceMapping:
 
 
 def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise CustomerIntelligenceError(
-            "E_BAD_MAPPING",
-            f"{path.name} cannot be read as YAML: {reason}.",
-            "Mend the file, or leave the mapping out.",
-        ) from error
-    content = {} if content is None else content
-    _require(isinstance(content, dict), path.name, content, "Write `key: value` lines.")
-    return content
+    return read_yaml(path, "E_BAD_MAPPING")
 
 
 def _mapping(content: Mapping[str, Any], name: str) -> SourceMapping:

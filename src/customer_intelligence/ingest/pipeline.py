@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest import alarm, load, stage, text
+from customer_intelligence.ingest import alarm, load, shop, stage, text
 from customer_intelligence.ingest.checks import (
     NO_FINDINGS,
     date_survey_query,
@@ -49,7 +49,6 @@ from customer_intelligence.ingest.mapping import (
 )
 from customer_intelligence.ingest.privacy import Privacy
 from customer_intelligence.ingest.pseudonyms import check_key, key_id
-from customer_intelligence.ingest.shop import remember_vars
 from customer_intelligence.ingest.tombstones import read_tombstones
 from customer_intelligence.ingest.workbook import Workbook
 
@@ -129,7 +128,7 @@ def ingest_file(
         The load is written to ``<data_dir>/raw/<load_id>/``.
     mapping : SourceMapping, optional
         Column names and formats that the file cannot tell by itself. Without one, a preset is
-        taken where columns are not known by name and the header is that of the preset.
+        taken where the header is that of the preset.
 
     Returns
     -------
@@ -147,6 +146,7 @@ def ingest_file(
     sha256 = file_sha256(path)
     with load.open_raw(data_dir) as raw:
         manifests = load.read_manifests(raw)
+        rules = shop.shop_of_loads(data_dir) if manifests else shop.read_shop(data_dir)
         privacy = Privacy(
             check_key(manifests),
             read_tombstones(raw),
@@ -155,11 +155,17 @@ def ingest_file(
         )
         for manifest in manifests:
             if manifest["file_sha256"] == sha256:
+                stated = shop.stated_rules(mapping, mapping.currency)
+                for note in shop.compare(path.name, stated, rules or {}):
+                    LOGGER.info("%s %s", path.name, note)
                 return _skipped(path, raw, manifest, source, mapping)
         number = 1 + max((manifest["load_number"] for manifest in manifests), default=0)
         try:
             with load.temporary_load(raw) as directory:
-                result, manifest = _write_load(source, directory, number, sha256, mapping, privacy)
+                result, manifest, currency = _write_load(
+                    source, directory, number, sha256, mapping, privacy
+                )
+                stated = shop.stated_rules(mapping, currency)
                 after = path.stat()
                 if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                     raise CustomerIntelligenceError(
@@ -167,16 +173,15 @@ def ingest_file(
                         f"{path.name} changed while it was being read.",
                         "Wait until it is written completely, then try again.",
                     )
-                _check_currency(path, manifest, manifests, raw)
-                load.publish(directory, manifest)
-                remember_vars(raw, _shop_vars(mapping, manifest))
+                notes = [] if rules is None else shop.compare(path.name, stated, rules)
+                load.publish(directory, manifest, shop.shop_text(stated) if rules is None else None)
         except OSError as error:
             raise CustomerIntelligenceError(
                 "E_IO",
                 f"The load of {path.name} could not be written to {raw}: {error}.",
                 "Check free space and permissions, then try again.",
             ) from error
-    for note in result.notes:
+    for note in (*result.notes, *notes):
         LOGGER.info("%s %s", path.name, note)
     return result
 
@@ -200,12 +205,9 @@ def recognise_file(
     if mapping is not None:
         _check_date_format(mapping)
         return _recognise(path, mapping), mapping
-    try:
+    name = matching_preset(read_header(path))
+    if name is None:
         return _recognise(path, SourceMapping()), SourceMapping()
-    except CustomerIntelligenceError as refusal:
-        name = matching_preset(read_header(path)) if refusal.code == "E_MISSING_COLUMNS" else None
-        if name is None:
-            raise
     chosen = preset(name)
     source = _recognise(path, chosen)
     source.notes.append(f"has the header of the preset {name}, and is read so")
@@ -297,26 +299,6 @@ def read_header(path: Path, encoding: str | None = None) -> list[str]:
         return text.widest_header(path, text.detect_encoding(path, encoding))
     except (OSError, ArrowException, UnicodeError) as error:
         raise unreadable(path, error) from error
-
-
-def _check_currency(
-    path: Path, manifest: dict[str, object], manifests: list[dict[str, object]], raw: Path
-) -> None:
-    for other in manifests:
-        if None not in (manifest["currency"], other["currency"]) and (
-            manifest["currency"] != other["currency"]
-        ):
-            raise CustomerIntelligenceError(
-                "E_MIXED_CURRENCIES",
-                f"{path.name} is in {manifest['currency']} and the load {other['load_id']} in "
-                f"{other['currency']}; amounts are summed as they stand.",
-                f"Name another DATA_DIR, or remove {raw / str(other['load_id'])}.",
-            )
-
-
-def _shop_vars(mapping: SourceMapping, manifest: dict[str, object]) -> dict[str, object]:
-    named = {} if manifest["currency"] is None else {"currency": manifest["currency"]}
-    return {**named, **mapping.vars}
 
 
 def _check_date_format(mapping: SourceMapping) -> None:
@@ -497,8 +479,8 @@ def _write_load(
     sha256: str,
     mapping: SourceMapping,
     privacy: Privacy,
-) -> tuple[load.LoadResult, dict[str, object]]:
-    """Write the rows of a load and return what became of the file, and its manifest."""
+) -> tuple[load.LoadResult, dict[str, object], str | None]:
+    """Write the rows of a load; return what became of the file, its manifest and currency."""
     load_id = f"{number:04d}-{sha256[:12]}"
     final = directory.parent / load_id
     loaded_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -539,7 +521,6 @@ def _write_load(
         "header": source.header,
         "columns": source.named_columns,
         "mapping": mapping.as_dict(),
-        "currency": written.currency,
         "pseudonym_key": key_id(privacy.key) if privacy.key is not None else None,
         "records": result.records,
         "accepted": result.accepted,
@@ -549,7 +530,7 @@ def _write_load(
         "notes": notes,
         "loaded_at": loaded_at.isoformat(),
     }
-    return result, manifest
+    return result, manifest, written.currency
 
 
 def _write_rows(
@@ -709,8 +690,6 @@ def _skipped(
             f"{path.name} was loaded before with another mapping, as {manifest['load_id']}.",
             f"Remove {directory} to load it again, or use the same mapping as then.",
         )
-    # They say nothing of how the file is read, and may be changed.
-    remember_vars(raw, _shop_vars(mapping, manifest))
     return load.LoadResult(
         shown_name(path),
         str(manifest["load_id"]),
@@ -730,7 +709,8 @@ def _reading(mapping: dict[str, object], columns: dict[str, str]) -> dict[str, o
         for field, column in dict(mapping["columns"]).items()
         if not isinstance(column, str)
     }
-    return {**mapping, "columns": {**columns, **several}, "vars": None}
+    # Rules say nothing of how a file is read; `vars` is what they were called once.
+    return {**mapping, "columns": {**columns, **several}, "rules": None, "vars": None}
 
 
 def _connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:

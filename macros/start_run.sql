@@ -1,0 +1,31 @@
+{% macro start_run() %}
+    {{ return(adapter.dispatch("start_run")()) }}
+{% endmacro %}
+
+
+{% macro duckdb__start_run() %}
+    {#- One hook: dbt compiles several of them side by side. -#}
+    {% if execute %}
+        {% set given = invocation_args_dict.get("vars") or {} %}
+        {% set variables = {} %}
+        {% for name in fromjson(call_plugin("names_of_vars()")) %}
+            {% set value = var(name) %}
+            {#- YAML reads a day as a date, which JSON does not know. -#}
+            {% set is_plain = value is none or value is boolean or value is number
+                or value is string or value is sequence %}
+            {% do variables.update({name: value if is_plain else value | string}) %}
+        {% endfor %}
+        {% set request = tojson({
+            "project_dir": invocation_args_dict.get("project_dir") or ".",
+            "variables": variables,
+            "given": given.keys() | map("string") | list,
+            "started_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
+        }) %}
+        {% set source = call_plugin(
+            "start_run(" ~ dbt.string_literal(dbt.escape_single_quotes(request)) ~ ")"
+        ) %}
+        {% if flags.WHICH in ("build", "run") %}
+            {{ log("source: " ~ source, info=true) }}
+        {% endif %}
+    {% endif %}
+{% endmacro %}

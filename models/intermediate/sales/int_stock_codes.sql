@@ -1,0 +1,54 @@
+-- Rules are tried on each code once, because a pattern that comes out of a column costs
+-- a hundred times as much as a comparison.
+with stock_codes as (
+
+    select distinct stock_code
+    from {{ ref("stg_retail__invoice_lines") }}
+
+),
+
+code_rules as (
+
+    select * from {{ ref("stg_shop__codes") }}
+
+),
+
+matches as (
+
+    select
+        stock_codes.stock_code,
+        code_rules.code_rule_rank,
+        code_rules.stock_code_class
+    from stock_codes
+    inner join code_rules on stock_codes.stock_code = code_rules.stock_code
+    union all
+    select
+        stock_codes.stock_code,
+        code_rules.code_rule_rank,
+        code_rules.stock_code_class
+    from stock_codes
+    inner join code_rules
+        on
+            code_rules.stock_code is null
+            and {{ matches_pattern(
+                "stock_codes.stock_code", "code_rules.code_pattern"
+            ) }}
+
+),
+
+ranked as (
+
+    select
+        *,
+        row_number() over (
+            partition by stock_code order by code_rule_rank
+        ) as match_rank
+    from matches
+
+)
+
+select
+    stock_code,
+    stock_code_class
+from ranked
+where match_rank = 1

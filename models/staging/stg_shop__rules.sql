@@ -1,0 +1,16 @@
+with rules as (
+
+    select * from {{ source("shop", "shop_rules") }}
+
+)
+
+select
+    ---------- texts
+    currency,
+    upper(trim(cancellation_prefix)) as cancellation_prefix,
+    upper(trim(adjustment_prefix)) as adjustment_prefix,
+
+    ---------- booleans
+    negative_lines_are_returns,
+    drops_copies
+from rules

@@ -1,0 +1,218 @@
+"""What a shop's own words mean: which codes, invoice numbers and signs say what.
+
+The same keys stand in ``shop.yml`` and under ``rules:`` of a mapping or preset. A key that is not
+there has the meaning that holds for any shop: every code is merchandise, no prefix of an invoice
+number means anything, the sign of an amount decides, and every line counts.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import duckdb
+
+from customer_intelligence.errors import CustomerIntelligenceError
+
+# Currency of a shop that does not name one (ISO 4217).
+NO_CURRENCY = "XXX"
+PRODUCT, UNCLASSIFIED = "product", "unclassified"
+# What seeds/stock_code_classes.csv explains.
+CLASSES = (
+    PRODUCT,
+    "accessory",
+    "adjustment",
+    "bad_debt",
+    "discount",
+    "fee",
+    "gift_voucher",
+    "manual_adjustment",
+    "sample",
+    "shipping",
+    "tax",
+    "test",
+    "tip",
+)
+COPIES = ("count", "drop")
+MAX_CODES = 20_000
+MAX_PATTERN = 500
+MAX_TEXT = 200
+_SHOWN = 60
+
+
+def check_rules(content: object, where: str, code: str) -> dict[str, Any]:
+    """Check rules as they were read.
+
+    Parameters
+    ----------
+    content : object
+        What stands in the file: a dict of the keys of `KEYS`, some or all of them.
+    where : str
+        Where they stand, such as ``shop.yml``, for messages.
+    code : str
+        Code of the error, such as ``E_BAD_SHOP``.
+
+    Returns
+    -------
+    dict
+        The keys that are stated, in the order of `KEYS`.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `code`, with the key, what it does not allow, and what it does.
+    """
+
+    def refuse(key: str, value: object, hint: str) -> CustomerIntelligenceError:
+        shown = repr(value)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+        return CustomerIntelligenceError(code, f"{where}: {key} does not allow {shown}.", hint)
+
+    if not isinstance(content, Mapping):
+        raise refuse("the file", content, f"Write `key: value` lines. Keys are: {', '.join(KEYS)}.")
+    for key in content:
+        if key not in KEYS:
+            raise refuse("a key", key, f"Keys are: {', '.join(KEYS)}.")
+    checked = {}
+    for key, check in KEYS.items():
+        if key in content:
+            try:
+                checked[key] = check(content[key])
+            except _NotAllowedError as error:
+                raise refuse(f"{key}{error.place}", error.value, error.hint) from None
+    return checked
+
+
+def code_rules(rules: Mapping[str, Any]) -> list[tuple[str | None, str | None, str]]:
+    """Return which stock code is of which class, in the order in which the rules are tried.
+
+    Returns
+    -------
+    list of tuple
+        Stock code or None, pattern or None, and class. The last one holds for every code.
+    """
+    pattern = rules.get("product_code_pattern")
+    found: list[tuple[str | None, str | None, str]] = [
+        *((name, None, kind) for name, kind in rules.get("codes", {}).items()),
+        *((None, text, kind) for kind, text in rules.get("code_patterns", {}).items()),
+    ]
+    if pattern is not None:
+        found.append((None, pattern, PRODUCT))
+    return [*found, (None, "", PRODUCT if pattern is None else UNCLASSIFIED)]
+
+
+def differences(stated: Mapping[str, Any], rules: Mapping[str, Any]) -> list[str]:
+    """Return in words where a mapping says something else than the shop's rules."""
+    found = []
+    for key, value in stated.items():
+        if isinstance(value, Mapping):
+            known = rules.get(key, {})
+            pairs = [(f"{key}.{name}", one, known.get(name)) for name, one in value.items()]
+        else:
+            pairs = [(key, value, rules.get(key, DEFAULTS[key]))]
+        found += [
+            f"{name} is {said!r} there and {known!r} in shop.yml"
+            for name, said, known in pairs
+            if said != known
+        ]
+    return found
+
+
+class _NotAllowedError(Exception):
+    def __init__(self, value: object, hint: str, place: str = "") -> None:
+        super().__init__(hint)
+        self.value, self.hint, self.place = value, hint, place
+
+
+def _currency(value: object) -> str | None:
+    if value is None or (isinstance(value, str) and re.fullmatch("[A-Z]{3}", value)):
+        return value
+    raise _NotAllowedError(value, "Use a three-letter code such as GBP.")
+
+
+def _pattern(value: object) -> str | None:
+    if value is None:
+        return None
+    hint = f"Write a regular expression of at most {MAX_PATTERN} signs in quotes, such as '^SKU-'."
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_PATTERN:
+        raise _NotAllowedError(value, hint)
+    try:
+        # The engine that will use it is asked, and never by its text as SQL.
+        with duckdb.connect() as connection:
+            connection.execute("select regexp_matches('', ?, 'i')", [value])
+    except (duckdb.Error, UnicodeError) as error:
+        raise _NotAllowedError(value, f"{hint} {' '.join(str(error).split())}") from error
+    return value
+
+
+def _prefix(value: object) -> str | None:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if text is None:
+        return None
+    if isinstance(text, str) and 0 < len(text) <= 20 and text == text.strip():
+        return text
+    raise _NotAllowedError(value, "Write 1 to 20 letters or digits, or null where there is none.")
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise _NotAllowedError(value, "Write true or false.")
+
+
+def _copies(value: object) -> str:
+    if isinstance(value, str) and value in COPIES:
+        return value
+    raise _NotAllowedError(value, f"Write {' or '.join(COPIES)}.")
+
+
+def _codes(value: object) -> dict[str, str]:
+    hint = f"Write `codes: {{POST: shipping}}`. Classes are: {', '.join(CLASSES)}."
+    if not isinstance(value, Mapping) or len(value) > MAX_CODES:
+        raise _NotAllowedError(value, f"{hint} At most {MAX_CODES:,} codes.")
+    for name, kind in value.items():
+        if not isinstance(name, str) or not 0 < len(name.strip()) <= MAX_TEXT:
+            raise _NotAllowedError(name, f"{hint} A code has 1 to {MAX_TEXT} signs.")
+        if not isinstance(kind, str) or kind not in CLASSES:
+            raise _NotAllowedError(kind, hint, f".{name}")
+    return dict(value)
+
+
+def _code_patterns(value: object) -> dict[str, str]:
+    hint = f"Write `code_patterns: {{shipping: '^SHIP'}}`. Classes are: {', '.join(CLASSES)}."
+    if not isinstance(value, Mapping):
+        raise _NotAllowedError(value, hint)
+    checked = {}
+    for kind, text in value.items():
+        if kind not in CLASSES:
+            raise _NotAllowedError(kind, hint)
+        try:
+            pattern = _pattern(text)
+        except _NotAllowedError as error:
+            raise _NotAllowedError(text, error.hint, f".{kind}") from error
+        if pattern is None:
+            raise _NotAllowedError(text, hint, f".{kind}")
+        checked[kind] = pattern
+    return checked
+
+
+KEYS: dict[str, Callable[[object], Any]] = {
+    "currency": _currency,
+    "cancellation_prefix": _prefix,
+    "adjustment_prefix": _prefix,
+    "negative_lines_are_returns": _flag,
+    "copies": _copies,
+    "product_code_pattern": _pattern,
+    "codes": _codes,
+    "code_patterns": _code_patterns,
+}
+# What a key means that is not there.
+DEFAULTS: dict[str, Any] = {
+    "currency": None,
+    "cancellation_prefix": None,
+    "adjustment_prefix": None,
+    "negative_lines_are_returns": True,
+    "copies": "count",
+    "product_code_pattern": None,
+    "codes": {},
+    "code_patterns": {},
+}

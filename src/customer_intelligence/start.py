@@ -1,0 +1,245 @@
+"""What every dbt command begins with: vars checked, the source found, the schema ``raw`` made.
+
+The schema is made anew each time and appears whole: invoice lines and loads, the rules of the
+shop, campaigns, and the clusters that are published now.
+"""
+
+import datetime as dt
+import glob
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from customer_intelligence import preflight
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest import load
+from customer_intelligence.ingest.checks import literal
+from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.ingest.rules import DEFAULTS, NO_CURRENCY, code_rules
+from customer_intelligence.ingest.shop import SHOP_FILE, read_shop, shop_of_loads
+from customer_intelligence.marts import open_marts, previous_clusters
+from customer_intelligence.variables import check_variables
+
+SAMPLE = Path("data", "sample")
+FUTURE_TOLERANCE = dt.timedelta(days=1)
+LOAD_COLUMNS = {
+    "load_id": "varchar",
+    "load_number": "integer",
+    "source_file": "varchar",
+    "file_sha256": "varchar",
+    "records": "bigint",
+    "pseudonym_key": "varchar",
+    "loaded_at": "varchar",
+}
+RULE_COLUMNS = {
+    "currency": "varchar",
+    "cancellation_prefix": "varchar",
+    "adjustment_prefix": "varchar",
+    "negative_lines_are_returns": "boolean",
+    "drops_copies": "boolean",
+}
+CODE_COLUMNS = {
+    "code_rule_rank": "integer",
+    "stock_code": "varchar",
+    "code_pattern": "varchar",
+    "stock_code_class": "varchar",
+}
+CLUSTER_COLUMNS = {
+    "cluster_id": "integer",
+    "days_since_last_order": "double",
+    "orders": "double",
+    "net_revenue": "double",
+}
+ASSIGNMENT_COLUMNS = {
+    "campaign": "varchar",
+    "starts_on": "date",
+    "customer_id": "varchar",
+    "action": "varchar",
+    "is_holdout": "boolean",
+}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What is built: where its lines are, what was loaded, and its rules."""
+
+    words: str
+    lines: str
+    """A query without parameters."""
+    manifests: Sequence[Mapping[str, Any]]
+    rules: Mapping[str, Any]
+
+
+def start_run(
+    connection: duckdb.DuckDBPyConnection,
+    data_dir: Path,
+    *,
+    project_dir: str,
+    variables: Mapping[str, object],
+    given: Sequence[str],
+    started_at: str,
+) -> str:
+    """Prepare a dbt command.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        To the work database, with no transaction open.
+    data_dir : Path
+    project_dir : str
+        Where the bundled sample is, in ``data/sample``.
+    variables : mapping
+        The value of every var.
+    given : sequence of str
+        Names of the vars on the command line.
+    started_at : str
+        Moment of the command, ISO, in UTC.
+
+    Returns
+    -------
+    str
+        What is built, in words.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE or E_BAD_RELATION.
+    """
+    check_variables(variables, given)
+    relation = variables["raw_relation"]
+    latest = dt.datetime.fromisoformat(started_at) + FUTURE_TOLERANCE
+    if relation is None:
+        shop = find_shop(data_dir, Path(project_dir) / SAMPLE)
+    else:
+        shop = _shop_of_relation(connection, data_dir, str(relation), latest)
+    preflight.begin_run(data_dir)
+    _make_raw_schema(connection, data_dir, shop)
+    return shop.words
+
+
+def find_shop(data_dir: Path, sample: Path) -> Shop:
+    """Return the shop of the loads; the sample only where nothing was ever loaded or published.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_LOADS_GONE where there were loads once; what is wrong with a load or with the rules.
+    """
+    load.settle_shop(data_dir)
+    manifests = load.read_manifests(data_dir / "raw")
+    if manifests:
+        rules = shop_of_loads(data_dir)
+        words = f"{len(manifests)} load(s) in {data_dir}/raw"
+        return Shop(words, _lines_of_loads(data_dir, manifests), manifests, rules)
+    of_sample = load.read_manifests(sample / "raw")
+    evidence = _evidence_of_loads(data_dir, of_sample)
+    if evidence is not None:
+        raise CustomerIntelligenceError(
+            "E_LOADS_GONE",
+            f"There is no load in {data_dir / 'raw'}, and {evidence}.",
+            "Restore raw/ from a backup or add the files again with DATA=…; for the bundled "
+            "sample, name another DATA_DIR.",
+        )
+    words = f"the bundled sample (no load in {data_dir}/raw)"
+    return Shop(words, _lines_of_loads(sample, of_sample), of_sample, shop_of_loads(sample))
+
+
+def _evidence_of_loads(data_dir: Path, of_sample: Sequence[Mapping[str, Any]]) -> str | None:
+    if (data_dir / SHOP_FILE).exists() or (data_dir / SHOP_FILE).is_symlink():
+        return f"there is a {SHOP_FILE}, which comes with one"
+    known = {manifest["file_sha256"] for manifest in of_sample}
+    try:
+        with open_marts(data_dir) as marts:
+            published = marts.execute("select load_id, file_sha256 from rpt_loads").fetchall()
+    except (CustomerIntelligenceError, duckdb.Error):
+        # Nothing is published, or nothing that can be read and lost.
+        return None
+    others = [load_id for load_id, sha256 in published if sha256 not in known]
+    return f"the published marts were built from {others[0]}" if others else None
+
+
+def _shop_of_relation(
+    connection: duckdb.DuckDBPyConnection, data_dir: Path, relation: str, latest: dt.datetime
+) -> Shop:
+    rules = read_shop(data_dir)
+    words = f"the relation {relation}"
+    if rules is None:
+        words += f" (without {data_dir / SHOP_FILE}: every code is merchandise, signs decide)"
+    return Shop(words, relation_query(connection, relation, latest), [], rules or {})
+
+
+def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> str:
+    """Write the query over all loads, named one by one: one that arrives later is not in it."""
+    files = ", ".join(
+        # Brackets in the name of a directory are not taken for a pattern.
+        literal(glob.escape(str(directory / "raw" / manifest["load_id"] / load.ROWS_FILE)))
+        for manifest in manifests
+    )
+    # Loads made before there was such a column hold no cancelled orders.
+    return (
+        "select cast(null as boolean) as is_cancelled_order where false union all by name "  # noqa: S608  # nosec
+        f"select * from read_parquet([{files}], union_by_name = true)"
+    )
+
+
+def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop: Shop) -> None:
+    rules = {**DEFAULTS, **shop.rules}
+    assignments = sorted(
+        path for path in (data_dir / "campaigns").glob("*.parquet") if path.name[0] != "."
+    )
+    connection.begin()
+    try:
+        connection.execute("drop schema if exists raw cascade")
+        connection.execute("create schema raw")
+        connection.execute(f"create view raw.invoice_lines as {shop.lines}")
+        _make_table(
+            connection,
+            "loads",
+            LOAD_COLUMNS,
+            [tuple(manifest.get(name) for name in LOAD_COLUMNS) for manifest in shop.manifests],
+        )
+        _make_table(
+            connection,
+            "shop_rules",
+            RULE_COLUMNS,
+            [
+                (
+                    rules["currency"] or NO_CURRENCY,
+                    rules["cancellation_prefix"],
+                    rules["adjustment_prefix"],
+                    rules["negative_lines_are_returns"],
+                    rules["copies"] == "drop",
+                )
+            ],
+        )
+        codes = [(rank, *rule) for rank, rule in enumerate(code_rules(rules), start=1)]
+        _make_table(connection, "shop_codes", CODE_COLUMNS, codes)
+        _make_table(connection, "previous_clusters", CLUSTER_COLUMNS, previous_clusters(data_dir))
+        if assignments:
+            files = ", ".join(literal(glob.escape(str(path))) for path in assignments)
+            connection.execute(
+                "create view raw.campaign_assignments as "  # noqa: S608  # nosec
+                f"select * from read_parquet([{files}])"
+            )
+        else:
+            _make_table(connection, "campaign_assignments", ASSIGNMENT_COLUMNS, [])
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _make_table(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    columns: Mapping[str, str],
+    rows: Sequence[tuple[object, ...]],
+) -> None:
+    described = ", ".join(f"{column} {kind}" for column, kind in columns.items())
+    connection.execute(f"create table raw.{name} ({described})")
+    if rows:
+        places = ", ".join("?" for _ in columns)
+        connection.executemany(f"insert into raw.{name} values ({places})", rows)  # noqa: S608  # nosec
