@@ -38,7 +38,7 @@ from customer_intelligence.export import defuse, export, main, write_csv
 from customer_intelligence.marts import READER_CONFIG, current_version, open_marts
 
 DASHBOARD = ROOT / "dashboard"
-APP = DASHBOARD / "app.py"
+APP = DASHBOARD / "main.py"
 PYTHON_FILES = [
     path
     for folder in ("src", "dashboard", "python_models")

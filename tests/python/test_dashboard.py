@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from customer_intelligence.marts import current_version, open_marts
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
-APP = DASHBOARD / "app.py"
+APP = DASHBOARD / "main.py"
 VIEWS = sorted(path.name for path in (DASHBOARD / "views").glob("*.py"))
 
 
