@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import access
 import duckdb
 import layout
+import links
 import pandas as pd
 import store
 import streamlit as st
 import wording
+from questions import customers
 
 from customer_intelligence.errors import CustomerIntelligenceError
 
@@ -42,26 +44,34 @@ def draw_sidebar() -> None:
     """Draw the filters, which the address keeps, and say which data this is."""
     found = store.risks()
     with st.sidebar:
-        st.multiselect(
+        links.choose(
+            st.multiselect,
             "Segment",
             store.segment_names(),
-            key="segment",
-            bind="query-params",
+            "segment",
+            noun="segment",
+            everything="all segments",
             placeholder="All segments",
         )
-        st.multiselect(
+        links.choose(
+            st.multiselect,
             "Churn risk (predicted)",
             [risk for risk in wording.RISKS if risk in found],
-            key="risk",
-            bind="query-params",
+            "risk",
+            noun="churn risk",
+            everything="any risk",
             placeholder="Any risk",
         )
-        st.multiselect(
+        links.choose(
+            st.multiselect,
             "Country",
             store.countries(),
-            key="country",
-            bind="query-params",
+            "country",
+            noun="country",
+            everything="all countries",
+            elsewhere=among_others,
             placeholder="All countries",
+            help="The countries with most customers; the rest together are the other countries.",
         )
         facts = store.build_info()
         st.text(f"Data as of {store.day(facts['as_of_date'])}")
@@ -73,9 +83,15 @@ def draw_sidebar() -> None:
         draw_age(facts)
 
 
+def among_others(country: str) -> str | None:
+    """Return the name of the other countries if a country is one of them."""
+    is_one = customers.has_country(country) and store.OTHER_COUNTRIES in store.countries()
+    return store.OTHER_COUNTRIES if is_one else None
+
+
 def draw_age(facts: dict[str, Any]) -> None:
     """Say so when the figures, or the data behind them, are old."""
-    today = datetime.now(timezone.utc).replace(tzinfo=None)
+    today = datetime.now(UTC).replace(tzinfo=None)
     build_days = (today - facts["built_at"]).days
     if build_days > STALE_DAYS:
         st.warning(
@@ -104,6 +120,7 @@ def main() -> None:
     try:
         store.follow_publication()
         draw_sidebar()
+        links.tell(*store.FILTER_KEYS)
         page.run()
     except CustomerIntelligenceError as error:
         logging.getLogger(__name__).warning("%s", error)

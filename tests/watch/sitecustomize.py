@@ -1,7 +1,7 @@
 """Note every address beyond this machine that a Python program looks up or connects to.
 
-Python loads this file by its name at the start of a process that has its folder in `PYTHONPATH`, and
-so do its children. `WATCH_CALLS_OUT` names the file that the notes go to, one a line.
+Python loads this file by its name when a process starts with its folder in `PYTHONPATH`, and so do
+the process's children. `WATCH_CALLS_OUT` names the file that the notes go to, one a line.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
+from pathlib import Path
 
 # The place of the address, or of the host's name, among what Python tells of the call.
 WATCHED = {
@@ -41,7 +42,7 @@ def note(event: str, arguments: tuple[object, ...]) -> None:
     """Write down a call that leaves the machine."""
     place = WATCHED.get(event)
     if place is not None and not is_this_machine(arguments[place]):
-        with open(os.environ["WATCH_CALLS_OUT"], "a", encoding="utf-8") as notes:
+        with Path(os.environ["WATCH_CALLS_OUT"]).open("a", encoding="utf-8") as notes:
             notes.write(f"{event} {arguments[place]!r}\n")
 
 
