@@ -24,6 +24,8 @@ REFUSALS: dict[str, ASGIApp] = {
     "websocket": WebSocketClose(1008),
 }
 
+NO_SUCH_PAGE = PlainTextResponse("There is no page at this address. The dashboard begins at /", 404)
+
 
 class OwnPagesOnly:
     """Refuse what a page of another origin asks of the server.
@@ -66,4 +68,33 @@ def is_own_origin(origin: str | None, host: str | None) -> bool:
         return False
 
 
-app = st.App(Path(__file__).with_name("main.py"), middleware=[Middleware(OwnPagesOnly)])
+class PagesOnOneLevel:
+    """Say that there is no page below a page, which Streamlit answers with an empty one.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers the rest.
+    """
+
+    # Where Streamlit itself answers below the first level.
+    SERVICES = ("_stcore", "auth", "component", "media", "static")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        answer = self._app
+        if scope["type"] == "http":
+            first, _, below = scope["path"].strip("/").partition("/")
+            is_visit = Headers(scope=scope).get("sec-fetch-dest") == "document"
+            if is_visit and below and first not in self.SERVICES:
+                answer = NO_SUCH_PAGE
+        await answer(scope, receive, send)
+
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    middleware=[Middleware(OwnPagesOnly), Middleware(PagesOnOneLevel)],
+)

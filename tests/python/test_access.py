@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,7 +22,6 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-import tomllib
 import yaml
 from conftest import ROOT
 from hypothesis import given
@@ -491,6 +491,8 @@ def test_the_server_is_told_to_keep_to_itself():
     assert client["showErrorDetails"] == "none"
     assert not client["showErrorLinks"]
     assert client["allowedOrigins"] == []
+    # From whatever folder it is started, and so for the sign-in.
+    assert (DASHBOARD / ".streamlit").resolve() == ROOT / ".streamlit"
     # A download of Streamlit's own would not be defused.
     assert client["disableDataExport"]
     # All of these are options that this Streamlit knows.
