@@ -1,130 +1,100 @@
-"""The dashboard: `python -m streamlit run dashboard/app.py` from the project's root.
+"""The dashboard's server: `python -m streamlit run dashboard/app.py`.
 
-It reads the published marts and nothing else.
+It answers its own pages only; `main.py` draws them.
 """
 
 from __future__ import annotations
 
-import logging
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-import access
-import duckdb
-import layout
-import pandas as pd
-import store
 import streamlit as st
-import wording
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse
+from starlette.websockets import WebSocketClose
 
-from customer_intelligence.errors import CustomerIntelligenceError
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
-# The folder must not be called `pages`: Streamlit would run such files by themselves, without
-# this one, when the first visitor of a fresh server asks for one of them.
-PAGES = {
-    "overview": "Overview",
-    "segments": "Segments",
-    "clusters": "Clusters",
-    "churn": "Churn",
-    "value": "Value",
-    "cohorts": "Cohorts",
-    "customers": "Customers",
-    "about": "About",
+REFUSALS: dict[str, ASGIApp] = {
+    "http": PlainTextResponse("Pages of other sites get no answer here.", 403),
+    # 1008: against the policy.
+    "websocket": WebSocketClose(1008),
 }
-DEFAULT_PAGE = "overview"
-ICON = str(Path(__file__).with_name("icon.svg"))
-# Older publications and older data are shown with a word about it.
-STALE_DAYS = 35
-NOTHING = "There is nothing to show yet"
+
+NO_SUCH_PAGE = PlainTextResponse("There is no page at this address. The dashboard begins at /", 404)
 
 
-def draw_sidebar() -> None:
-    """Draw the filters, which the address keeps, and say which data this is."""
-    found = store.risks()
-    with st.sidebar:
-        st.multiselect(
-            "Segment",
-            store.segment_names(),
-            key="segment",
-            bind="query-params",
-            placeholder="All segments",
-        )
-        st.multiselect(
-            "Churn risk (predicted)",
-            [risk for risk in wording.RISKS if risk in found],
-            key="risk",
-            bind="query-params",
-            placeholder="Any risk",
-        )
-        st.multiselect(
-            "Country",
-            store.countries(),
-            key="country",
-            bind="query-params",
-            placeholder="All countries",
-        )
-        facts = store.build_info()
-        st.text(f"Data as of {store.day(facts['as_of_date'])}")
-        st.caption(
-            f"Invoices from {store.day(facts['first_invoice_date'])} on; "
-            f"built {facts['built_at']:%Y-%m-%d %H:%M} UTC, "
-            f"{wording.whole(facts['tests_passed'])} tests passed."
-        )
-        draw_age(facts)
+class OwnPagesOnly:
+    """Refuse what a page of another origin asks of the server.
+
+    Streamlit 1.67 refuses it too, but first asks a host on the internet for this machine's address,
+    to compare the origin with it (`streamlit.net_util.get_external_ip`), and has no switch for
+    that. What passes here it takes for its own without asking anybody. Can go when
+    `streamlit.web.server.server_util.is_url_from_allowed_origins` looks nothing up.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers the rest.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        answer = self._app
+        if scope["type"] in ("http", "websocket"):
+            headers = Headers(scope=scope)
+            if not is_own_origin(headers.get("origin"), headers.get("host")):
+                answer = REFUSALS[scope["type"]]
+        await answer(scope, receive, send)
 
 
-def draw_age(facts: dict[str, Any]) -> None:
-    """Say so when the figures, or the data behind them, are old."""
-    today = datetime.now(UTC).replace(tzinfo=None)
-    build_days = (today - facts["built_at"]).days
-    if build_days > STALE_DAYS:
-        st.warning(
-            f"These figures are {wording.whole(build_days)} days old. Run `make build` again."
-        )
-    if not pd.isna(facts["as_of_date"]):
-        data_days = (facts["built_at"] - facts["as_of_date"]).days
-        if data_days > STALE_DAYS:
-            st.caption(
-                f"The data end {wording.whole(data_days)} days before this build: "
-                '"now" and "the next days" are those after the data.'
-            )
+def is_own_origin(origin: str | None, host: str | None) -> bool:
+    """Return whether a page of this server asks, or none at all.
 
-
-def main() -> None:
-    """Draw the page that the address names."""
-    st.set_page_config(page_title="Customer intelligence", page_icon=ICON, layout="wide")
-    page = st.navigation(
-        [
-            st.Page(f"views/{name}.py", title=title, default=name == DEFAULT_PAGE)
-            for name, title in PAGES.items()
-        ]
-    )
-    if not access.admit():
-        return
+    Parameters
+    ----------
+    origin, host : str or None
+        Headers of the request. Browsers name the origin of the page that opens a WebSocket.
+    """
     try:
-        store.follow_publication()
-        draw_sidebar()
-        page.run()
-        # For the report: words in place of a page are none.
-        st.session_state["drawn_page"] = page.url_path or DEFAULT_PAGE
-    except CustomerIntelligenceError as error:
-        logging.getLogger(__name__).warning("%s", error)
-        layout.tell(NOTHING, error.what, error.hint)
-    except (duckdb.CatalogException, duckdb.BinderException):
-        logging.getLogger(__name__).exception("The published marts do not fit this dashboard")
-        layout.tell(
-            NOTHING,
-            "The published marts are of another version of the project than this dashboard.",
-            "Run `make build` to publish them anew.",
-        )
-    except duckdb.Error:
-        logging.getLogger(__name__).exception("The published marts cannot be read")
-        layout.tell(
-            NOTHING,
-            "The published marts cannot be read.",
-            "The log of the dashboard says why. Run `make build` to publish them anew.",
-        )
+        return origin is None or urlsplit(origin).netloc == host
+    except ValueError:
+        return False
 
 
-main()
+class PagesOnOneLevel:
+    """Say that there is no page below a page, which Streamlit answers with an empty one.
+
+    Parameters
+    ----------
+    app : ASGI application
+        What answers the rest.
+    """
+
+    # Where Streamlit itself answers below the first level.
+    SERVICES = ("_stcore", "auth", "component", "media", "static")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or hand it on."""
+        answer = self._app
+        if scope["type"] == "http":
+            first, _, below = scope["path"].strip("/").partition("/")
+            is_visit = Headers(scope=scope).get("sec-fetch-dest") == "document"
+            if is_visit and below and first not in self.SERVICES:
+                answer = NO_SUCH_PAGE
+        await answer(scope, receive, send)
+
+
+app = st.App(
+    Path(__file__).with_name("main.py"),
+    middleware=[Middleware(OwnPagesOnly), Middleware(PagesOnOneLevel)],
+)

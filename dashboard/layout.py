@@ -9,6 +9,7 @@ from typing import Any
 
 import altair as alt
 import charts
+import links
 import pandas as pd
 import store
 import streamlit as st
@@ -18,6 +19,11 @@ from customer_intelligence.export import defuse
 
 # Name of the selection that a click on a chart makes.
 PICKED = "picked"
+# What a click on a segment does; the other pages show the whole shop, and say so.
+CLICK = (
+    "A click on a segment sets the filter in the sidebar, which narrows the pages Segments, "
+    "Clusters, Churn, Value and Customers."
+)
 # Altair's name for how data get theirs.
 NUMBERED = "numbered"
 # Four in a row on a laptop, two on a phone.
@@ -117,6 +123,7 @@ def follow_click(key: str, picks: str) -> None:
     """Set a filter to what was clicked on; a second click takes it out again."""
     points = st.session_state[key].selection.get(PICKED, [])
     st.session_state[picks] = [point[picks] for point in points if picks in point]
+    links.forget(picks)
 
 
 def card(

@@ -89,7 +89,7 @@ def _page(name: str) -> Iterator[str]:
     # Streamlit's own way to run a page without a browser; it takes seconds to load.
     from streamlit.testing.v1 import AppTest
 
-    app = AppTest.from_file(str(HERE / "app.py"), default_timeout=120)
+    app = AppTest.from_file(str(HERE / "main.py"), default_timeout=120)
     try:
         app.switch_page(f"views/{name}.py").run()
     except RuntimeError as error:

@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,8 +60,24 @@ def asked_data_dir(what: str) -> Path:
 
 
 @contextmanager
-def served(data_dir: Path) -> Iterator[tuple[str, int]]:
+def served(
+    data_dir: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    folder: Path = ROOT,
+) -> Iterator[tuple[str, int]]:
     """Run the dashboard of a data directory; gives its address and the id of its process.
+
+    Parameters
+    ----------
+    data_dir : Path
+        Where the marts were published.
+    options : str
+        More options of Streamlit.
+    environment : mapping, optional
+        More variables of the environment.
+    folder : Path
+        Where it is started from.
 
     Raises
     ------
@@ -71,13 +87,17 @@ def served(data_dir: Path) -> Iterator[tuple[str, int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py"]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
     with (
         tempfile.TemporaryFile() as log,
         subprocess.Popen(
-            [*command, "--server.port", str(port), "--server.headless", "true"],
-            cwd=ROOT,
-            env={**os.environ, "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir)},
+            [*command, "--server.port", str(port), "--server.headless", "true", *options],
+            cwd=folder,
+            env={
+                **os.environ,
+                "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir),
+                **(environment or {}),
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
         ) as process,

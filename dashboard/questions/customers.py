@@ -103,6 +103,15 @@ def profile(customer_id: str) -> dict[str, Any]:
     return {} if found.empty else dict(found.iloc[0])
 
 
+def has_country(country: str) -> bool:
+    """Return whether a customer is of a country, whatever the case of its name."""
+    found = query(
+        "select 1 from dim_customers where lower(country) = lower($country) limit 1",
+        country=" ".join(country.split()),
+    )
+    return not found.empty
+
+
 def orders(customer_id: str) -> pd.DataFrame:
     """Return a customer's orders, oldest first."""
     return query(

@@ -63,7 +63,7 @@ def draw_ledger(currency: str) -> None:
         "Rules, in their order, with the lines that each sorted out.",
         {
             "name": st.column_config.TextColumn("Lines", width=150),
-            "meaning": st.column_config.TextColumn("Which they are", width=300),
+            "meaning": st.column_config.TextColumn("Which they are", width=380),
             "counts_in": st.column_config.TextColumn("Count in", width=120),
             "lines": layout.number_column("How many"),
             "amount": layout.number_column(f"Amount, {currency}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import layout
+import links
 import pandas as pd
 import store
 import streamlit as st
@@ -83,23 +84,28 @@ def draw_evidence(window: str) -> None:
     found = set(known["population"])
     left, right = st.columns(2, gap="medium")
     with left:
-        population = st.selectbox(
+        population = links.choose(
+            st.selectbox,
             "Tested on",
             [name for name in wording.POPULATIONS if name in found] or sorted(found),
+            "population",
+            noun="population",
             format_func=lambda name: wording.POPULATIONS.get(name, name),
-            key="population",
         )
     models = known.loc[known["population"] == population, "model"].tolist()
     models = [*[m for m in wording.MODELS if m in models], *sorted(set(models) - {*wording.MODELS})]
     scoring = store.build_info()["churn_scoring_model"]
+    models.sort(key=lambda name: name != scoring)
     with right:
-        model = st.selectbox(
+        model = links.choose(
+            st.selectbox,
             "Model",
             models,
-            index=models.index(scoring) if scoring in models else 0,
+            "model",
+            noun="model",
             format_func=wording.model_label,
-            key="model",
         )
+    links.tell("population", "model")
     metrics = questions.churn_metrics(population)
     st.caption(
         f"Every model was told what was known before {store.day(metrics['cutoff_date'].iloc[0])} "
@@ -193,12 +199,15 @@ def draw_curves(metrics: pd.DataFrame, population: str, model: str) -> None:
 
 def draw_confusion(population: str, model: str) -> None:
     """Draw what happens when everyone above the threshold is called a leaver."""
-    threshold_name = st.selectbox(
+    threshold_name = links.choose(
+        st.selectbox,
         "Predicted to leave from",
         list(wording.THRESHOLDS),
-        format_func=wording.THRESHOLDS.get,
-        key="threshold",
+        "threshold",
+        noun="threshold",
+        format_func=wording.THRESHOLDS.__getitem__,
     )
+    links.tell("threshold")
     found = questions.churn_confusion(population, model, threshold_name)
     if found.empty:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import layout
+import links
 import pandas as pd
 import store
 import streamlit as st
@@ -40,15 +41,17 @@ def named(cohorts: pd.DataFrame) -> pd.DataFrame:
 def draw_grid(cohorts: pd.DataFrame, currency: str) -> None:
     """Draw a measure over the cohorts' age."""
     st.subheader("Do they come back, and what do they bring?", anchor=False)
-    measure = st.segmented_control(
+    measure = links.choose(
+        st.segmented_control,
         "Show",
         list(MEASURES),
+        "cohort_measure",
+        noun="measure",
         format_func=lambda name: MEASURES[name][0],
         default="retention_rate",
         required=True,
-        key="cohort_measure",
-        bind="query-params",
     )
+    links.tell("cohort_measure")
     _, title, value_format = MEASURES[measure]
     # A month that is not over would look like a loss.
     shown = cohorts.assign(**{measure: cohorts[measure].mask(cohorts["is_partial_month"] == True)})  # noqa: E712

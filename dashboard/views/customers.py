@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import layout
+import links
 import pandas as pd
 import store
 import streamlit as st
@@ -51,13 +52,16 @@ def draw_list(currency: str) -> str | None:
             placeholder="A customer id, or a part of it",
         ).strip()
     with right:
-        chosen = st.multiselect(
+        chosen = links.choose(
+            st.multiselect,
             "Action",
             questions.actions()["action_label"].tolist(),
-            key="action",
-            bind="query-params",
+            "action",
+            noun="action",
+            everything="all actions",
             placeholder="All actions",
         )
+    links.tell("action")
     customers = questions.ranked(search, chosen)
     if customers.empty:
         st.info("No customer has this in the id." if search else "No customer fits these filters.")

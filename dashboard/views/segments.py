@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import layout
+import links
 import pandas as pd
 import store
 import streamlit as st
@@ -120,7 +121,15 @@ def draw_migration(currency: str) -> None:
     }
     chosen = next(iter(days))
     if len(days) > 1:
-        chosen = st.selectbox("Until", list(days), format_func=days.get, key="migration")
+        chosen = links.choose(
+            st.selectbox,
+            "Until",
+            list(days),
+            "until",
+            noun="day",
+            format_func=days.__getitem__,
+        )
+        links.tell("until")
     pairs = pairs[pairs["to_date"] == chosen]
     layout.draw(
         charts.migration(pairs, store.segment_names(), currency),

@@ -58,10 +58,9 @@ def draw_segments(currency: str) -> None:
         charts.value_by_segment(amounts, store.segment_names(), currency),
         "Net revenue so far and predicted net revenue of the next 365 days by segment.",
         "Full: observed, over the whole history. Outlined: predicted for the 365 days after the "
-        "as-of date. The two cover spans of different length. A click on a segment filters every "
-        "page."
+        "as-of date. The two cover spans of different length. " + layout.CLICK
         if predicted
-        else "Observed only. A click on a segment filters every page.",
+        else "Observed only. " + layout.CLICK,
         picks="segment",
     )
     if not predicted:

@@ -37,12 +37,20 @@ VERSION_NUMBERS = itertools.count(900_000)
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 
 
-def run_dbt(
-    data_dir: Path, *arguments: str, variables: Mapping[str, object] | None = None, threads: int = 2
-) -> subprocess.CompletedProcess[str]:
-    """Run dbt from the project's root on a data directory of its own."""
-    (data_dir / "build").mkdir(parents=True, exist_ok=True)
-    environment = {
+def watched(notes: Path) -> dict[str, str]:
+    """Return what makes Python programs note the calls that leave this machine."""
+    paths = [str(ROOT / "tests" / "watch"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(paths), "WATCH_CALLS_OUT": str(notes)}
+
+
+def calls_out(notes: Path) -> list[str]:
+    """Return the calls that were noted."""
+    return notes.read_text("utf-8").splitlines() if notes.exists() else []
+
+
+def dbt_environment(data_dir: Path, threads: int = 2) -> dict[str, str]:
+    """Return the environment in which dbt works on a data directory."""
+    return {
         **os.environ,
         "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir),
         "CUSTOMER_INTELLIGENCE_THREADS": str(threads),
@@ -50,10 +58,21 @@ def run_dbt(
         "DBT_LOG_PATH": str(data_dir / "build" / "logs"),
         "NO_COLOR": "1",
     }
+
+
+def run_dbt(
+    data_dir: Path, *arguments: str, variables: Mapping[str, object] | None = None, threads: int = 2
+) -> subprocess.CompletedProcess[str]:
+    """Run dbt from the project's root on a data directory of its own; it may call no other host."""
+    (data_dir / "build").mkdir(parents=True, exist_ok=True)
+    notes = data_dir / "build" / "calls-out"
+    environment = {**dbt_environment(data_dir, threads), **watched(notes)}
     command = [sys.executable, "-m", "dbt.cli.main", *arguments]
     if variables:
         command += ["--vars", json.dumps(variables)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert calls_out(notes) == []
+    return result
 
 
 def build(data_dir: Path, *, unit_tests: bool = False, **options: object) -> Path:

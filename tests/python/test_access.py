@@ -41,7 +41,7 @@ from customer_intelligence.files import link_durably
 from customer_intelligence.marts import DATABASE, READER_CONFIG, current_version, open_marts
 
 DASHBOARD = ROOT / "dashboard"
-APP = DASHBOARD / "app.py"
+APP = DASHBOARD / "main.py"
 PYTHON_FILES = [
     path
     for folder in ("src", "dashboard", "python_models")
@@ -524,6 +524,8 @@ def test_the_server_is_told_to_keep_to_itself():
     assert client["showErrorDetails"] == "none"
     assert not client["showErrorLinks"]
     assert client["allowedOrigins"] == []
+    # From whatever folder it is started, and so for the sign-in.
+    assert (DASHBOARD / ".streamlit").resolve() == ROOT / ".streamlit"
     # A download of Streamlit's own would not be defused.
     assert client["disableDataExport"]
     # All of these are options that this Streamlit knows.

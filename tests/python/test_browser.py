@@ -116,7 +116,15 @@ def test_the_address_carries_the_filters(visit, published_dir):
     assert told in page.locator(MAIN).inner_text()
 
 
-def test_a_click_on_a_segment_filters_every_page(visit):
+def test_a_link_to_what_does_not_exist_says_so(visit):
+    page = visit("segments?segment=champions&segment=%3Cimg+src%3Dx%3E&country=Atlantis")
+    told = page.locator(MAIN).inner_text()
+    assert 'segment "<img src=x>", which does not exist here. Shown: Champions.' in told
+    assert 'country "Atlantis", which does not exist here. Shown: all countries.' in told
+    assert parse_qs(urlsplit(page.url).query) == {"segment": ["Champions"]}
+
+
+def test_a_click_on_a_segment_filters_other_pages_too(visit):
     page = visit("value")
     chart = page.locator(CHARTS).first
     chart.locator(".mark-rect path").first.click()

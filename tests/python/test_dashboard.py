@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from customer_intelligence.marts import open_marts
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
-APP = DASHBOARD / "app.py"
+APP = DASHBOARD / "main.py"
 VIEWS = sorted(path.name for path in (DASHBOARD / "views").glob("*.py"))
 
 
@@ -103,9 +103,8 @@ def test_every_page_runs_and_shows_charts_with_data(published, view, monkeypatch
     [
         {"risk": "high"},
         {"segment": ["Champions", "At Risk"], "risk": ["low", "medium"]},
-        {"segment": "no such segment", "country": "<b>nowhere</b>"},
     ],
-    ids=["one", "several", "unknown"],
+    ids=["one", "several"],
 )
 def test_every_page_stands_any_filter(published, view, filters):
     assert not run(view, **filters).exception
@@ -193,6 +192,142 @@ def test_a_filter_set_in_the_sidebar_narrows_the_page(published):
     assert set(amounts["churn_risk"]) == {risk}
     # The browser keeps these in the address.
     assert [box.proto.query_param_key for box in app.multiselect] == ["segment", "risk", "country"]
+
+
+def link_notes(app: AppTest) -> str:
+    """Return what the page says of its link, without the escapes of Markdown."""
+    told = [box.value for box in app.info if "link asks" in box.value]
+    return re.sub(r"\\(.)", r"\1", "\n".join(told))
+
+
+@pytest.mark.parametrize(
+    ("filters", "chosen", "told"),
+    [
+        (
+            {"segment": "Gold"},
+            {"segment": []},
+            'segment "Gold", which does not exist here. Shown: all segments.',
+        ),
+        (
+            {"segment": ["champions", "Gold", " At  Risk ", "Champions", ""], "risk": "HIGH"},
+            {"segment": ["Champions", "At Risk"], "risk": ["high"]},
+            'segment "Gold", which does not exist here. Shown: Champions, At Risk.',
+        ),
+        (
+            {"risk": ["extreme", "none"], "country": "<b>nowhere</b>"},
+            {"risk": [], "country": []},
+            'churn risk "extreme", "none", which does not exist here. Shown: any risk.\n'
+            'The link asks for country "<b>nowhere</b>", which does not exist here. '
+            "Shown: all countries.",
+        ),
+        (
+            {"country": ["x" * 10_000, "united kingdom"]},
+            {"country": ["United Kingdom"]},
+            f'country "{60 * "x"}…", which does not exist here. Shown: United Kingdom.',
+        ),
+        (
+            {"segment": [f"[{n}](x)" for n in range(300)]},
+            {"segment": []},
+            '"[3](x)", "[4](x)" and 295 more, which does not exist here. Shown: all segments.',
+        ),
+        ({"segment": "", "risk": [" ", ""]}, {"segment": [], "risk": []}, None),
+        ({"segment": ["at risk", "At Risk"]}, {"segment": ["At Risk"]}, None),
+    ],
+    ids=["unknown", "in part", "several filters", "long", "many", "empty", "another case"],
+)
+def test_a_link_gets_what_exists_and_is_told_what_does_not(published, filters, chosen, told):
+    app = run(**filters)
+    assert not app.exception
+    assert {key: app.multiselect(key=key).value for key in chosen} == chosen
+    assert link_notes(app).endswith(told) if told else not link_notes(app)
+    # The address says what is shown, so that it can be sent on.
+    kept = {key: [value] if isinstance(value, str) else value for key, value in chosen.items()}
+    shown = {key: app.query_params.get(key, []) for key in chosen}
+    assert {k: [v] if isinstance(v, str) else v for k, v in shown.items()} == kept
+    # Another page goes on saying so, until somebody changes the filter.
+    app.switch_page("views/segments.py").run()
+    assert bool(link_notes(app)) == bool(told)
+    for key in chosen:
+        app.multiselect(key=key).set_value(app.multiselect(key=key).options[:1]).run()
+    assert not link_notes(app)
+
+
+@pytest.mark.parametrize(
+    ("view", "link", "shown", "told"),
+    [
+        ("churn.py", {"model": "random_forest"}, "random_forest", None),
+        ("churn.py", {"model": "boosted TREES"}, "gradient_boosting", None),
+        ("churn.py", {"model": "oracle"}, None, 'model "oracle", which does not exist here'),
+        (
+            "churn.py",
+            {"model": ["random_forest", "base_rate"]},
+            "random_forest",
+            'model "Baseline: one rate for all", which cannot be shown beside another. Shown: '
+            "Random forest.",
+        ),
+        ("churn.py", {"population": "active_90d"}, "active_90d", None),
+        ("churn.py", {"population": "x"}, "all_known", 'population "x", which does not exist'),
+        ("churn.py", {"threshold": "profit_optimal"}, "profit_optimal", None),
+        ("churn.py", {"threshold": "1"}, "fixed", 'threshold "1", which does not exist here'),
+        ("segments.py", {"until": "2011-01-01"}, None, 'day "2011-01-01", which does not exist'),
+        ("segments.py", {"until": "soon"}, None, 'day "soon", which does not exist here'),
+        ("cohorts.py", {"cohort_measure": "retention_rate"}, "retention_rate", None),
+        ("cohorts.py", {"cohort_measure": "x"}, "retention_rate", 'measure "x", which does not'),
+        ("customers.py", {"action": ["WIN BACK", "x"]}, ["Win back"], 'action "x", which does not'),
+    ],
+    ids=str,
+)
+def test_what_a_link_asks_of_one_page_is_shown_or_told(published, view, link, shown, told):
+    app = run(view, **link)
+    assert not app.exception
+    (key,) = link
+    boxes = {box.key: box.value for box in [*app.selectbox, *app.multiselect, *app.button_group]}
+    if shown:
+        assert boxes[key] == shown
+    assert told in link_notes(app) if told else not link_notes(app)
+
+
+def test_a_country_without_figures_of_its_own_is_told(republish):
+    republish(
+        "update customer_cube set country_group = 'Other countries'"
+        " where country_group not in ('United Kingdom', 'Germany')",
+    )
+    app = run("segments.py", country=["france", "Germany"])
+    assert app.multiselect(key="country").value == ["Other countries", "Germany"]
+    assert link_notes(app).endswith(
+        'country "france", which has no figures of its own here. Shown: Other countries, Germany.'
+    )
+
+
+def test_a_filter_that_a_new_publication_does_not_know_is_told(republish):
+    republish()
+    app = run("segments.py", country="France")
+    assert app.multiselect(key="country").value == ["France"]
+    republish(
+        "update customer_cube set country_group = 'Other countries'"
+        " where country_group not in ('United Kingdom', 'Germany')",
+    )
+    app.run()
+    assert not app.exception
+    assert 'country "France", which has no figures of its own here' in link_notes(app)
+
+
+def test_a_click_narrows_the_pages_that_it_says_it_does(published):
+    import layout
+
+    narrowed = {f"{name.lower()}.py" for name in re.findall(r"\b[A-Z]\w+", layout.CLICK)} - {"a.py"}
+    for view in VIEWS:
+        app = run(view, segment="Champions")
+        told = "\n".join(str(element.value) for element in [*app.main.text, *app.caption])
+        everybody = chart_data(run(view), "segment")
+        chosen = chart_data(app, "segment")
+        if view in narrowed:
+            assert "Your selection:" in told
+            assert [len(frame) for frame in chosen] < [len(frame) for frame in everybody] or (
+                view == "customers.py"
+            )
+        else:
+            assert "whole shop" in told
 
 
 def test_filters_that_leave_nobody_say_so(republish):
@@ -458,6 +593,7 @@ def test_cohorts_show_whole_months_only(published):
     assert grid.loc[grid["cohort"].str.endswith("*"), "cohort"].nunique() == censored > 0
     app = run("cohorts.py", cohort_measure="revenue_per_customer")
     (grid, _) = chart_data(app, "cohort", "months")
+    assert "revenue_per_customer" in json.dumps(charts(app)[0])
     assert grid["label"].str.len().gt(0).all()
 
 
@@ -548,19 +684,30 @@ def test_the_evidence_equals_the_marts(published):
     assert (len(groups), groups["mean_auc_loss"].sum()) == pytest.approx(losses.fetchone())
 
 
-def test_nothing_published_is_said_in_words(tmp_path, monkeypatch):
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_published_is_said_in_words(tmp_path, monkeypatch, view):
     monkeypatch.setenv("CUSTOMER_INTELLIGENCE_DATA_DIR", str(tmp_path))
-    app = run()
+    app = run(view, segment="Champions")
     assert not app.exception
     assert any("make build" in element.value for element in app.text)
 
 
-def test_a_broken_publication_is_said_in_words(republish, tmp_path):
+@pytest.mark.parametrize("content", [b"", b"not a database", "half", "holes"])
+def test_a_broken_publication_is_said_in_words(republish, tmp_path, content):
     republish()
-    next(tmp_path.glob("published/*/*.duckdb")).write_bytes(b"not a database")
-    app = run()
+    path = next(tmp_path.glob("published/0*/*.duckdb"))
+    whole = path.read_bytes()
+    if content == "half":
+        content = whole[: len(whole) // 2]
+    elif content == "holes":
+        # The headers stand; what they lead to does not.
+        content = whole[:12_288] + bytes(len(whole) - 12_288)
+    path.write_bytes(content)
+    app = run("customers.py", customer="1", country="nowhere")
     assert not app.exception
-    assert any("cannot be opened" in element.value for element in app.text)
+    told = words(app)
+    assert any(sign in told for sign in ("cannot be opened", "cannot be read")), told
+    assert "make" in told
 
 
 def test_marts_of_another_version_are_said_in_words(republish):
@@ -623,6 +770,30 @@ def test_a_shop_without_customers_or_days_is_shown_as_it_is(republish):
         assert not app.exception
         assert any("no customers" in box.value for box in app.info), view
     assert any("Data as of no day" in element.value for element in app.sidebar.text)
+
+
+@pytest.mark.parametrize("kept", ["max", "min"])
+def test_a_shop_of_one_customer_is_shown_as_it_is(republish, kept):
+    customer = f"(select {kept}(customer_id) from dim_customers)"
+    republish(
+        *(
+            f"delete from {mart} where customer_id <> {customer}"
+            for mart in ("customer_sample", "fct_customer_actions", "fct_orders")
+        ),
+        f"delete from dim_customers where customer_id <> {customer}",
+        "delete from customer_cube where rowid <> (select min(rowid) from customer_cube"
+        " where segment = (select segment from dim_customers))",
+        "update customer_cube set customers = 1",
+        "delete from rpt_segments where segment <> (select segment from dim_customers)",
+        "delete from rpt_cohort_retention where cohort_month <>"
+        " (select max(cohort_month) from rpt_cohort_retention)",
+    )
+    for view in VIEWS:
+        for link in ({}, {"segment": "Gold"}, {"customer": "no such id"}):
+            app = run(view, **link)
+            assert not app.exception, view
+            assert not re.search(r"\bnan\b", words(app).lower()), view
+            assert not re.search(r"\b1 customers\b", words(app)), view
 
 
 def test_a_new_publication_shows_at_the_next_rerun(republish):
