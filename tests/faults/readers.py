@@ -82,6 +82,7 @@ def read_by_path(data_dir: str) -> State:
 def poll(kind: str, data_dir: str, generations: dict[str, Fingerprint]) -> Seen:
     """Read again and again until the input is closed."""
     seen, last, held = Seen(), "", None
+    print("ready", flush=True)
     while not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
         seen.reads += 1
         try:
@@ -131,6 +132,8 @@ def polling(
             )
             for kind in KINDS * readers
         ]
+        for process in processes:
+            process.stdout.readline()
         try:
             yield total
         finally:

@@ -52,8 +52,11 @@ def test_readers_see_whole_versions_wherever_a_publication_is_killed(small_shop,
     shop, (work, generations) = small_shop, databases
     shop.publish(work[0], times=2)
     traced = shop.publish(work[0], fault=Fault("step", do="trace"), under="published")
+    steps = every_step(len(traced.met))
+    commit = next(number for number, step in enumerate(traced.met) if "rename .current" in step)
     faults = [
-        *every_step(len(traced.met)),
+        *steps[: commit - 2 : 3],
+        *steps[commit - 2 : commit + 3],
         Fault("customer_intelligence.publish:_copy", "after"),
         Fault("customer_intelligence.publish:verify", "after"),
     ]
@@ -78,7 +81,8 @@ def test_a_publication_without_space_leaves_the_version_that_was(small_shop, dat
     commit = next(number for number, step in enumerate(traced.met, 1) if "rename .current" in step)
     assert commit > 8, traced.met
     before = shop.current()
-    for step in range(1, commit + 1):
+    # The first one only asks whether the folder is there.
+    for step in sorted({*range(2, commit, 4), commit - 1, commit}):
         ended = shop.publish(
             work[0], fault=Fault("step", call=step, do="no_space"), under="published"
         )
@@ -95,10 +99,10 @@ def test_readers_notice_what_is_not_whole(small_shop, databases):
     assert shop.publish(work[0], work[1], times=2).returncode == 0
     current, newest, older = shop.published / "current", shop.current(), shop.versions()[0]
     with polling(shop, {"many": generations["many"]}) as seen:
-        time.sleep(2)
+        time.sleep(1)
         for target in (older, "000001-20260101T000000Z-00000000", newest):
             link_durably(current, target)
-            time.sleep(0.5)
+            time.sleep(1)
     assert seen.inconsistent
     assert "dim_customers" in seen.inconsistent[0]
     assert seen.backwards

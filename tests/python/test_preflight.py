@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from conftest import another_process_at_work, run_dbt
 
-from customer_intelligence import preflight
+from customer_intelligence import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 
 
@@ -137,6 +137,37 @@ def test_a_file_in_place_of_the_data_directory_is_refused(tmp_path):
     assert refused(tmp_path).code == "E_DATA_DIR"
 
 
+@pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
+@pytest.mark.parametrize("name", [preflight.WORK_DATABASE, f"{preflight.WORK_DATABASE}.wal"])
+def test_a_work_database_is_a_file_of_its_own(tmp_path, kind, name):
+    path, victim = tmp_path / "build" / name, tmp_path / "victim"
+    path.parent.mkdir()
+    victim.write_text("precious")
+    {
+        "fifo": lambda: os.mkfifo(path),
+        "directory": path.mkdir,
+        "link": lambda: path.symlink_to(victim),
+    }[kind]()
+    refusal = refused(tmp_path)
+    assert refusal.code == "E_DATA_DIR"
+    assert str(path) in refusal.what
+    assert victim.read_text() == "precious"
+
+
+def test_what_was_set_aside_before_makes_room_and_marks_are_not_followed(work_database, capfd):
+    build, victim = work_database.parent, work_database.parents[1] / "victim"
+    (build / preflight.SET_ASIDE).mkdir()
+    work_database.write_bytes(b"not a database" * 1000)
+    preflight.run(work_database.parents[1])
+    assert "set aside" in capfd.readouterr().err
+    assert (build / preflight.SET_ASIDE).is_file()
+    (build / preflight.UNFINISHED).symlink_to(victim)
+    with pytest.raises(CustomerIntelligenceError, match="E_DATA_DIR"):
+        preflight.begin_run(work_database.parents[1])
+    lock.release(work_database.parents[1])
+    assert not victim.exists()
+
+
 def test_dbt_itself_refuses_in_words_and_touches_nothing(published_dir):
     work_database = published_dir / "build" / preflight.WORK_DATABASE
     before = work_database.stat().st_mtime_ns
@@ -144,5 +175,6 @@ def test_dbt_itself_refuses_in_words_and_touches_nothing(published_dir):
         result = run_dbt(published_dir, "build", "--select", "rpt_kpis")
     assert result.returncode != 0
     assert f"E_LOCKED: Another process ({process}" in result.stdout
+    assert "readers still see version " in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
     assert work_database.stat().st_mtime_ns == before
