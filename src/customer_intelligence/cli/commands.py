@@ -47,8 +47,8 @@ class _Command(click.Command):
         for parameter in self.params:
             value = ctx.params.get(parameter.name or "")
             if isinstance(value, str) and not value.strip():
-                name = parameter.opts[0] if parameter.param_type_name == "option" else None
-                name = name or parameter.make_metavar(ctx)
+                is_option = parameter.param_type_name == "option"
+                name = parameter.opts[0] if is_option else parameter.human_readable_name
                 raise CustomerIntelligenceError(
                     "E_EMPTY_VALUE",
                     f"{name} is empty.",
@@ -273,7 +273,8 @@ def data(url: str | None, out: str | None) -> None:
 def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str, ...]) -> None:
     """Ask for metrics of the last build.
 
-    Without ARGUMENTS they are listed. ARGUMENTS are those of MetricFlow's `mf`; `metrics query --help` explains them.
+    Without ARGUMENTS they are listed. ARGUMENTS are those of MetricFlow's `mf`: `metrics query
+    --help` explains them.
     """
     from customer_intelligence.metrics import load_mf
 
@@ -331,8 +332,9 @@ def forget(
 ) -> None:
     """Erase CUSTOMER everywhere, build again, and verify it.
 
-    Loads, campaigns and earlier versions are rid of the customer. The customer's lines stay, as lines of nobody, so that what was sold still adds up. If a step is
-    interrupted, the same command goes on.
+    Loads, campaigns and earlier versions are rid of the customer. The customer's lines stay, as
+    lines of nobody, so that what was sold still adds up. If a step is interrupted, the same command
+    goes on.
     """
     import shutil
 
