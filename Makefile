@@ -20,7 +20,7 @@ override COMMAND := $(BIN)/customer-intelligence
 # environment mean nothing. It reaches the command as one word, whatever it holds: make does not
 # expand it ($(value)), the shell does not read it (quotes), and nothing gets it in the environment,
 # for which make would expand it first (unexport; MAKEOVERRIDES is the copy for makes below).
-said = $(filter command,$(origin $(1)))
+override said = $(filter command,$(origin $(1)))
 override define newline
 
 
@@ -28,10 +28,10 @@ endef
 # A line break would end the line of the recipe: the shell puts it in from here.
 override NEWLINE := $(newline)
 export NEWLINE
-quoted = '$(subst $(newline),'"$$NEWLINE"',$(subst ','\'',$(value $(1))))'
+override quoted = '$(subst $(newline),'"$$NEWLINE"',$(subst ','\'',$(value $(1))))'
 # --name='value' and -- 'value' where something was said, if only that it is empty.
-option = $(if $(call said,$(2)),--$(1)=$(call quoted,$(2)))
-positional = $(if $(strip $(foreach name,$(1),$(call said,$(name)))),-- $(foreach name,$(1),$(if $(call said,$(name)),$(call quoted,$(name)))))
+override option = $(if $(call said,$(2)),--$(1)=$(call quoted,$(2)))
+override positional = $(if $(strip $(foreach name,$(1),$(call said,$(name)))),-- $(foreach name,$(1),$(if $(call said,$(name)),$(call quoted,$(name)))))
 $(foreach name,$(.VARIABLES),$(if $(call said,$(name)),$(eval unexport $(name))))
 override MAKEOVERRIDES :=
 

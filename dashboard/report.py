@@ -106,7 +106,7 @@ def _not_drawn(name: str, told: str) -> CustomerIntelligenceError:
     return CustomerIntelligenceError(
         "E_PAGE",
         f"The page {name} cannot be drawn, so there is no report. The dashboard says: {told}",
-        "A dashboard with a sign-in has no report: write it where none is set up.",
+        "Open the page in the dashboard: it may say more. With a sign-in there is no report.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import types
@@ -40,8 +41,8 @@ def load_mf() -> Any:
     silent.UpdateChecker = _NoUpdates  # type: ignore[attr-defined]
     sys.modules["update_checker"] = silent
     try:
+        from dbt_metricflow.cli import main as program
         from dbt_metricflow.cli.dbt_connectors.dbt_config_accessor import dbtArtifacts
-        from dbt_metricflow.cli.main import cli
         from metricflow_semantics.model.dbt_manifest_parser import (
             parse_manifest_from_dbt_generated_manifest as parsed,
         )
@@ -56,5 +57,7 @@ def load_mf() -> Any:
         target = Path(project_root, os.environ.get("DBT_TARGET_PATH", "target"))
         return parsed((target / "semantic_manifest.json").read_text("utf-8"))
 
+    # A turning wheel is control characters; what is written is the answer.
+    program.Halo = functools.partial(program.Halo, enabled=False)
     dbtArtifacts.build_semantic_manifest_from_dbt_project_root = staticmethod(semantic_manifest)
-    return cli
+    return program.cli

@@ -57,6 +57,7 @@ def test_alone_it_shows_its_help(capsys):
     said = capsys.readouterr().out
     assert all(f"  {name} " in said for name in cli.commands)
     assert "Exit status:" in said
+    assert "..." not in said, "what a command does fits its line"
 
 
 @pytest.mark.parametrize("name", cli.commands)

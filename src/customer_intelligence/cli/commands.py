@@ -47,8 +47,8 @@ class _Command(click.Command):
         for parameter in self.params:
             value = ctx.params.get(parameter.name or "")
             if isinstance(value, str) and not value.strip():
-                name = parameter.opts[0] if parameter.param_type_name == "option" else None
-                name = name or parameter.make_metavar(ctx)
+                is_option = parameter.param_type_name == "option"
+                name = parameter.opts[0] if is_option else parameter.human_readable_name
                 raise CustomerIntelligenceError(
                     "E_EMPTY_VALUE",
                     f"{name} is empty.",
@@ -124,10 +124,10 @@ def build(
     given_vars: str | None,
     project_dir: str | None,
 ) -> None:
-    """Add FILE to the loads if one is given, then build, test and publish the marts.
+    """Load FILE if one is given, then build, test and publish.
 
-    Without any load the bundled sample is built. Readers see the new marts when every test has
-    passed, and the old ones until then.
+    FILE (Parquet, CSV or XLSX) is added to the loads before it. Without any load the bundled sample
+    is built. Readers see the new marts when every test has passed, and the old ones until then.
     """
     if mapping is not None and file is None:
         raise click.UsageError("--mapping tells how to read a FILE, and none is given.")
@@ -161,7 +161,10 @@ def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
 @_out("Write the drafted mapping to this file.", required=False)
 @_data_dir
 def check_data(file: str, mapping: str | None, out: str | None, data_dir: str | None) -> None:
-    """Say how FILE would be read, and draft a mapping for it; nothing is loaded or built."""
+    """Say how FILE would be read, and draft a mapping for it.
+
+    Nothing is loaded or built.
+    """
     from customer_intelligence import check_data
 
     if out is not None:
@@ -178,7 +181,10 @@ def check_data(file: str, mapping: str | None, out: str | None, data_dir: str | 
 @_data_dir
 @_project_dir
 def dashboard(data_dir: str | None, project_dir: str | None) -> None:
-    """Show the published marts on http://127.0.0.1:8501, until you press Ctrl-C."""
+    """Show the published marts in the browser.
+
+    On http://127.0.0.1:8501, until you press Ctrl-C.
+    """
     if importlib.util.find_spec("streamlit") is None:
         raise ModuleNotFoundError(name="streamlit")
     project = find_project(project_dir)
@@ -196,7 +202,10 @@ def dashboard(data_dir: str | None, project_dir: str | None) -> None:
 def docs(
     out: str | None, data_dir: str | None, given_vars: str | None, project_dir: str | None
 ) -> None:
-    """Show lineage and definitions on http://127.0.0.1:8080, until you press Ctrl-C."""
+    """Show lineage and definitions in the browser.
+
+    On http://127.0.0.1:8080, until you press Ctrl-C.
+    """
     import base64
 
     from customer_intelligence.outputs import write_output
@@ -223,7 +232,7 @@ def docs(
 @_data_dir
 @_project_dir
 def report(out: str | None, data_dir: str | None, project_dir: str | None) -> None:
-    """Write the pages of the dashboard as one HTML file, to send or print."""
+    """Write the dashboard as one HTML file, to send or print."""
     import logging
 
     from customer_intelligence.outputs import write_output
@@ -244,7 +253,10 @@ def report(out: str | None, data_dir: str | None, project_dir: str | None) -> No
 @click.option("--url", help="Where to download it from.  [default: the UCI repository]")
 @_out("Parquet file to write.  [default: data/online_retail.parquet]", required=False)
 def data(url: str | None, out: str | None) -> None:
-    """Download UCI Online Retail, a real shop of 541,909 lines, and verify its content."""
+    """Download UCI Online Retail and verify its content.
+
+    It is a real shop: 541,909 lines, 23 MB.
+    """
     from customer_intelligence.download import URL, fetch
 
     path = find_project() / "data" / "online_retail.parquet" if out is None else Path(out)
@@ -259,9 +271,10 @@ def data(url: str | None, out: str | None) -> None:
 @_project_dir
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str, ...]) -> None:
-    """Ask for metrics of the last build; without arguments, list what there is.
+    """Ask for metrics of the last build.
 
-    ARGUMENTS are those of MetricFlow's `mf`; `metrics query --help` explains them.
+    Without ARGUMENTS they are listed. ARGUMENTS are those of MetricFlow's `mf`: `metrics query
+    --help` explains them.
     """
     from customer_intelligence.metrics import load_mf
 
@@ -282,7 +295,7 @@ def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str,
 @cli.command(epilog=_example("versions"))
 @_data_dir
 def versions(data_dir: str | None) -> None:
-    """List the published versions that are kept; * marks what readers see."""
+    """List the published versions; * marks what readers see."""
     _print_versions(find_data_dir(data_dir))
 
 
@@ -290,7 +303,7 @@ def versions(data_dir: str | None) -> None:
 @click.argument("version")
 @_data_dir
 def rollback(version: str, data_dir: str | None) -> None:
-    """Let readers see an earlier VERSION, until the next build publishes a new one."""
+    """Let readers see an earlier VERSION, until the next build."""
     from customer_intelligence.versions import roll_back
 
     place = find_data_dir(data_dir)
@@ -313,10 +326,11 @@ def _print_versions(data_dir: Path) -> None:
 def forget(
     customer: str, data_dir: str | None, given_vars: str | None, project_dir: str | None
 ) -> None:
-    """Erase CUSTOMER from loads, campaigns and versions, build again, and verify it.
+    """Erase CUSTOMER everywhere, build again, and verify it.
 
-    The customer's lines stay, as lines of nobody, so that what was sold still adds up. If a step is
-    interrupted, the same command goes on.
+    Loads, campaigns and earlier versions are rid of the customer. The customer's lines stay, as
+    lines of nobody, so that what was sold still adds up. If a step is interrupted, the same command
+    goes on.
     """
     import shutil
 
@@ -348,7 +362,7 @@ def forget(
 @_out("The CSV file to write.")
 @_data_dir
 def export(mart: str, out: str, data_dir: str | None) -> None:
-    """Write a MART as a CSV file that is safe to open in a spreadsheet."""
+    """Write a MART as a CSV file, safe to open in a spreadsheet."""
     place = find_data_dir(data_dir)
     _check_output(out, place)
     from customer_intelligence.export import export
@@ -371,7 +385,10 @@ def audience(
     movement: str | None,
     data_dir: str | None,
 ) -> None:
-    """Write who entered, left and stayed in each segment between the snapshots FROM and TO."""
+    """Write who entered, left and stayed in each segment.
+
+    FROM and TO are the days of two snapshots: month ends and the as-of date.
+    """
     place = find_data_dir(data_dir)
     _check_output(out, place)
     from customer_intelligence.audience import write_audience
@@ -386,7 +403,10 @@ def audience(
 @click.option("--starts", metavar="DAY", help="First day on which orders count as an outcome.")
 @_data_dir
 def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | None) -> None:
-    """Write whom to contact, and note who is held out to measure what it does."""
+    """Write whom to contact, and note who is held out.
+
+    Later builds compare the two, and so measure what the campaign does.
+    """
     import re
 
     place = find_data_dir(data_dir)
