@@ -112,9 +112,8 @@ ATTEMPTS = (
             "expect: {rows: [{one: 2}]}}]",
         },
     ),
-    Attempt(("build",), FAILED, variables={"product_code_pattern": "^X"}),
+    Attempt(("build",), "E_BAD_VARS", variables={"offer_cost": "1 + 1"}),
     Attempt(("build",), FAILED, variables={"as_of_date": "2001-01-01"}),
-    Attempt(("build",), FAILED, variables={"cancellation_prefix": "ZZ"}),
     # What fails while it is built.
     Attempt(
         ("build",), FAILED, files={f"{BROKEN}.sql": NO_CONTRACT + "select error('broken') as one"}

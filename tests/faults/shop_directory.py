@@ -74,9 +74,13 @@ class ShopDirectory:
         return self.path / "published"
 
     def copied_to(self, path: Path, only: tuple[str, ...] = ()) -> ShopDirectory:
-        """Copy the directory, or only some folders of it."""
-        for name in only or [item.name for item in self.path.iterdir()]:
-            shutil.copytree(self.path / name, path / name, symlinks=True)
+        """Copy the directory, or only some folders of it and the rules of the shop."""
+        path.mkdir(parents=True, exist_ok=True)
+        for item in self.path.iterdir():
+            if item.is_file():
+                shutil.copy2(item, path)
+            elif not only or item.name in only:
+                shutil.copytree(item, path / item.name, symlinks=True)
         return ShopDirectory(path, self.project)
 
     # --- commands ----------------------------------------------------------------------

@@ -148,6 +148,28 @@ def ingested(file: Path, data_dir: Path, mapping: str | Path | None = None) -> P
     return data_dir
 
 
+SAMPLE = ROOT / "data" / "sample"
+
+
+def load_of(data_dir: Path, query: str) -> Path:
+    """Make the rows of a query the first load of a data directory, with the sample's rules."""
+    (manifest_path,) = (SAMPLE / "raw").glob("*/load.json")
+    manifest = json.loads(manifest_path.read_text(encoding="utf-8"))
+    load = data_dir / "raw" / "0001-123456789abc"
+    load.mkdir(parents=True)
+    rows = load / "invoice_lines.parquet"
+    ((records,),) = duckdb.execute(f"copy ({query}) to '{rows}'").fetchall()
+    manifest |= {
+        "load_id": load.name,
+        "file_sha256": "123456789abc" + 52 * "0",
+        "records": records,
+        "accepted": records,
+    }
+    (load / "load.json").write_text(json.dumps(manifest), encoding="utf-8")
+    shutil.copy(SAMPLE / "shop.yml", data_dir)
+    return data_dir
+
+
 @pytest.fixture(scope="session")
 def builder() -> Callable[..., Path]:
     """The function that builds a data directory."""

@@ -259,6 +259,8 @@ class Shop:
         Statements on the marts with the one value that each must give.
     variables : mapping
         dbt vars.
+    rules : mapping
+        Rules that differ from those of Online Retail.
     refusal : str, optional
         Where the gate must not publish: what the log says.
     """
@@ -271,6 +273,7 @@ class Shop:
     lifetime_value: str = THIN
     facts: Mapping[str, object] = field(default_factory=dict)
     variables: Mapping[str, object] = field(default_factory=dict)
+    rules: Mapping[str, object] = field(default_factory=dict)
     refusal: str | None = None
 
     def write(self, path: Path) -> Path:
@@ -418,7 +421,7 @@ SHOPS = {
         clusters=OK,
         lifetime_value=DEGENERATE,
         facts={"select currency from build_info": "JPY"},
-        variables={"currency": "JPY"},
+        rules={"currency": "JPY"},
     ),
     "one_huge_customer": Shop(one_huge_customer, customers=51, clusters=OK),
     "no_country": Shop(
@@ -431,9 +434,9 @@ SHOPS = {
         own_codes,
         customers=25,
         clusters=OK,
-        variables={"product_code_pattern": "^SKU-", "currency": "EUR"},
+        rules={"product_code_pattern": "^SKU-", "currency": "EUR"},
     ),
-    "negative_lines": Shop(negative_lines, variables={"negative_lines_are_returns": True}),
+    "negative_lines": Shop(negative_lines, rules={"negative_lines_are_returns": True}),
     "silent_window": Shop(
         one_huge_customer,
         customers=51,

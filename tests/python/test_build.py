@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from conftest import ROOT, WITHOUT_UNIT_TESTS, build, ingested, run_dbt
+import yaml
+from conftest import ROOT, WITHOUT_UNIT_TESTS, build, ingested, load_of, run_dbt
 from scipy.special import expit, logit
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
@@ -96,11 +97,9 @@ def as_of_and_cut(published_dir, tmp_path_factory):
         ).fetchone()
     day = cutoff - timedelta(days=1)
     cut_dir = tmp_path_factory.mktemp("cut")
-    load = cut_dir / "raw" / "0001-cut"
-    load.mkdir(parents=True)
-    duckdb.execute(
-        f"copy (select * from read_parquet('{SAMPLE}') where invoiced_at::date <= date '{day}')"
-        f" to '{load / 'invoice_lines.parquet'}'"
+    load_of(
+        cut_dir,
+        f"select * from read_parquet('{SAMPLE}') where invoiced_at::date <= date '{day}'",
     )
     variables = {"as_of_date": str(day)}
     as_of = build(tmp_path_factory.mktemp("as_of"), variables=variables)
@@ -125,12 +124,9 @@ def test_features_of_every_cutoff_are_those_of_a_file_cut_there(published_dir, t
     assert len(cutoffs) > 3
 
     def rebuilt(cutoff: date, horizon_days: int) -> list[tuple]:
-        data_dir = tmp_path / str(cutoff)
-        load = data_dir / "raw" / "0001-cut"
-        load.mkdir(parents=True)
-        duckdb.connect().execute(
-            f"copy (select * from read_parquet('{SAMPLE}') where invoiced_at::date < '{cutoff}')"
-            f" to '{load / 'invoice_lines.parquet'}'"
+        data_dir = load_of(
+            tmp_path / str(cutoff),
+            f"select * from read_parquet('{SAMPLE}') where invoiced_at::date < '{cutoff}'",
         )
         variables = {
             "as_of_date": str(cutoff - timedelta(days=1)),
@@ -365,11 +361,10 @@ def test_a_failing_test_leaves_the_last_good_version_up(published_dir, tmp_path)
     data_dir = tmp_path / "data"
     shutil.copytree(published_dir, data_dir, symlinks=True)
     before = current_version(data_dir)
-    load = data_dir / "raw" / "0001-unknown"
-    load.mkdir(parents=True)
-    duckdb.execute(
-        f"copy (select * replace (case when record_number = 5 then 'WHAT' else stock_code end "
-        f"as stock_code) from read_parquet('{SAMPLE}')) to '{load / 'invoice_lines.parquet'}'"
+    load_of(
+        data_dir,
+        "select * replace (case when record_number = 5 then 'WHAT' else stock_code end "
+        f"as stock_code) from read_parquet('{SAMPLE}')",
     )
     result = run_dbt(data_dir, "build", *WITHOUT_UNIT_TESTS)
     assert result.returncode == 1
@@ -380,12 +375,11 @@ def test_a_failing_test_leaves_the_last_good_version_up(published_dir, tmp_path)
 
 
 def test_thin_data_says_so_and_publishes_what_it_can(tmp_path):
-    load = tmp_path / "raw" / "0001-thin"
-    load.mkdir(parents=True)
-    duckdb.execute(
-        f"copy (select * from read_parquet('{SAMPLE}') where customer_id in (select distinct "
+    load_of(
+        tmp_path,
+        f"select * from read_parquet('{SAMPLE}') where customer_id in (select distinct "
         f"customer_id from read_parquet('{SAMPLE}') where customer_id is not null "
-        f"order by 1 limit 200)) to '{load / 'invoice_lines.parquet'}'"
+        "order by 1 limit 200)",
     )
     build(tmp_path)
     with open_marts(tmp_path) as marts:
@@ -426,20 +420,19 @@ def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir,
     )
     mapping.write_text(
         "columns: {invoice_no: order, invoice_date: created, customer_id: client, "
-        "description: title}\ndates: dmy\ndecimal: ','\n"
+        "description: title}\ndates: dmy\ndecimal: ','\ncurrency: EUR\n"
     )
     data_dir = ingested(file, tmp_path / "data", mapping)
-    # The shop's vars must not reach the rows that unit tests bring along.
-    build(
-        data_dir,
-        unit_tests=True,
-        variables={
-            "cancellation_prefix": "R",
-            "adjustment_prefix": "X",
-            "product_code_pattern": "^SKU-",
-            "currency": "EUR",
-        },
-    )
+    # Rules are edited in their one place; they must not reach the rows of unit tests.
+    rules = yaml.safe_load((ROOT / "data" / "sample" / "shop.yml").read_text(encoding="utf-8"))
+    rules |= {
+        "cancellation_prefix": "R",
+        "adjustment_prefix": "X",
+        "product_code_pattern": "^SKU-",
+        "currency": "EUR",
+    }
+    (data_dir / "shop.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
+    build(data_dir, unit_tests=True)
     figures = (
         "select replace(customer_id, 'K-', ''), first_order_date, orders, net_revenue, "
         "rfm_score, segment from dim_customers order by 1"
@@ -451,14 +444,8 @@ def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir,
 @pytest.mark.parametrize(
     ("variables", "words"),
     [
-        ({"clusterk": 5}, "Unknown var clusterk. Vars are: as_of_date, "),
-        ({"churn_scoring_model": "xgb"}, "churn_scoring_model is xgb, not one of base_rate, "),
-        ({"cleaning_policy": "tidy"}, "cleaning_policy is tidy, not net or classic."),
-        (
-            {"clv_dropout_model": "pareto"},
-            "clv_dropout_model is pareto, not bg_nbd or mbg_nbd.",
-        ),
-        ({"as_of_date": "yesterday"}, "as_of_date is yesterday, not a day such as 2011-09-10."),
+        ({"clusterk": 5}, "E_BAD_VARS: Unknown var 'clusterk'."),
+        ({"offer_cost": "1 + 1"}, "E_BAD_VARS: The var offer_cost is '1 + 1'."),
     ],
 )
 def test_settings_that_mean_nothing_are_refused_before_anything_runs(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import json
 import subprocess
 import sys
 from decimal import Decimal
@@ -13,16 +12,14 @@ from pathlib import Path
 import duckdb
 import openpyxl
 import pytest
-import yaml
-from conftest import ROOT, build, ingested, run_dbt
+from conftest import ROOT, build, ingested
 
 from customer_intelligence import check_data
-from customer_intelligence.build_vars import build_vars
 from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
 from customer_intelligence.ingest.mapping import matching_preset, preset
-from customer_intelligence.ingest.shop import read_vars
+from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.marts import open_marts
 
 SAMPLE = next((ROOT / "data" / "sample" / "raw").glob("*/invoice_lines.parquet"))
@@ -90,11 +87,7 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     assert f"lines add up to {money:,.2f}" in report
 
     ingested(stranger, data_dir, mapping)
-    # Without the shop's own rules a build would speak of another shop: it does not start.
-    result = run_dbt(data_dir, "build")
-    assert result.returncode != 0
-    assert "The mapping of this shop's files says" in result.stdout
-    build(data_dir, variables=json.loads(build_vars(data_dir)))
+    build(data_dir)
 
     with open_marts(data_dir) as marts:
         ledger = {
@@ -110,7 +103,7 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     assert sum(lines for lines, _ in ledger.values()) == rows
     assert ledger["cancelled_order"][1] == lost
     assert {name for name, (lines, _) in ledger.items() if lines} == {
-        "sale", "sale_anonymous", "exact_duplicate", "cancelled_order",
+        "sale", "sale_anonymous", "cancelled_order",
     }  # fmt: skip
     assert revenue == ledger["sale"][1]
     assert customers == known
@@ -378,12 +371,7 @@ def test_an_order_of_shopify_counts_its_subtotal_without_refunds(tmp_path):
     ]  # fmt: skip
     assert [row[5] for row in rows] == [False] * 6 + [True] * 2 + [False]
     assert rows[-1][2] is None
-    assert read_vars(tmp_path / "data" / "raw") == {
-        "adjustment_prefix": None,
-        "cancellation_prefix": None,
-        "currency": "EUR",
-        "product_code_pattern": ".*",
-    }
+    assert read_shop(tmp_path / "data") == {"currency": "EUR"}
 
 
 def test_a_preset_is_found_by_the_header_and_by_its_name(tmp_path, capsys):
@@ -423,17 +411,18 @@ def test_two_currencies_are_not_added_up(tmp_path):
         with pytest.raises(CustomerIntelligenceError, match="E_MIXED_CURRENCIES"):
             ingest_file(path, tmp_path / "data")
     assert len(raw_rows(tmp_path / "data", "1")) == 1
-    assert read_vars(tmp_path / "data" / "raw")["currency"] == "EUR"
+    assert read_shop(tmp_path / "data")["currency"] == "EUR"
 
 
-# ---------------------------------------------------------------- mappings and vars
+# ---------------------------------------------------------------- mappings and rules
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"vars": {"as_of_date": "2024-01-01"}}, "Vars of a shop are: product_code_pattern"),
-        ({"vars": {"product_code_pattern": 5}}, "vars.product_code_pattern does not allow 5"),
+        ({"rules": {"as_of_date": "2024-01-01"}}, "Keys are: currency, cancellation_prefix"),
+        ({"rules": {"product_code_pattern": 5}}, "product_code_pattern does not allow 5"),
+        ({"rules": {"currency": "EUR"}}, "Write `currency:` outside rules"),
         ({"absent": ["customer_id"]}, "allowed are: invoice_no, stock_code, quantity"),
         ({"absent": ["quantity"], "columns": {"quantity": "q"}}, "not both"),
         ({"once_per_order": "country"}, "Write a list"),
@@ -449,27 +438,6 @@ def test_a_mapping_that_means_nothing_is_refused(content, words):
     assert words in str(refusal.value)
 
 
-def test_the_vars_of_a_shop_may_be_changed_without_loading_again(tmp_path):
-    path = written(tmp_path / "o.csv", "order_id,order_date,customer_id,sku,qty,price",
-                   "1,2024-01-05,a,X,1,2.50")  # fmt: skip
-    ingest_file(path, tmp_path / "data", SourceMapping(vars={"product_code_pattern": "^Y"}))
-    again = ingest_file(path, tmp_path / "data", SourceMapping(vars={"product_code_pattern": "^X"}))
-    assert again.first_source_file == "o.csv"
-    assert read_vars(tmp_path / "data" / "raw") == {"product_code_pattern": "^X"}
-    with pytest.raises(CustomerIntelligenceError, match="E_OTHER_MAPPING"):
-        ingest_file(path, tmp_path / "data", SourceMapping(decimal=","))
-
-
-def test_what_is_typed_stands_above_what_the_shop_says(tmp_path):
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "vars.json").write_text('{"currency": "EUR", "adjustment_prefix": null}')
-    found = json.loads(build_vars(tmp_path, "{currency: USD}"))
-    assert found == {"currency": "USD", "adjustment_prefix": None}
-    for given in ("currency", "{", "{{a: b}: c}", "[" * 2_000):
-        with pytest.raises(CustomerIntelligenceError, match="E_BAD_VARS"):
-            build_vars(tmp_path, given)
-
-
 def test_presets_know_the_headers_of_their_sources():
     first = "InvoiceNo StockCode Description Quantity InvoiceDate UnitPrice CustomerID Country"
     second = "Invoice,StockCode,Description,Quantity,InvoiceDate,Price,Customer ID,Country"
@@ -477,12 +445,11 @@ def test_presets_know_the_headers_of_their_sources():
     assert matching_preset(second.split(",")) == "online_retail_ii"
     assert matching_preset(SHOPIFY) == "shopify"
     assert matching_preset(["created", "cust", "total"]) is None
+    # Anybody may call columns so: the rules of one shop must not reach another.
+    ours = "invoice_no stock_code description quantity invoice_date unit_price customer_id country"
+    assert matching_preset(ours.split()) is None
+    assert matching_preset(first.upper().split()) is None
     assert preset("online_retail_ii").columns["customer_id"] == "Customer ID"
-
-
-def test_codes_are_judged_by_the_default_of_the_project():
-    project = yaml.safe_load((ROOT / "dbt_project.yml").read_text())
-    assert project["vars"]["product_code_pattern"] == check_data.DEFAULT_PRODUCT_CODES
 
 
 def test_the_real_file_needs_no_mapping(real_data, capsys):

@@ -18,7 +18,8 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
-from conftest import WITHOUT_UNIT_TESTS, ingested, run_dbt
+import yaml
+from conftest import SAMPLE, WITHOUT_UNIT_TESTS, ingested, run_dbt
 from shops import OK, QUICK, SHOPS, THIN, Shop
 
 from customer_intelligence.marts import open_marts
@@ -59,6 +60,9 @@ def builds(
     def build(name: str) -> Built:
         shop, data_dir = SHOPS[name], root / name
         ingested(shop.write(root / f"{name}.csv"), data_dir)
+        # A header may be that of no preset: the rules are those of Online Retail all the same.
+        rules = yaml.safe_load((SAMPLE / "shop.yml").read_text(encoding="utf-8"))
+        (data_dir / "shop.yml").write_text(yaml.safe_dump({**rules, **shop.rules}))
         in_target = data_dir / "build" / "target" / "partial_parse.msgpack"
         in_target.parent.mkdir(parents=True)
         place = places.get()

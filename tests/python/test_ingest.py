@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -34,6 +35,7 @@ from customer_intelligence.ingest import SourceMapping, ingest_file, read_mappin
 from customer_intelligence.ingest import load as loads
 from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
 from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.ingest.text import Structure, measure_structure
 from customer_intelligence.ingest.tombstones import WITHHELD, add_tombstone, customer_hash
 from customer_intelligence.marts import open_marts
@@ -326,7 +328,7 @@ def test_every_mapping_key_together_reads_a_foreign_export(tmp_path):
         (12, dt.datetime(2010, 12, 13, 8, 26), Decimal("2.5500"), []),
         (1, dt.datetime(2010, 12, 13, 8, 26), None, ["R_UNIT_PRICE"]),
     ]
-    assert json.loads((result.path / "load.json").read_text())["currency"] == "EUR"
+    assert read_shop(tmp_path / "data") == {"currency": "EUR"}
 
 
 # ---------- refusals
@@ -456,7 +458,8 @@ def test_day_first_is_proven_by_one_record(tmp_path):
         "colums: {}",
         "columns: {date: x}",
         "columns: [a]",
-        "columns: {country: no}",
+        "columns: {country: 5}",
+        "columns: {country: }",
         "- a",
         "a: [",
         "encoding: klingon",
@@ -1472,6 +1475,7 @@ def test_a_relation_that_cannot_be_read_is_refused_with_its_columns(database, re
 
 def test_a_build_on_a_relation_has_the_ledger_of_the_sample(tmp_path, published_dir):
     (tmp_path / "build").mkdir()
+    shutil.copy(ROOT / "data" / "sample" / "shop.yml", tmp_path)
     with duckdb.connect(str(tmp_path / "build" / "warehouse.duckdb")) as database:
         database.execute("create schema shop")
         columns = (

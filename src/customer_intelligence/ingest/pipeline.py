@@ -155,10 +155,11 @@ def ingest_file(
         )
         for manifest in manifests:
             if manifest["file_sha256"] == sha256:
+                skipped = _skipped(path, raw, manifest, source, mapping)
                 stated = shop.stated_rules(mapping, mapping.currency)
                 for note in shop.compare(path.name, stated, rules or {}):
                     LOGGER.info("%s %s", path.name, note)
-                return _skipped(path, raw, manifest, source, mapping)
+                return skipped
         number = 1 + max((manifest["load_number"] for manifest in manifests), default=0)
         try:
             with load.temporary_load(raw) as directory:
@@ -682,6 +683,9 @@ def _skipped(
 ) -> load.LoadResult:
     directory = raw / str(manifest["load_id"])
     before = {**SourceMapping().as_dict(), **dict(manifest["mapping"])}
+    if "currency" in manifest and before["currency"] is None:
+        # Loads of before took a file by its column names where today a preset names it.
+        before["currency"] = mapping.currency
     if _reading(before, dict(manifest["columns"])) != _reading(
         mapping.as_dict(), source.named_columns
     ):
