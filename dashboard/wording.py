@@ -91,7 +91,7 @@ THRESHOLDS = {
 
 FEATURE_GROUPS = {
     "recency": "Recency and recent activity",
-    "rhythm": "Number and rhythm of orders",
+    "rhythm": "Number and rhythm of purchases",
     "spending": "Spending",
     "basket": "Basket and prices",
     "variety": "Variety of products",
@@ -221,8 +221,10 @@ VALUE_METRICS = {
         0,
         "Mean distance between predicted and actual net revenue. Lower is better.",
     ),
-    "orders_mae": Metric(
-        "Error, orders", 2, "Mean distance between predicted and actual orders. Lower is better."
+    "purchase_days_mae": Metric(
+        "Error, purchase days",
+        2,
+        "Mean distance between predicted and actual purchase days. Lower is better.",
     ),
     "rank_correlation": Metric(
         "Rank correlation", 2, "How far the order of customers is right: 1 is perfect, 0 is chance."

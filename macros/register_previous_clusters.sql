@@ -14,9 +14,9 @@
             "create or replace view raw.previous_clusters as "
             ~ "select cast(cluster_id as integer) as cluster_id, "
             ~ "cast(days_since_last_order as double) as days_since_last_order, "
-            ~ "cast(orders as double) as orders, cast(net_revenue as double) as net_revenue "
+            ~ "cast(frequency as double) as frequency, cast(net_revenue as double) as net_revenue "
             ~ "from (values " ~ rows | join(", ") ~ ") as "
-            ~ "clusters(cluster_id, days_since_last_order, orders, net_revenue) "
+            ~ "clusters(cluster_id, days_since_last_order, frequency, net_revenue) "
             ~ "where cluster_id is not null"
         ) %}
     {% endif %}

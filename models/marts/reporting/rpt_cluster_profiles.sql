@@ -23,10 +23,10 @@ profiles as (
         sum(net_revenue) as net_revenue,
         {{ continuous_quantile("days_since_last_order", 0.5) }}
             as median_days_since_last_order,
-        {{ continuous_quantile("orders", 0.5) }} as median_orders,
+        {{ continuous_quantile("purchase_days", 0.5) }} as median_purchase_days,
         {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue,
         {{ log_mean("days_since_last_order") }} as centroid_days_since_last_order,
-        {{ log_mean("orders") }} as centroid_orders,
+        {{ log_mean(rfm_frequency()) }} as centroid_frequency,
         {{ log_mean("greatest(net_revenue, 0)") }} as centroid_net_revenue,
         avg(churn_probability) as mean_churn_probability
     from customers
@@ -43,10 +43,10 @@ select
     {{ share_of("profiles.net_revenue", "totals.net_revenue") }}
         as net_revenue_share,
     profiles.median_days_since_last_order,
-    profiles.median_orders,
+    profiles.median_purchase_days,
     profiles.median_net_revenue,
     profiles.centroid_days_since_last_order,
-    profiles.centroid_orders,
+    profiles.centroid_frequency,
     profiles.centroid_net_revenue,
     profiles.mean_churn_probability
 from profiles

@@ -75,7 +75,7 @@ totals as (
         coalesce(sum(net_revenue), 0) as net_revenue,
         coalesce(sum(net_revenue_90d), 0) as net_revenue_90d,
         sum(orders) as orders,
-        sum(case when orders > 1 then 1 else 0 end) as repeat_customers,
+        sum(case when purchase_days > 1 then 1 else 0 end) as repeat_customers,
         sum(returned_amount) as returned_amount,
         sum(gross_revenue) as gross_revenue,
         avg(churn_probability) as expected_churn_rate,

@@ -51,7 +51,7 @@ value_customers as (
 
     select
         count(*) as customers,
-        count(case when repeat_orders > 0 then 1 end) as repeat_customers
+        count(case when repeat_purchase_days > 0 then 1 end) as repeat_customers
     from {{ ref("int_btyd_summary") }}
     where example_set = 'current'
 

@@ -89,7 +89,7 @@ segments as (
         avg(cast(days_since_last_order as double)) as mean_days_since_last_order,
         {{ continuous_quantile("days_since_last_order", 0.5) }}
             as median_days_since_last_order,
-        {{ continuous_quantile("orders", 0.5) }} as median_orders,
+        {{ continuous_quantile("purchase_days", 0.5) }} as median_purchase_days,
         {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue,
         avg(churn_probability) as mean_churn_probability,
         sum(value_at_risk) as value_at_risk
@@ -122,7 +122,7 @@ select
     ) as average_order_value,
     segments.mean_days_since_last_order,
     segments.median_days_since_last_order,
-    segments.median_orders,
+    segments.median_purchase_days,
     segments.median_net_revenue,
     segments.mean_churn_probability,
     cast(segments.value_at_risk as decimal(38, 4)) as value_at_risk,
