@@ -6,7 +6,7 @@ It reads the published marts and nothing else.
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def draw_sidebar() -> None:
 
 def draw_age(facts: dict[str, Any]) -> None:
     """Say so when the figures, or the data behind them, are old."""
-    today = datetime.now(timezone.utc).replace(tzinfo=None)
+    today = datetime.now(UTC).replace(tzinfo=None)
     build_days = (today - facts["built_at"]).days
     if build_days > STALE_DAYS:
         st.warning(

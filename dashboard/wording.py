@@ -116,19 +116,6 @@ PARAMETERS_OF = {
     "gamma_gamma": "Value of an order: gamma-gamma",
 }
 
-DISPOSITIONS = {
-    "exact_duplicate": "Copies of a line",
-    "bad_debt_adjustment": "Bad debt",
-    "non_product": "No merchandise",
-    "stock_write_off": "Stock written off",
-    "zero_price": "Without a price",
-    "invalid_quantity": "Without a quantity",
-    "return_anonymous": "Returns, no customer",
-    "return": "Returns of customers",
-    "sale_anonymous": "Sales, no customer",
-    "sale": "Sales to customers",
-}
-
 MODELS_OF_CUSTOMERS = {
     "churn": "Churn",
     "clusters": "Clusters",

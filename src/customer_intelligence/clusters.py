@@ -285,7 +285,7 @@ def diagnose(
                 "gap": log_inertias.mean() - np.log(model.inertia_),
                 "gap_s": log_inertias.std() * np.sqrt(1 + 1 / n_references),
                 "smallest_share": np.bincount(model.labels_, minlength=k).min() / len(x),
-                "stability_ari_mean": stability.mean(),
+                "stability_ari_mean": min(stability.mean(), 1.0),
                 "stability_ari_min": stability.min(),
             }
         silhouettes = _silhouettes(x[shown], [labels[k][shown] for k in fittable])
@@ -821,7 +821,8 @@ def _mean_silhouette(sums: np.ndarray, labels: np.ndarray) -> float:
     # Alone in its cluster, or on top of another cluster: as good as on the border.
     is_border = (sizes[labels] == 1) | (largest == 0)
     largest[is_border] = 1
-    return float(np.where(is_border, 0, (between - within) / largest).mean())
+    shapes = np.where(is_border, 0, (between - within) / largest)
+    return float(np.clip(shapes.mean(), -1, 1))
 
 
 def _is_candidate(table: pd.DataFrame) -> pd.Series:

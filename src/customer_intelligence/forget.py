@@ -72,7 +72,7 @@ def erase(data_dir: Path, customer: str) -> Erasure:
                 "Check the id: upper and lower case and leading zeros count.",
             )
         # First the tombstone: whatever happens next, the customer does not come back.
-        tombstones.add_tombstone(raw, wanted, dt.datetime.now(dt.timezone.utc))
+        tombstones.add_tombstone(raw, wanted, dt.datetime.now(dt.UTC))
         for rows in found:
             _rewrite(rows, wanted)
         for assignment in (data_dir / campaign.FOLDER).rglob("*.parquet"):

@@ -1,4 +1,4 @@
-"""Ask for the metrics: MetricFlow's `mf`, with nothing leaving the machine.
+"""Ask for the metrics: MetricFlow's `mf`, sorted, in plain decimals, nothing leaving the machine.
 
 Run as `python -m customer_intelligence.metrics query --metrics net_revenue` from the project's
 root; everything after the module's name is for `mf`.
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from customer_intelligence.errors import CustomerIntelligenceError
+
+# As many as the decimals of the marts have.
+DECIMALS = 4
 
 
 class _NoUpdates:
@@ -62,7 +65,22 @@ def load_mf() -> Any:
         return parsed((target / "semantic_manifest.json").read_text("utf-8"))
 
     dbtArtifacts.build_semantic_manifest_from_dbt_project_root = staticmethod(semantic_manifest)
+    _answer_in_order(cli.commands["query"])
     return cli
+
+
+def _answer_in_order(query: Any) -> None:
+    """Let a query sort by what it groups by and write numbers out, unless it says otherwise."""
+    asked = query.callback
+
+    def sorted_and_written_out(**options: Any) -> Any:
+        if options.get("group_by") and not options.get("order"):
+            options["order"] = list(options["group_by"])
+        if options.get("decimals") is None:
+            options["decimals"] = DECIMALS
+        return asked(**options)
+
+    query.callback = sorted_and_written_out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -22,7 +22,7 @@ def main(data_dir: str, times: str, *databases: str) -> None:
         marts = connection.execute(
             "select table_name from duckdb_tables() where schema_name = 'marts'"
         ).fetchall()
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         path = publish.publish(
             connection.cursor(),
             data_dir=Path(data_dir),

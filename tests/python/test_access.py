@@ -14,6 +14,7 @@ import stat
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,7 +22,6 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
-import tomllib
 import yaml
 from conftest import ROOT
 from hypothesis import given

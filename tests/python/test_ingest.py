@@ -1166,9 +1166,7 @@ def test_who_was_erased_does_not_come_back(tmp_path, monkeypatch, key, customer)
     data = tmp_path / "data"
     ingest_file(write_csv(tmp_path / "first.csv", [one_line(CustomerID="other")]), data)
     raw = data / "raw"
-    add_tombstone(
-        raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.timezone.utc)
-    )
+    add_tombstone(raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.UTC))
     assert customer not in (raw / "tombstones.json").read_text()
     result = ingest_file(write_naming(tmp_path / "a.csv", customer), data)
     rows = raw_rows(result.path, "customer_id, reasons, raw_record")
@@ -1186,7 +1184,7 @@ def test_who_was_erased_does_not_come_back(tmp_path, monkeypatch, key, customer)
 
 
 def test_a_tombstone_is_a_salted_hash_and_stands_once(tmp_path):
-    now = dt.datetime(2026, 1, 2, tzinfo=dt.timezone.utc)
+    now = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
     for _ in range(2):
         add_tombstone(tmp_path, "17850", now)
     content = json.loads((tmp_path / "tombstones.json").read_text())

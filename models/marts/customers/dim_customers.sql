@@ -144,6 +144,7 @@ combined as (
 select
     cast(customer_id as varchar) as customer_id,
     cast(country as varchar) as country,
+    as_of_date,
     first_order_date,
     last_order_date,
     days_since_last_order,

@@ -197,7 +197,7 @@ select
                 then {{ format_percent("ranked.return_rate") }}
                     || ' of what was ordered came back'
             when ranked.max_purchase_days is not null
-                then 'bought on ' || {{ count_noun("ranked.purchase_days", "day") }}
+                then {{ count_noun("ranked.purchase_days", "purchase day") }}
                     || ', the last ' || {{ count_noun(
                         "ranked.days_since_last_order", "day"
                     ) }} || ' ago'

@@ -28,7 +28,8 @@ profiles as (
         {{ log_mean("days_since_last_order") }} as centroid_days_since_last_order,
         {{ log_mean(rfm_frequency()) }} as centroid_frequency,
         {{ log_mean("greatest(net_revenue, 0)") }} as centroid_net_revenue,
-        avg(churn_probability) as mean_churn_probability
+        {{ within("avg(churn_probability)", "0.0", "1.0") }}
+            as mean_churn_probability
     from customers
     group by cluster_id, cluster_name
 
@@ -38,7 +39,7 @@ select
     profiles.cluster_id,
     profiles.cluster_name,
     cast(profiles.customers as bigint) as customers,
-    cast(profiles.customers * 1.0 / totals.customers as double) as customer_share,
+    {{ proportion("profiles.customers", "totals.customers") }} as customer_share,
     cast(profiles.net_revenue as decimal(38, 4)) as net_revenue,
     {{ share_of("profiles.net_revenue", "totals.net_revenue") }}
         as net_revenue_share,

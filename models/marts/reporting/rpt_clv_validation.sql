@@ -327,7 +327,14 @@ long as (
 intervals as (
 
     {{ bootstrap_intervals(
-        "long", ["cutoff_date", "horizon_days", "model", "metric"], "resampled_customers"
+        "long",
+        ["cutoff_date", "horizon_days", "model", "metric"],
+        "resampled_customers",
+        lowest="case when metric in ('purchase_days', 'purchase_days_over_actual',"
+        ~ " 'purchase_days_mae', 'net_revenue_mae', 'interval_coverage') then 0.0"
+        ~ " when metric = 'rank_correlation' then -1.0 end",
+        highest="case when metric in ('rank_correlation', 'interval_coverage')"
+        ~ " then 1.0 end"
     ) }}
 
 )

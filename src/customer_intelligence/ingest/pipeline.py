@@ -232,7 +232,7 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
         "load_id": "",
         "source_file": shown_name(path),
         "file_sha256": file_sha256(path),
-        "latest": dt.datetime.now(dt.timezone.utc).replace(tzinfo=None) + FUTURE_TOLERANCE,
+        "latest": dt.datetime.now(dt.UTC).replace(tzinfo=None) + FUTURE_TOLERANCE,
     }
     with tempfile.TemporaryDirectory(prefix="check-data-") as name:
         directory = Path(name)
@@ -501,7 +501,7 @@ def _write_load(
     """Write the rows of a load and return what became of the file, and its manifest."""
     load_id = f"{number:04d}-{sha256[:12]}"
     final = directory.parent / load_id
-    loaded_at = dt.datetime.now(dt.timezone.utc).replace(microsecond=0)
+    loaded_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
     provenance = {
         "load_number": number,
         "load_id": load_id,

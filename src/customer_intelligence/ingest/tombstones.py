@@ -84,4 +84,4 @@ def last_erasure(raw: Path) -> str | None:
     if found is None or not found["customers"]:
         return None
     moment = dt.datetime.fromisoformat(max(entry["requested_at"] for entry in found["customers"]))
-    return moment.astimezone(dt.timezone.utc).strftime("%Y%m%dT%H%M%S%f")
+    return moment.astimezone(dt.UTC).strftime("%Y%m%dT%H%M%S%f")
