@@ -89,8 +89,8 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
         },
     )
     st.caption(
-        "Of all customers, whatever is filtered. Days, purchase days and spend are medians; expected "
-        "churn is predicted."
+        "Of all customers, whatever is filtered. Days, purchase days and spend are medians; "
+        "expected churn is predicted."
     )
 
 

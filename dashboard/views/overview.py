@@ -90,7 +90,7 @@ def main() -> None:
             charts.segment_shares(segments, store.filters()["segment"]),
             "Share of customers and share of net revenue of each segment.",
             "Pale bars: share of customers. Full bars: share of the net revenue of all customers. "
-            "A click on a segment filters every page.",
+            "A click on a segment sets the filter of segments.",
             picks="segment",
         )
 

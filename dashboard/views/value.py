@@ -61,7 +61,7 @@ def draw_segments(currency: str) -> None:
         "as-of date. The two cover spans of different length. A click on a segment filters every "
         "page."
         if predicted
-        else "Observed only. A click on a segment filters every page.",
+        else "Observed only. A click on a segment sets the filter of segments.",
         picks="segment",
     )
     if not predicted:

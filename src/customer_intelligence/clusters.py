@@ -470,8 +470,8 @@ def fit(
 ) -> ClusterParameters:
     """Fit k clusters and name them.
 
-    Clusters are ordered by z(log frequency) + z(log money) − z(log days), descending, so neither the
-    seed nor the version of K-Means decides which one is number 0.
+    Clusters are ordered by z(log frequency) + z(log money) − z(log days), descending, so neither
+    the seed nor the version of K-Means decides which one is number 0.
 
     Parameters
     ----------

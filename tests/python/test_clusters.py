@@ -474,7 +474,8 @@ def test_clusters_are_ordered_by_activity():
 def test_names_of_the_sample_hold_for_20_seeds_and_shuffled_rows(published_dir):
     with open_marts(published_dir) as marts:
         customers = marts.execute(
-            "select customer_id, days_since_last_order, purchase_days as frequency, net_revenue, cluster_name "
+            "select customer_id, days_since_last_order, purchase_days as frequency, net_revenue, "
+            "cluster_name "
             "from dim_customers order by customer_id"
         ).df()
         (k,) = marts.execute("select k from rpt_cluster_selection where is_chosen").fetchone()

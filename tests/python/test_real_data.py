@@ -149,7 +149,8 @@ def test_four_clusters_by_the_rule(marts):
 
 def test_names_of_clusters_hold_for_20_seeds_and_shuffled_rows(marts):
     customers = marts.execute(
-        "select customer_id, days_since_last_order, purchase_days as frequency, net_revenue, cluster_name "
+        "select customer_id, days_since_last_order, purchase_days as frequency, net_revenue, "
+        "cluster_name "
         "from dim_customers order by customer_id"
     ).df()
     published = customers.pop("cluster_name")

@@ -1,8 +1,9 @@
 """Lifetime value of all customers: one fit, one prediction in frames.
 
-What is known of a customer (``SUMMARY``): repeat_purchase_days, the days with a purchase after the first
-one; btyd_recency_weeks, weeks from the first to the last of them; btyd_age_weeks, weeks from the
-first to the end of observation; mean_purchase_day_value, net, over the repeat_purchase_days + 1 days.
+What is known of a customer (``SUMMARY``): repeat_purchase_days, the days with a purchase after
+the first one; btyd_recency_weeks, weeks from the first to the last of them; btyd_age_weeks, weeks
+from the first to the end of observation; mean_purchase_day_value, net, over the
+repeat_purchase_days + 1 days.
 """
 
 from __future__ import annotations
@@ -209,8 +210,9 @@ def predict_lifetime_value(
     Returns
     -------
     DataFrame
-        One row a customer, sorted by customer_id, in the units of mean_purchase_day_value. p_alive is null
-        where the model knows no dropout; without enough data all predictions are null.
+        One row a customer, sorted by customer_id, in the units of mean_purchase_day_value.
+        p_alive is null where the model knows no dropout; without enough data all predictions are
+        null.
 
     Raises
     ------
