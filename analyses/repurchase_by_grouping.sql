@@ -22,7 +22,7 @@ with examples as (
         cutoff_date as as_of_date,
         example_set,
         days_since_last_order,
-        orders,
+        purchase_days as frequency,
         net_revenue,
         case when has_churned then 0 else 1 end as has_repurchased
     from {{ ref("int_churn_examples") }}
@@ -48,7 +48,7 @@ scales as (
 
     select
         stddev_pop(ln(1 + days_since_last_order)) as days,
-        stddev_pop(ln(1 + orders)) as orders,
+        stddev_pop(ln(1 + purchase_days)) as purchase_days,
         stddev_pop(ln(1 + cast(greatest(net_revenue, 0) as double))) as revenue
     from customers
 
@@ -68,8 +68,8 @@ distances as (
                     - ln(1 + profiles.centroid_days_since_last_order)
                 ) / nullif(scales.days, 0), 2)
                 + power((
-                    ln(1 + examples.orders) - ln(1 + profiles.centroid_orders)
-                ) / nullif(scales.orders, 0), 2)
+                    ln(1 + examples.frequency) - ln(1 + profiles.centroid_frequency)
+                ) / nullif(scales.purchase_days, 0), 2)
                 + power((
                     ln(1 + greatest(examples.net_revenue, 0))
                     - ln(1 + profiles.centroid_net_revenue)
@@ -139,7 +139,7 @@ learned_groups as (
     from examples
     union all
     select
-        'fifths by orders' as grouping_name,
+        'fifths by purchase days' as grouping_name,
         cast(f_score as varchar) as group_name,
         customer_id,
         example_set,

@@ -34,7 +34,7 @@ measured as (
         orders.customer_id,
         {{ day_difference("max(orders.order_date)", "as_of_dates.as_of_date") }}
             as days_since_last_order,
-        count(distinct orders.order_date) as orders,
+        count(distinct orders.order_date) as frequency,
         sum(orders.gross_revenue) as net_revenue
     from as_of_dates
     inner join orders on as_of_dates.last_known_date >= orders.order_date

@@ -39,7 +39,7 @@ classic_customers as (
     select
         customer_id,
         max(invoiced_at) as last_ordered_at,
-        count(distinct invoice_no) as orders,
+        count(distinct invoice_no) as frequency,
         sum(line_amount) as net_revenue
     from lines
     where customer_id is not null and quantity > 0 and not is_cancellation
@@ -52,7 +52,7 @@ measured as (
 
     select
         classic_customers.customer_id,
-        classic_customers.orders,
+        classic_customers.frequency,
         classic_customers.net_revenue,
         as_of.as_of_date,
         1 + cast(floor({{ dbt.datediff(
@@ -89,14 +89,14 @@ classic as (
 select
     coalesce(net_customers.customer_id, classic.customer_id) as customer_id,
     net_customers.days_since_last_order as net_days_since_last_order,
-    net_customers.orders as net_orders,
+    net_customers.purchase_days as net_purchase_days,
     net_customers.net_revenue,
     net_customers.r_score as net_r_score,
     net_customers.f_score as net_f_score,
     net_customers.m_score as net_m_score,
     net_customers.segment as net_segment,
     classic.days_since_last_order as classic_days_since_last_order,
-    classic.orders as classic_orders,
+    classic.frequency as classic_orders,
     classic.net_revenue as classic_revenue,
     classic.r_score as classic_r_score,
     classic.f_score as classic_f_score,

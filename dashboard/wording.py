@@ -91,7 +91,7 @@ THRESHOLDS = {
 
 FEATURE_GROUPS = {
     "recency": "Recency and recent activity",
-    "rhythm": "Number and rhythm of orders",
+    "rhythm": "Number and rhythm of purchases",
     "spending": "Spending",
     "basket": "Basket and prices",
     "variety": "Variety of products",
@@ -114,19 +114,6 @@ PARAMETERS_OF = {
     "mbg_nbd": "Orders: MBG/NBD",
     "pareto_nbd": "Orders: Pareto/NBD",
     "gamma_gamma": "Value of an order: gamma-gamma",
-}
-
-DISPOSITIONS = {
-    "exact_duplicate": "Copies of a line",
-    "bad_debt_adjustment": "Bad debt",
-    "non_product": "No merchandise",
-    "stock_write_off": "Stock written off",
-    "zero_price": "Without a price",
-    "invalid_quantity": "Without a quantity",
-    "return_anonymous": "Returns, no customer",
-    "return": "Returns of customers",
-    "sale_anonymous": "Sales, no customer",
-    "sale": "Sales to customers",
 }
 
 MODELS_OF_CUSTOMERS = {
@@ -221,8 +208,10 @@ VALUE_METRICS = {
         0,
         "Mean distance between predicted and actual net revenue. Lower is better.",
     ),
-    "orders_mae": Metric(
-        "Error, orders", 2, "Mean distance between predicted and actual orders. Lower is better."
+    "purchase_days_mae": Metric(
+        "Error, purchase days",
+        2,
+        "Mean distance between predicted and actual purchase days. Lower is better.",
     ),
     "rank_correlation": Metric(
         "Rank correlation", 2, "How far the order of customers is right: 1 is perfect, 0 is chance."

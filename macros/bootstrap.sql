@@ -8,7 +8,9 @@
 {%- endmacro %}
 
 
-{% macro bootstrap_intervals(resampled_values, keys, resampled_customers) -%}
+{% macro bootstrap_intervals(
+    resampled_values, keys, resampled_customers, lowest="null", highest="null"
+) -%}
     {#-
     A sample of m of n customers spreads the square root of n / m wider than all would
     (Bickel, Götze and van Zwet 1997), so its spread is scaled back around the value.
@@ -18,11 +20,15 @@
         {% for key in keys -%}
             summarised.{{ key }},
         {% endfor -%}
-        summarised.value,
-        summarised.value
-        + (summarised.low_value - summarised.middle_value) * scale.spread as ci_low,
-        summarised.value
-        + (summarised.high_value - summarised.middle_value) * scale.spread as ci_high
+        {{ within("summarised.value", lowest, highest) }} as value,
+        {{ within(
+            "(summarised.value + (summarised.low_value - summarised.middle_value)"
+            ~ " * scale.spread)", lowest, highest
+        ) }} as ci_low,
+        {{ within(
+            "(summarised.value + (summarised.high_value - summarised.middle_value)"
+            ~ " * scale.spread)", lowest, highest
+        ) }} as ci_high
     from (
         select
             {% for key in keys -%}

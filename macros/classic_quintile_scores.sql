@@ -1,24 +1,24 @@
 {% macro classic_quintile_scores(customers) -%}
     {#-
     What pandas.qcut(…, 5) does in the tutorials: cut points are interpolated quantiles,
-    a value on a cut belongs below it, and ties in orders are broken by customer order.
+    a value on a cut belongs below it, and ties in frequency are broken by customer order.
     -#}
     {%- set measures = {
         "days": "days_since_last_order",
-        "orders": "orders_position",
+        "frequency": "frequency_position",
         "revenue": "net_revenue",
     } -%}
     select
         positioned.*,
         5 - {{ cuts_below("days", measures) }} as r_score,
-        1 + {{ cuts_below("orders", measures) }} as f_score,
+        1 + {{ cuts_below("frequency", measures) }} as f_score,
         1 + {{ cuts_below("revenue", measures) }} as m_score
     from (
         select
             *,
             row_number() over (
-                partition by as_of_date order by orders, customer_id
-            ) as orders_position
+                partition by as_of_date order by frequency, customer_id
+            ) as frequency_position
         from {{ customers }}
     ) as positioned
     inner join (
@@ -35,8 +35,8 @@
             select
                 *,
                 row_number() over (
-                    partition by as_of_date order by orders, customer_id
-                ) as orders_position
+                    partition by as_of_date order by frequency, customer_id
+                ) as frequency_position
             from {{ customers }}
         ) as measured_positions
         group by as_of_date

@@ -1,7 +1,8 @@
 {% macro rank_auc(label, rank, ties) -%}
     {#- Mann and Whitney (1947): the mean rank of the positives, ties sharing theirs. -#}
-    (
-        sum({{ label }} * ({{ rank }} + ({{ ties }} - 1) / 2.0))
-        - sum({{ label }}) * (sum({{ label }}) + 1) / 2.0
-    ) / nullif(sum({{ label }}) * 1.0 * sum(1 - {{ label }}), 0)
+    {{ proportion(
+        "sum(" ~ label ~ " * (" ~ rank ~ " + (" ~ ties ~ " - 1) / 2.0))"
+        ~ " - sum(" ~ label ~ ") * (sum(" ~ label ~ ") + 1) / 2.0",
+        "(sum(" ~ label ~ ") * 1.0 * sum(1 - " ~ label ~ "))"
+    ) }}
 {%- endmacro %}

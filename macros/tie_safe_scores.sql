@@ -2,7 +2,7 @@
     select
         *,
         5 - {{ rank_fifth("days_since_last_order") }} as r_score,
-        1 + {{ rank_fifth("orders") }} as f_score,
+        1 + {{ rank_fifth("frequency") }} as f_score,
         1 + {{ rank_fifth("net_revenue") }} as m_score
     from {{ customers }}
 {%- endmacro %}

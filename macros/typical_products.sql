@@ -66,7 +66,8 @@ common as (
         {% endfor -%}
         compared.stock_code,
         compared.customers,
-        cast(compared.customers as double) / member_groups.group_customers as support,
+        {{ proportion("compared.customers", "member_groups.group_customers") }}
+            as support,
         cast(compared.customers as double) * member_groups.all_customers
         / (member_groups.group_customers * compared.product_customers) as lift,
         cast(compared.customers as double) * compared.all_purchases

@@ -31,7 +31,7 @@ def cluster_points(customers: pd.DataFrame, clusters: Sequence[str], currency: s
     Parameters
     ----------
     customers : pandas.DataFrame
-        `customer_id`, `cluster_name`, `segment`, `days_since_last_order`, `orders`,
+        `customer_id`, `cluster_name`, `segment`, `days_since_last_order`, `purchase_days`,
         `net_revenue` (above 0).
     clusters : sequence of str
         All clusters, best first.
@@ -63,7 +63,7 @@ def cluster_points(customers: pd.DataFrame, clusters: Sequence[str], currency: s
                 alt.Tooltip("cluster_name:N", title="Cluster"),
                 alt.Tooltip("segment:N", title="Segment"),
                 alt.Tooltip("days_since_last_order:Q", title="Days since last order"),
-                alt.Tooltip("orders:Q", title="Orders"),
+                alt.Tooltip("purchase_days:Q", title="Purchase days"),
                 alt.Tooltip("net_revenue:Q", title=f"Net revenue, {currency}", format=",.0f"),
             ],
         )
@@ -184,7 +184,7 @@ def centroids(
     Parameters
     ----------
     clusters : pandas.DataFrame
-        `cluster_name`, `customers`, `centroid_days_since_last_order`, `centroid_orders`,
+        `cluster_name`, `customers`, `centroid_days_since_last_order`, `centroid_frequency`,
         `centroid_net_revenue`.
     customers : altair.Chart
         The map, on whose axes the marks stand.
@@ -216,7 +216,7 @@ def centroids(
                     title="Days since last order",
                     format=",.0f",
                 ),
-                alt.Tooltip("centroid_orders:Q", title="Orders", format=",.1f"),
+                alt.Tooltip("centroid_frequency:Q", title="Purchase days", format=",.1f"),
                 alt.Tooltip(
                     "centroid_net_revenue:Q", title=f"Net revenue, {currency}", format=",.0f"
                 ),

@@ -1,4 +1,4 @@
-"""Charts of segments: how days, orders and spend are spread."""
+"""Charts of segments: how days, purchase days and spend are spread."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def spread(
 
 
 def rfm_grid(cells: pd.DataFrame, currency: str) -> alt.LayerChart:
-    """Draw how many customers share a score of days and one of orders.
+    """Draw how many customers share a score of days and one of purchase days.
 
     Parameters
     ----------
@@ -152,14 +152,14 @@ def rfm_grid(cells: pd.DataFrame, currency: str) -> alt.LayerChart:
         ),
         alt.Y(
             "f_score:O",
-            title="Orders: 5 most, 1 fewest",
+            title="Purchase days: 5 most, 1 fewest",
             scale=alt.Scale(domain=[5, 4, 3, 2, 1]),
         ),
         "customers",
         "label",
         [
             alt.Tooltip("r_score:O", title="Score of days"),
-            alt.Tooltip("f_score:O", title="Score of orders"),
+            alt.Tooltip("f_score:O", title="Score of purchase days"),
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("net_revenue:Q", title=f"Net revenue, {currency}", format=",.0f"),
             alt.Tooltip("share:Q", title="Share of it", format=".1%"),

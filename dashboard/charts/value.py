@@ -129,19 +129,19 @@ def concentration(points: pd.DataFrame) -> alt.LayerChart:
 
 
 def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
-    """Draw orders as they were predicted (dashed) and as they came, summed week by week.
+    """Draw purchase days as they were predicted (dashed) and as they came, summed week by week.
 
     Parameters
     ----------
     weeks : pandas.DataFrame
-        `week`, `predicted_orders`, `actual_orders`, cumulative.
+        `week`, `predicted_purchase_days`, `actual_purchase_days`, cumulative.
     """
     names = {
-        "actual_orders": ("Observed", wording.ACCENT),
-        "predicted_orders": ("Predicted", wording.MAIN),
+        "actual_purchase_days": ("Observed", wording.ACCENT),
+        "predicted_purchase_days": ("Predicted", wording.MAIN),
     }
     drawn = weeks.melt(
-        id_vars="week", value_vars=list(names), var_name="kind", value_name="orders"
+        id_vars="week", value_vars=list(names), var_name="kind", value_name="purchase_days"
     ).dropna()
     drawn["kind"] = drawn["kind"].map({key: label for key, (label, _) in names.items()})
     return (
@@ -154,7 +154,9 @@ def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
                 axis=alt.Axis(format="d", tickMinStep=1),
                 scale=alt.Scale(nice=False),
             ),
-            y=alt.Y("orders:Q", title="Orders since then", axis=alt.Axis(format="~s")),
+            y=alt.Y(
+                "purchase_days:Q", title="Purchase days since then", axis=alt.Axis(format="~s")
+            ),
             color=alt.Color(
                 "kind:N",
                 scale=coloured(dict(names.values())),
@@ -170,7 +172,7 @@ def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
             tooltip=[
                 alt.Tooltip("week:Q", title="Week"),
                 alt.Tooltip("kind:N", title="Kind"),
-                alt.Tooltip("orders:Q", title="Orders", format=",.0f"),
+                alt.Tooltip("purchase_days:Q", title="Purchase days", format=",.0f"),
             ],
         )
         .properties(height=300)

@@ -9,7 +9,7 @@ from store import query
 def dispositions() -> pd.DataFrame:
     """Return what became of the lines, by the rule that decided."""
     return query("""
-        select disposition, meaning, counts_in, lines, amount::double as amount, invoices
+        select disposition, label, meaning, counts_in, lines, amount::double as amount, invoices
         from rpt_line_dispositions order by rule_order
     """)
 

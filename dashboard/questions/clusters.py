@@ -51,7 +51,7 @@ def cluster_points() -> pd.DataFrame:
         "dim_customers",
         """
         select
-            customer_id, cluster_name, segment, days_since_last_order, orders,
+            customer_id, cluster_name, segment, days_since_last_order, purchase_days,
             net_revenue::double as net_revenue
         from selected
         where cluster_name is not null

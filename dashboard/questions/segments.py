@@ -12,7 +12,7 @@ def spread(measure: str) -> pd.DataFrame:
     Parameters
     ----------
     measure : str
-        `days`, `orders`, `spend` or `probability`.
+        `days`, `purchase_days`, `spend` or `probability`.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def spread(measure: str) -> pd.DataFrame:
                 segment,
                 case $measure
                     when 'days' then days_since_last_order
-                    when 'orders' then orders
+                    when 'purchase_days' then purchase_days
                     when 'spend' then net_revenue::double
                     when 'probability' then churn_probability
                 end as value
@@ -68,7 +68,7 @@ def bands(measure: str, edges: list[int]) -> pd.DataFrame:
     Parameters
     ----------
     measure : str
-        `days`, `orders` or `spend`.
+        `days`, `purchase_days` or `spend`.
     edges : list of int
         Lower edges of the bands, as of `edges`; the first and the last take what is beyond.
 
@@ -82,7 +82,8 @@ def bands(measure: str, edges: list[int]) -> pd.DataFrame:
         select
             segment,
             greatest($lowest, least($highest, case $measure
-                when 'days' then days_from when 'orders' then orders_from else net_revenue_from
+                when 'days' then days_from when 'purchase_days' then purchase_days_from
+                else net_revenue_from
             end)) as lower_edge,
             sum(customers)::bigint as customers
         from cells
@@ -105,7 +106,7 @@ def edges(measure: str) -> list[int]:
         with counted as (
             select
                 case $measure
-                    when 'days' then days_from when 'orders' then orders_from
+                    when 'days' then days_from when 'purchase_days' then purchase_days_from
                     else net_revenue_from
                 end as lower_edge,
                 sum(customers) as customers

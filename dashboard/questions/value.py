@@ -43,9 +43,9 @@ def validation() -> pd.DataFrame:
 
 
 def tracking() -> pd.DataFrame:
-    """Return predicted and actual orders, summed week by week, after the last test date."""
+    """Return predicted and actual purchase days, summed week by week, after the last test date."""
     return query("""
-        select cutoff_date, week, predicted_orders, actual_orders
+        select cutoff_date, week, predicted_purchase_days, actual_purchase_days
         from rpt_clv_tracking
         where cutoff_date = (select max(cutoff_date) from rpt_clv_tracking)
         order by week

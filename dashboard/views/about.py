@@ -48,7 +48,6 @@ def draw_ledger(currency: str) -> None:
     if lines.empty:
         return
     lines = lines.assign(
-        name=[wording.DISPOSITIONS.get(name, name) for name in lines["disposition"]],
         is_counted=lines["counts_in"].str.contains("sales|returns"),
     )
     layout.draw(
@@ -59,10 +58,10 @@ def draw_ledger(currency: str) -> None:
         "Full: counts in net revenue, less discounts. Outlined: is kept, and is not counted there."
     )
     layout.table(
-        lines[["name", "meaning", "counts_in", "lines", "amount"]],
+        lines[["label", "meaning", "counts_in", "lines", "amount"]],
         "Rules, in their order, with the lines that each sorted out.",
         {
-            "name": st.column_config.TextColumn("Lines", width=150),
+            "label": st.column_config.TextColumn("Lines", width=150),
             "meaning": st.column_config.TextColumn("Which they are", width=380),
             "counts_in": st.column_config.TextColumn("Count in", width=120),
             "lines": layout.number_column("How many"),

@@ -69,7 +69,7 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
             "customer_share": 100 * clusters["customer_share"],
             "net_revenue_share": 100 * clusters["net_revenue_share"],
             "days": clusters["median_days_since_last_order"],
-            "orders": clusters["median_orders"],
+            "purchase_days": clusters["median_purchase_days"],
             "spend": clusters["median_net_revenue"].round(),
             "churn": 100 * clusters["mean_churn_probability"],
         }
@@ -83,14 +83,14 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
             "customer_share": layout.percent_column("of customers"),
             "net_revenue_share": layout.percent_column("of revenue"),
             "days": layout.number_column("Days since last order", "Median"),
-            "orders": layout.number_column("Orders", "Median"),
+            "purchase_days": layout.number_column("Purchase days", "Median"),
             "spend": layout.number_column(f"{currency} spent", "Median net revenue"),
             "churn": layout.percent_column("Expected churn", "Mean predicted probability"),
         },
     )
     st.caption(
-        "Of all customers, whatever is filtered. Days, orders and spend are medians; expected "
-        "churn is predicted."
+        "Of all customers, whatever is filtered. Days, purchase days and spend are medians; "
+        "expected churn is predicted."
     )
 
 

@@ -150,7 +150,7 @@ def draw_profile(customer_id: str, currency: str) -> None:
     groups = {
         "Observed": [
             ("Net revenue", money(facts["net_revenue"]), "Over the whole history."),
-            ("Orders", wording.whole(facts["orders"]), "Days on which the customer bought."),
+            ("Orders", wording.whole(facts["orders"]), "Invoices that are not void."),
             (
                 "Average order",
                 money(facts["average_order_value"]),

@@ -1,4 +1,4 @@
-"""Segments: what each means, what to do, and how days, orders and spend are spread."""
+"""Segments: what each means, what to do, and how days, purchase days and spend are spread."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from questions import segments as questions
 
 MEASURES = {
     "days": ("How long ago did they buy?", "Days since last order"),
-    "orders": ("How often do they buy?", "Orders"),
+    "purchase_days": ("How often do they buy?", "Purchase days"),
     "spend": ("How much do they spend?", "Net revenue"),
 }
 
@@ -68,14 +68,14 @@ def draw_grid(currency: str) -> None:
     layout.show(
         "How are the scores spread?",
         charts.rfm_grid(cells, currency),
-        "Customers by their score of days since the last order and their score of orders.",
+        "Customers by their score of days since the last order and their score of purchase days.",
         "Customers in each pair of scores; a score of 5 is the best fifth. Customers who are alike "
         "share a score, so fifths need not be even, and a pair that nobody has is blank.",
     )
 
 
 def draw_distributions(currency: str) -> None:
-    """Draw days, orders and spend of the selected customers by segment."""
+    """Draw days, purchase days and spend of the selected customers by segment."""
     names = store.segment_names()
     for measure, (column, (question, title)) in zip(
         MEASURES, zip(st.columns(3, gap="medium"), MEASURES.values(), strict=True), strict=True
@@ -99,7 +99,7 @@ def draw_distributions(currency: str) -> None:
     st.caption(
         "Above: customers in each band, stacked by segment; bands grow wider to the right. Below: "
         "the middle half of each segment (bar), all but the lowest and highest 5 % (line) and the "
-        "median (dot); orders and spend on log axes."
+        "median (dot); purchase days and spend on log axes."
         + (
             f" Below, of {wording.whole(quantiles['customers'].sum())} of them, a sample."
             if questions.is_sampled()

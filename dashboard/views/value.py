@@ -118,9 +118,9 @@ def draw_evidence(currency: str) -> None:
     with right:
         if len(weeks):
             layout.show(
-                "Did the orders come as predicted?",
+                "Did the purchases come as predicted?",
                 charts.tracking(weeks),
-                "Predicted and observed orders, summed week by week after the test date.",
+                "Predicted and observed purchase days, summed week by week after the test date.",
                 "Orders of all customers known at the test date.",
             )
     draw_forecasts(found, currency)

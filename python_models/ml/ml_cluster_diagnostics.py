@@ -1,6 +1,6 @@
 """One row per number of clusters: how well K-Means fits it, and which one is chosen.
 
-Input: int_customers_rfm (days since last order, orders, net revenue). Method and rule:
+Input: int_customers_rfm (days since last order, frequency, net revenue). Method and rule:
 customer_intelligence.clusters.
 """
 

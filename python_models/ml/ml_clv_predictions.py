@@ -1,4 +1,4 @@
-"""One row per customer and cutoff: expected orders, value and P(alive).
+"""One row per customer and cutoff: expected purchase days, value and P(alive).
 
 Inputs: int_btyd_summary and the parameters of ml_clv_parameters; nothing is fitted here. SQL judges
 the predictions. Method: customer_intelligence.lifetime_value.

@@ -1,7 +1,8 @@
 """Customer intelligence from invoice lines: the Python side of the dbt project.
 
-Nothing in this package but `publish` knows dbt, and nothing but `ingest`, `marts` and
-`publish` knows DuckDB: the model functions take and return frames.
+The model functions (`churn`, `clusters`, `lifetime_value`) know no engine: they take and return
+frames. Of dbt know `dbt_plugin`, which it calls, and `metrics`, which starts MetricFlow. The other
+modules read files in, publish marts and write lists, with DuckDB where they need it.
 """
 
 from customer_intelligence.marts import open_marts

@@ -1,6 +1,6 @@
 """Customer clusters: the choice of k, the fit, the assignment and the names.
 
-K-Means on the standardised ``log1p`` of days since last order, orders and net revenue. All
+K-Means on the standardised ``log1p`` of days since last order, frequency and net revenue. All
 functions take and return pandas frames or plain arrays and know no engine. What makes the result
 the same on every engine and in every run: the fit's customers are chosen by the md5 of their id and
 sorted by id, the clusters are put in a canonical order, and scoring is element-wise arithmetic on
@@ -31,7 +31,7 @@ from sklearn.metrics import (
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-FEATURES = ("days_since_last_order", "orders", "net_revenue")
+FEATURES = ("days_since_last_order", "frequency", "net_revenue")
 
 # The rule for k, written down before looking at any result.
 ELIGIBLE_K = range(3, 9)
@@ -92,10 +92,10 @@ _CENTROIDS = {
     "cluster_id": "int32",
     "cluster_name": "string",
     "days_since_last_order": "float64",
-    "orders": "float64",
+    "frequency": "float64",
     "net_revenue": "float64",
     "z_days_since_last_order": "float64",
-    "z_orders": "float64",
+    "z_frequency": "float64",
     "z_net_revenue": "float64",
 }
 
@@ -285,7 +285,7 @@ def diagnose(
                 "gap": log_inertias.mean() - np.log(model.inertia_),
                 "gap_s": log_inertias.std() * np.sqrt(1 + 1 / n_references),
                 "smallest_share": np.bincount(model.labels_, minlength=k).min() / len(x),
-                "stability_ari_mean": stability.mean(),
+                "stability_ari_mean": min(stability.mean(), 1.0),
                 "stability_ari_min": stability.min(),
             }
         silhouettes = _silhouettes(x[shown], [labels[k][shown] for k in fittable])
@@ -470,8 +470,8 @@ def fit(
 ) -> ClusterParameters:
     """Fit k clusters and name them.
 
-    Clusters are ordered by z(log orders) + z(log money) − z(log days), descending, so neither the
-    seed nor the version of K-Means decides which one is number 0.
+    Clusters are ordered by z(log frequency) + z(log money) − z(log days), descending, so neither
+    the seed nor the version of K-Means decides which one is number 0.
 
     Parameters
     ----------
@@ -499,8 +499,8 @@ def fit(
         return ClusterParameters(mean, scale, np.empty((0, len(FEATURES))), (), ())
     with threadpool_limits(limits=1):
         model = _kmeans(k, random_state, n_init).set_params(tol=TOLERANCE).fit(x)
-    days, orders, money = model.cluster_centers_.T
-    order = np.lexsort((-money, days, -(orders + money - days)))
+    days, frequency, money = model.cluster_centers_.T
+    order = np.lexsort((-money, days, -(frequency + money - days)))
     centroids = model.cluster_centers_[order]
     values = np.expm1(logs)
     names = cluster_names(
@@ -524,7 +524,7 @@ def align(parameters: ClusterParameters, previous: pd.DataFrame) -> ClusterParam
     parameters : ClusterParameters
         Of ``fit``.
     previous : DataFrame
-        ``cluster_id`` and the columns of ``FEATURES``: the earlier centroids in days, orders and
+        ``cluster_id`` and the columns of ``FEATURES``: the earlier centroids in days, frequency and
         money; no rows where there are none.
 
     Returns
@@ -602,7 +602,7 @@ def assign(
 
 
 def centroids(parameters: ClusterParameters) -> pd.DataFrame:
-    """Return one row for each cluster: its centroid in days, orders and money, and standardised.
+    """Return one row for each cluster: its centroid in days, frequency and money, and standardised.
 
     The centroid of logarithms, taken back, is close to the geometric mean of the members.
     """
@@ -625,12 +625,12 @@ def cluster_names(
     A word that sets a cluster apart must be true of its median member as well as of its centroid:
     only one whose median member is longer silent than the median customer may be called lapsed.
     Clusters of the same name are told apart by the feature in which they differ most:
-    ``(most orders)``, ``(2nd most orders)``, …, ``(fewest orders)``.
+    ``(most frequent)``, ``(2nd most frequent)``, …, ``(least frequent)``.
 
     Parameters
     ----------
     centroids : ndarray, shape (k, 3)
-        Days since last order, orders, money, in canonical order.
+        Days since last order, frequency, money, in canonical order.
     medians : ndarray, shape (3,)
         The medians of all customers.
     member_medians : ndarray, shape (k, 3)
@@ -662,7 +662,7 @@ def cluster_names(
 # The two ends of each feature in words, and the sign that sorts the first end first.
 _EXTREMES = (
     ("most recent", "longest ago", 1),
-    ("most orders", "fewest orders", -1),
+    ("most frequent", "least frequent", -1),
     ("highest spend", "lowest spend", -1),
 )
 
@@ -671,21 +671,23 @@ def _ordinal(rank: int) -> str:
     return {2: "2nd", 3: "3rd"}.get(rank, f"{rank}th")
 
 
-def _plain_name(ratio: np.ndarray, orders: float, typical: np.ndarray, medians: np.ndarray) -> str:
+def _plain_name(
+    ratio: np.ndarray, frequency: float, typical: np.ndarray, medians: np.ndarray
+) -> str:
     """Name one cluster from its centroid's ratios to the median customer and its median member."""
-    days_ratio, orders_ratio, money_ratio = ratio
+    days_ratio, frequency_ratio, money_ratio = ratio
     is_above, is_below = typical > medians, typical < medians
     words = []
     if days_ratio <= 0.6 and is_below[0]:
         words.append("recent")
     elif days_ratio >= 1.5 and is_above[0]:
         words.append("lapsed")
-    if orders < 1.5 and typical[1] < 2:
+    if frequency < 1.5 and typical[1] < 2:
         words.append("one-time")
-    elif orders_ratio >= 2 and is_above[1]:
+    elif frequency_ratio >= 2 and is_above[1]:
         words.append("frequent")
     else:
-        words.append("regular" if orders_ratio >= 1.25 else "occasional")
+        words.append("regular" if frequency_ratio >= 1.25 else "occasional")
     if money_ratio >= 2.5 and is_above[2]:
         words.append("big")
     else:
@@ -819,7 +821,8 @@ def _mean_silhouette(sums: np.ndarray, labels: np.ndarray) -> float:
     # Alone in its cluster, or on top of another cluster: as good as on the border.
     is_border = (sizes[labels] == 1) | (largest == 0)
     largest[is_border] = 1
-    return float(np.where(is_border, 0, (between - within) / largest).mean())
+    shapes = np.where(is_border, 0, (between - within) / largest)
+    return float(np.clip(shapes.mean(), -1, 1))
 
 
 def _is_candidate(table: pd.DataFrame) -> pd.Series:

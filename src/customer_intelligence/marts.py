@@ -322,7 +322,7 @@ def previous_clusters(data_dir: str | os.PathLike[str]) -> list[tuple[int, float
     Returns
     -------
     list of tuple
-        Id of each cluster and its centroid in days since last order, orders and net revenue.
+        Id of each cluster and its centroid in days since last order, frequency and net revenue.
         Empty where nothing can be read: no version, a damaged one, or one of an earlier form.
         Fresh ids are better than no build.
     """
@@ -333,12 +333,12 @@ def previous_clusters(data_dir: str | os.PathLike[str]) -> list[tuple[int, float
                 select
                     cluster_id,
                     centroid_days_since_last_order,
-                    centroid_orders,
+                    centroid_frequency,
                     centroid_net_revenue
                 from rpt_cluster_profiles
                 where
                     centroid_days_since_last_order between 0 and 1e18
-                    and centroid_orders between 0 and 1e18
+                    and centroid_frequency between 0 and 1e18
                     and centroid_net_revenue between 0 and 1e18
                 order by cluster_id
                 """

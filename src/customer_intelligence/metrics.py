@@ -1,4 +1,4 @@
-"""Ask for the metrics: MetricFlow's `mf`, with nothing leaving the machine."""
+"""Ask for the metrics by MetricFlow: sorted, in plain decimals, nothing leaving the machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from customer_intelligence.errors import CustomerIntelligenceError
+
+# As many as the decimals of the marts have.
+DECIMALS = 4
 
 
 class _NoUpdates:
@@ -60,4 +63,19 @@ def load_mf() -> Any:
     # A turning wheel is control characters; what is written is the answer.
     program.Halo = functools.partial(program.Halo, enabled=False)
     dbtArtifacts.build_semantic_manifest_from_dbt_project_root = staticmethod(semantic_manifest)
+    _answer_in_order(program.cli.commands["query"])
     return program.cli
+
+
+def _answer_in_order(query: Any) -> None:
+    """Let a query sort by what it groups by and write numbers out, unless it says otherwise."""
+    asked = query.callback
+
+    def sorted_and_written_out(**options: Any) -> Any:
+        if options.get("group_by") and not options.get("order"):
+            options["order"] = list(options["group_by"])
+        if options.get("decimals") is None:
+            options["decimals"] = DECIMALS
+        return asked(**options)
+
+    query.callback = sorted_and_written_out

@@ -50,7 +50,7 @@ CODE_COLUMNS = {
 CLUSTER_COLUMNS = {
     "cluster_id": "integer",
     "days_since_last_order": "double",
-    "orders": "double",
+    "frequency": "double",
     "net_revenue": "double",
 }
 ASSIGNMENT_COLUMNS = {

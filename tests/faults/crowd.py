@@ -72,7 +72,7 @@ def pages(store: ModuleType) -> list[Callable[[], object]]:
     def segments_page() -> None:
         segments.rfm_grid()
         segments.migration()
-        for measure in ("days", "orders", "spend"):
+        for measure in ("days", "purchase_days", "spend"):
             segments.bands(measure, segments.edges(measure))
             segments.spread(measure)
 

@@ -1,4 +1,4 @@
-{% test is_unique_key(model, column_names) %}
+{% test is_unique_key(model, column_names, nullable_column_names=[]) %}
 
 {%- set key = column_names | join(", ") %}
 select
@@ -6,6 +6,10 @@ select
     count(*) as row_count
 from {{ model }}
 group by {{ key }}
-having count(*) > 1 or {{ column_names[0] }} is null
+having
+    count(*) > 1
+    {% for column_name in column_names if column_name not in nullable_column_names -%}
+    or {{ column_name }} is null
+    {% endfor %}
 
 {% endtest %}

@@ -12,7 +12,7 @@ overall as (
 
     select
         {{ continuous_quantile("days_since_last_order", 0.5) }} as median_days,
-        {{ continuous_quantile("orders", 0.5) }} as median_orders,
+        {{ continuous_quantile("purchase_days", 0.5) }} as median_purchase_days,
         {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue
     from customers
 
@@ -22,9 +22,9 @@ claims as (
 
     select
         lower(profiles.cluster_name) as claim,
-        profiles.median_orders,
+        profiles.median_purchase_days,
         sign(profiles.median_days_since_last_order - overall.median_days) as silence,
-        sign(profiles.median_orders - overall.median_orders) as frequency,
+        sign(profiles.median_purchase_days - overall.median_purchase_days) as frequency,
         sign(profiles.median_net_revenue - overall.median_net_revenue) as spend
     from {{ ref("rpt_cluster_profiles") }} as profiles
     cross join overall
@@ -48,7 +48,7 @@ from claims
 where
     (claim like 'recent %' and silence > 0)
     or (claim like 'lapsed %' and silence < 0)
-    or (claim like '%one-time %' and median_orders >= 2)
+    or (claim like '%one-time %' and median_purchase_days >= 2)
     or (claim like '%frequent %' and frequency < 0)
     or (claim like '%big spenders%' and spend < 0)
     or (claim like '%small spenders%' and spend > 0)

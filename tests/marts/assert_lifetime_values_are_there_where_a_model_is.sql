@@ -26,7 +26,7 @@ where
     or predicted_customers.customer_id is null
     or (customers.p_alive is null) <> (customers.clv_model_status <> 'ok')
     {%- for column in (
-        "predicted_orders_90d", "predicted_value_90d", "predicted_value_90d_low",
+        "predicted_purchase_days_90d", "predicted_value_90d", "predicted_value_90d_low",
         "predicted_value_90d_high", "predicted_value_365d", "predicted_value_365d_low",
         "predicted_value_365d_high",
     ) %}

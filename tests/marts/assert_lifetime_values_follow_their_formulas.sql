@@ -24,15 +24,15 @@ customers as (
 
     select
         summaries.customer_id,
-        summaries.repeat_orders,
+        summaries.repeat_purchase_days,
         summaries.btyd_recency_weeks,
         summaries.btyd_age_weeks,
-        summaries.mean_order_value,
+        summaries.mean_purchase_day_value,
         parameters.*,
-        predictions.predicted_orders_90d,
-        predictions.expected_order_value,
+        predictions.predicted_purchase_days_90d,
+        predictions.expected_purchase_day_value,
         predictions.p_alive,
-        summaries.repeat_orders
+        summaries.repeat_purchase_days
         + case parameters.orders_model when 'mbg_nbd' then 1 else 0 end as occasions,
         (parameters.alpha + summaries.btyd_age_weeks)
         / (parameters.alpha + summaries.btyd_recency_weeks) as silence
@@ -49,13 +49,17 @@ expected as (
 
     select
         *,
-        p * (gamma + (repeat_orders + 1) * greatest(mean_order_value, 0))
-        / (p * (repeat_orders + 1) + q - 1) as order_value,
-        (r + repeat_orders) * (90 / 7.0) / (alpha + btyd_age_weeks)
+        p * (gamma + (repeat_purchase_days + 1) * greatest(mean_purchase_day_value, 0))
+        / (p * (repeat_purchase_days + 1) + q - 1) as order_value,
+        (r + repeat_purchase_days) * (90 / 7.0) / (alpha + btyd_age_weeks)
             as orders_without_dropout,
         case
             when occasions = 0 then 1
-            else 1 / (1 + a / (b + occasions - 1) * power(silence, r + repeat_orders))
+            else 1
+                / (
+                    1
+                    + a / (b + occasions - 1) * power(silence, r + repeat_purchase_days)
+                )
         end as alive
     from customers
 
@@ -65,12 +69,12 @@ select *
 from expected
 where
     not coalesce(
-        abs(expected_order_value - order_value) <= 1e-9 * order_value, false
+        abs(expected_purchase_day_value - order_value) <= 1e-9 * order_value, false
     )
     or (
         orders_model = 'nbd'
         and not coalesce(
-            abs(predicted_orders_90d - orders_without_dropout)
+            abs(predicted_purchase_days_90d - orders_without_dropout)
             <= 1e-6 * orders_without_dropout, false
         )
     )

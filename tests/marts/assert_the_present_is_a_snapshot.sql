@@ -19,3 +19,4 @@ where
     customers.segment is distinct from snapshots.segment
     or customers.net_revenue is distinct from snapshots.net_revenue
     or customers.orders is distinct from snapshots.orders
+    or customers.purchase_days is distinct from snapshots.purchase_days

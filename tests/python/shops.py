@@ -441,7 +441,7 @@ SHOPS = {
         one_huge_customer,
         customers=51,
         clusters=OK,
-        facts={"select count(*) from dim_customers where orders = 0": 50},
+        facts={"select count(*) from dim_customers where purchase_days = 0": 50},
         variables={"rfm_window_days": 1},
     ),
     "classic_one_line": Shop(one_line, customers=1, variables={"cleaning_policy": "classic"}),

@@ -70,11 +70,11 @@ def test_churn_by_horizon_is_what_counting_by_hand_gives(analyses):
 
 
 def test_both_cleaning_policies_count_their_own_lines(analyses, marts):
-    net = "select customer_id, orders, net_revenue, segment from dim_customers order by 1"
+    net = "select customer_id, purchase_days, net_revenue, segment from dim_customers order by 1"
     assert (
         analyses.execute(
-            "select customer_id, net_orders, net_revenue, net_segment "
-            "from rfm_by_cleaning_policy where net_orders is not null order by 1"
+            "select customer_id, net_purchase_days, net_revenue, net_segment "
+            "from rfm_by_cleaning_policy where net_purchase_days is not null order by 1"
         ).fetchall()
         == marts.execute(net).fetchall()
     )

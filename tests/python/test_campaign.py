@@ -41,7 +41,7 @@ def test_every_customer_gets_the_action_that_the_definitions_name(customers):
     pays = 0.1 * 0.3 * c["value_at_risk"].astype(float) > 1.0
     is_at_risk_now = c["churn_risk"].isin(["medium", "high"])
     is_low = c["churn_risk"] == "low"
-    is_first = (c["orders"] == 1) & (c["tenure_days"] <= 60)
+    is_first = (c["purchase_days"] == 1) & (c["tenure_days"] <= 60)
     rules = {
         "loyalty": (c["segment"] == "Champions") & is_low,
         "personal_contact": c["segment"].isin(["Champions", "Loyal Customers"]) & is_at_risk_now,

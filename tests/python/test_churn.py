@@ -15,7 +15,7 @@ from customer_intelligence.churn.predictions import _PREDICTIONS
 from customer_intelligence.clusters import sample_positions
 from customer_intelligence.variables import VARIABLES
 
-FEATURES = ["days_since_last_order", "orders", "net_revenue", "tenure_days", "mean_gap_days"]
+FEATURES = ["days_since_last_order", "purchase_days", "net_revenue", "tenure_days", "mean_gap_days"]
 NAMES = models.names(churn.MODELS)
 # The forest takes most of the time and leaks no other way than the boosted trees would.
 NO_FOREST = {name: model for name, model in churn.MODELS.items() if name != "random_forest"}
@@ -48,7 +48,7 @@ def examples(customers=400, seed=0):
                         ),
                         "is_active_90d": days < 90,
                         "days_since_last_order": days,
-                        "orders": orders,
+                        "purchase_days": orders,
                         "tenure_days": days + 30 * (orders - 1),
                         "net_revenue": rng.lognormal(5, 1, customers) * orders - 20,
                         "mean_gap_days": np.where(orders > 1, rng.gamma(2, 20, customers), np.nan),
@@ -393,8 +393,8 @@ def test_the_season_before_is_52_weeks_away_give_or_take_15_days(known, expected
 def test_silence_makes_no_purchase_likelier_and_orders_make_it_less_likely(shop):
     train = shop[in_set(shop, "train")]
     fitted = models.BuyTillYouDie(90).fit(train)
-    customer = {"tenure_days": 200, "days_since_last_order": 20, "orders": 3}
-    more = [customer, {**customer, "orders": 6}, {**customer, "days_since_last_order": 150}]
+    customer = {"tenure_days": 200, "days_since_last_order": 20, "purchase_days": 3}
+    more = [customer, {**customer, "purchase_days": 6}, {**customer, "days_since_last_order": 150}]
     usual, often, silent = fitted.predict_proba(pd.DataFrame(more))[:, 1]
     assert often < usual
     assert silent >= usual
@@ -425,7 +425,7 @@ def test_every_model_has_a_place_in_the_order_of_simplicity_and_can_be_named():
 
 GROUPS = {
     "recency": ["days_since_last_order"],
-    "rhythm": ["orders", "tenure_days", "mean_gap_days"],
+    "rhythm": ["purchase_days", "tenure_days", "mean_gap_days"],
     "spending": ["net_revenue"],
 }
 OPTIONS = {"horizon_days": 90, "random_state": 42}
@@ -552,7 +552,7 @@ def test_a_feature_that_is_null_or_constant_throughout_is_harmless(shop):
         ({"has_churned": None}, "'has_churned' must be 0 or 1"),
         ({"example_set": "valid"}, r"'example_set' holds \['valid'\]"),
         ({"cutoff_date": None}, "'cutoff_date' holds a null"),
-        ({"orders": np.inf}, "'orders' holds an infinite value"),
+        ({"purchase_days": np.inf}, "'purchase_days' holds an infinite value"),
         ({"customer_id": "7"}, "occurs twice"),
         ({"customer_id": 7}, "'customer_id' must be text"),
     ],
@@ -563,7 +563,7 @@ def test_a_wrong_value_is_named(shop, change, message):
 
 
 @pytest.mark.parametrize(
-    "column", ["customer_id", "cutoff_date", "example_set", "has_churned", "orders"]
+    "column", ["customer_id", "cutoff_date", "example_set", "has_churned", "purchase_days"]
 )
 def test_a_missing_column_is_named(shop, column):
     with pytest.raises(ValueError, match=f"'{column}' is missing"):
@@ -575,7 +575,7 @@ def test_the_label_is_no_feature(shop):
         churn.fit_predict(
             shop, [*FEATURES, "has_churned"], horizon_days=90, random_state=0, min_customers=50
         )
-    with pytest.raises(ValueError, match="lack 'orders'"):
+    with pytest.raises(ValueError, match="lack 'purchase_days'"):
         churn.fit_predict(shop, ["net_revenue", *RFM[:1]], horizon_days=90, random_state=0)
 
 

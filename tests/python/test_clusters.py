@@ -36,7 +36,7 @@ def shop(size=400, seed=0, spread=0.12):
         {
             "customer_id": [f"{n:05d}" for n in rng.permutation(size)],
             "days_since_last_order": values[:, 0].round(),
-            "orders": values[:, 1].round().clip(1),
+            "frequency": values[:, 1].round().clip(1),
             "net_revenue": values[:, 2].round(2),
         }
     )
@@ -49,7 +49,7 @@ def blob(size=300, seed=1):
         {
             "customer_id": [f"c{n}" for n in range(size)],
             "days_since_last_order": rng.integers(0, 370, size),
-            "orders": rng.geometric(0.4, size),
+            "frequency": rng.geometric(0.4, size),
             "net_revenue": rng.lognormal(6, 1.2, size) - 20,
         }
     )
@@ -78,7 +78,7 @@ def test_features_are_standardised_logs_and_money_below_zero_counts_as_zero():
         {
             "customer_id": ["b", "a"],
             "days_since_last_order": [0, np.expm1(2)],
-            "orders": [1, 1],
+            "frequency": [1, 1],
             "net_revenue": [-50.0, np.expm1(3)],
         }
     )
@@ -92,7 +92,7 @@ def test_features_accept_what_databases_return():
         {
             "customer_id": pd.array(["a", "b"], dtype="string"),
             "days_since_last_order": pd.array([1, 2], dtype="Int64"),
-            "orders": np.array([1, 3], dtype="int32"),
+            "frequency": np.array([1, 3], dtype="int32"),
             "net_revenue": np.array([Decimal("1.50"), Decimal("2.5000")], dtype=object),
         }
     )
@@ -104,7 +104,7 @@ def test_features_accept_what_databases_return():
     [
         ("customer_id", ["a", None], "'customer_id' holds a null"),
         ("customer_id", [1.0, 2.0], "'customer_id' must be text"),
-        ("orders", [1, None], "'orders' holds a null"),
+        ("frequency", [1, None], "'frequency' holds a null"),
         ("net_revenue", [1, np.inf], "'net_revenue' holds an infinite value"),
         ("days_since_last_order", [-1, 3], "'days_since_last_order' holds a negative value"),
         ("customer_id", ["a", "a"], "twice"),
@@ -359,7 +359,7 @@ def test_large_shops_are_fitted_on_a_sample_and_assigned_whole():
 
 
 def degenerate():
-    same = shop(50).assign(days_since_last_order=3, orders=1, net_revenue=9.5)
+    same = shop(50).assign(days_since_last_order=3, frequency=1, net_revenue=9.5)
     nearly = same.assign(net_revenue=9.5 + np.arange(50) * 1e-12)
     return {
         "no customers": shop(40).iloc[:0],
@@ -369,7 +369,7 @@ def degenerate():
         "fewer than k": shop(5),
         "identical": same,
         "identical but for rounding": nearly,
-        "two kinds": same.assign(orders=[1, 2] * 25),
+        "two kinds": same.assign(frequency=[1, 2] * 25),
         "no revenue": shop(40).assign(net_revenue=-1.0),
     }
 
@@ -434,7 +434,7 @@ def test_score_takes_the_nearest_centroid_in_standardised_logs():
         {
             "customer_id": ["x", "y"],
             "days_since_last_order": np.expm1([1.0, 2.5]),  # standardised 0 and 0.75
-            "orders": np.expm1([2.0, 0.0]),
+            "frequency": np.expm1([2.0, 0.0]),
             "net_revenue": [-3.0, 0.0],
         }
     )
@@ -466,7 +466,7 @@ def test_names_and_ids_hold_for_20_seeds_and_shuffled_rows():
 
 def test_clusters_are_ordered_by_activity():
     table = clusters.centroids(clusters.fit(blob(), 6, random_state=0))
-    activity = table["z_orders"] + table["z_net_revenue"] - table["z_days_since_last_order"]
+    activity = table["z_frequency"] + table["z_net_revenue"] - table["z_days_since_last_order"]
     assert activity.is_monotonic_decreasing
     assert table["cluster_id"].tolist() == list(range(6))
 
@@ -474,7 +474,8 @@ def test_clusters_are_ordered_by_activity():
 def test_names_of_the_sample_hold_for_20_seeds_and_shuffled_rows(published_dir):
     with open_marts(published_dir) as marts:
         customers = marts.execute(
-            "select customer_id, days_since_last_order, orders, net_revenue, cluster_name "
+            "select customer_id, days_since_last_order, purchase_days as frequency, net_revenue, "
+            "cluster_name "
             "from dim_customers order by customer_id"
         ).df()
         (k,) = marts.execute("select k from rpt_cluster_selection where is_chosen").fetchone()
@@ -572,13 +573,15 @@ def test_a_version_that_cannot_be_read_gives_no_ids_and_no_error(renumbered, tmp
     file = renumbered / "published" / "current" / DATABASE
     with duckdb.connect(str(file)) as marts:
         marts.execute("use marts")
-        marts.execute("update rpt_cluster_profiles set centroid_orders = -1 where cluster_id = 1")
         marts.execute(
-            "update rpt_cluster_profiles set centroid_orders = 'nan' where cluster_id = 4"
+            "update rpt_cluster_profiles set centroid_frequency = -1 where cluster_id = 1"
+        )
+        marts.execute(
+            "update rpt_cluster_profiles set centroid_frequency = 'nan' where cluster_id = 4"
         )
     assert [number for number, *_ in previous_clusters(renumbered)] == [7, 10]
     with duckdb.connect(str(file)) as marts:
-        marts.execute("alter table marts.rpt_cluster_profiles drop centroid_orders")
+        marts.execute("alter table marts.rpt_cluster_profiles drop centroid_frequency")
     assert previous_clusters(renumbered) == []
     file.write_bytes(b"no database")
     assert previous_clusters(renumbered) == []
@@ -679,13 +682,15 @@ def classic(real_data):
     snapshot = lines["InvoiceDate"].max() + pd.Timedelta(days=1)
     sales = lines[is_sale].assign(amount=lines["Quantity"] * lines["UnitPrice"])
     customers = sales.groupby("CustomerID").agg(
-        last=("InvoiceDate", "max"), orders=("InvoiceNo", "nunique"), net_revenue=("amount", "sum")
+        last=("InvoiceDate", "max"),
+        frequency=("InvoiceNo", "nunique"),
+        net_revenue=("amount", "sum"),
     )
     return pd.DataFrame(
         {
             "customer_id": customers.index.astype("int64").astype(str),
             "days_since_last_order": (snapshot - customers["last"]).dt.days.to_numpy(),
-            "orders": customers["orders"].to_numpy(),
+            "frequency": customers["frequency"].to_numpy(),
             "net_revenue": customers["net_revenue"].to_numpy(),
         }
     )

@@ -56,19 +56,19 @@ def test_the_validation_in_sql_is_that_of_scipy(database, holdouts):
             if (frame["holdout_days"] < days).all():
                 assert found == {}
                 continue
-            orders = frame[f"predicted_orders_{days}d"].to_numpy()
-            revenue = orders * frame["expected_order_value"].to_numpy()
-            came = frame[f"actual_orders_{days}d"].to_numpy(dtype="float64")
+            orders = frame[f"predicted_purchase_days_{days}d"].to_numpy()
+            revenue = orders * frame["expected_purchase_day_value"].to_numpy()
+            came = frame[f"actual_purchase_days_{days}d"].to_numpy(dtype="float64")
             spent = frame[f"actual_net_revenue_{days}d"].to_numpy(dtype="float64")
             top = np.argsort(-revenue, kind="stable")[: -(-len(frame) // 10)]
             worth = frame[f"predicted_value_{days}d"] / revenue * np.maximum(spent, 0)
             low, high = (frame[f"predicted_value_{days}d_{end}"] for end in ("low", "high"))
             expected = {
-                "orders": orders.sum(),
+                "purchase_days": orders.sum(),
                 "net_revenue": revenue.sum(),
-                "orders_over_actual": orders.sum() / came.sum(),
+                "purchase_days_over_actual": orders.sum() / came.sum(),
                 "net_revenue_over_actual": revenue.sum() / spent.sum(),
-                "orders_mae": np.abs(orders - came).mean(),
+                "purchase_days_mae": np.abs(orders - came).mean(),
                 "net_revenue_mae": np.abs(revenue - spent).mean(),
                 "top_decile_capture": spent[top].sum() / spent.sum(),
                 "rank_correlation": spearmanr(revenue, spent).statistic,
@@ -100,13 +100,13 @@ def test_the_tracking_ends_where_the_validation_does(database):
     """Twelve whole weeks of 90 days, 52 of 365: the few days more do not count."""
     for cutoff, days, weeks in (("2010-12-09", 365, 52), ("2011-09-10", 90, 12)):
         tracked = database.execute(
-            "select count(*), max(week), max(predicted_orders), max(actual_orders) "
+            "select count(*), max(week), max(predicted_purchase_days), max(actual_purchase_days) "
             "from marts.rpt_clv_tracking where cutoff_date = ?",
             [cutoff],
         ).fetchone()
         assert tracked[:2] == (weeks, weeks)
         for model, found in zip(("lifetime_value", "ideal"), tracked[2:], strict=True):
-            total = figures(database, cutoff, days, model)["orders"]
+            total = figures(database, cutoff, days, model)["purchase_days"]
             assert 0.9 * total < found <= total
 
 
@@ -120,11 +120,11 @@ def test_the_predictions_are_what_the_generator_knows(database):
                 select
                     truth.purchase_rate_per_week,
                     truth.lifetime_end_date is not null,
-                    customers.orders - 1,
-                    truth.mean_order_value,
-                    customers.predicted_orders_90d,
+                    customers.purchase_days - 1,
+                    truth.mean_purchase_day_value,
+                    customers.predicted_purchase_days_90d,
                     customers.p_alive,
-                    predictions.expected_order_value
+                    predictions.expected_purchase_day_value
                 from read_parquet(?) as truth
                 inner join marts.dim_customers as customers
                     on truth.customer_id::varchar = customers.customer_id

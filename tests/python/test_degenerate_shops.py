@@ -160,7 +160,7 @@ def test_models_that_do_not_apply_say_so(built):
         customers = marts.execute(
             "select model_status, churn_probability is null, value_at_risk is null, "
             "churn_risk = 'unknown', cluster_id is null, cluster_name is null, "
-            "clv_model_status, predicted_orders_90d is null, predicted_value_365d is null, "
+            "clv_model_status, predicted_purchase_days_90d is null, predicted_value_365d is null, "
             "p_alive is null, count(*) from dim_customers group by all"
         ).fetchall()
     churn, clusters, value = built.shop.churn, built.shop.clusters, built.shop.lifetime_value

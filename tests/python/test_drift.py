@@ -187,7 +187,7 @@ def test_a_change_made_on_purpose_is_told_and_published(watched_shop):
     assert told["warn"] == (1 if factor > 1 else 0)
     assert "published: " in log
     if factor > 1:
-        assert {"units_per_line", "average_order_value"} <= set(moved)
+        assert {"units_per_line", "net_revenue_per_purchase_day"} <= set(moved)
         assert "Find out what changed" in moved["units_per_line"]
         assert any(text.startswith("drift: ") for text in as_lines(summarise(data_dir), data_dir))
     else:

@@ -82,10 +82,10 @@ def simulate(model, n, *, horizon=0.0, seed=0, spend=None, max_age=52.0, **chang
     return pd.DataFrame(
         {
             "customer_id": [f"c{i:06d}" for i in range(n)],
-            "repeat_orders": x,
+            "repeat_purchase_days": x,
             "btyd_recency_weeks": t_x,
             "btyd_age_weeks": age,
-            "mean_order_value": spent / (x + 1),
+            "mean_purchase_day_value": spent / (x + 1),
             "future_orders": future,
             "future_value": value,
         }
@@ -217,7 +217,7 @@ def test_gradient_equals_numerical(model):
     frame = simulate(clv.BGNBD, 300)
     data = history(frame)
     if model is clv.GammaGamma:
-        data = data[0] + 1, frame["mean_order_value"]
+        data = data[0] + 1, frame["mean_purchase_day_value"]
     objective = objective_of(model, *data)
     rng = np.random.default_rng(1)
     for _ in range(20):
@@ -325,7 +325,7 @@ def test_parameters_are_recovered_within_their_errors(model):
 
 def test_order_values_are_recovered_within_their_errors():
     frame = simulate(clv.NBD, 6_000, seed=3)
-    fit = clv.GammaGamma().fit(frame["repeat_orders"] + 1, frame["mean_order_value"])
+    fit = clv.GammaGamma().fit(frame["repeat_purchase_days"] + 1, frame["mean_purchase_day_value"])
     assert_recovered(fit, {"p": 6.25, "q": 3.74, "gamma": 15.44})
 
 
@@ -353,7 +353,7 @@ def test_predictions_are_calibrated(model):
         for orders in (0, 1, 2, 3):
             for is_silent in (False, True):
                 rows = error[
-                    (np.minimum(frame["repeat_orders"], 3) == orders)
+                    (np.minimum(frame["repeat_purchase_days"], 3) == orders)
                     & ((silence > 15) == is_silent)
                 ]
                 assert abs(rows.mean()) < 4 * rows.std() / np.sqrt(len(rows))
@@ -666,10 +666,10 @@ def test_the_real_shop_shows_no_dropout(real_data):
     summary = pd.DataFrame(
         {
             "customer_id": value.index.astype("int64").astype(str),
-            "repeat_orders": (days.nunique() - 1).to_numpy(),
+            "repeat_purchase_days": (days.nunique() - 1).to_numpy(),
             "btyd_recency_weeks": ((days.max() - days.min()).dt.days / 7).to_numpy(),
             "btyd_age_weeks": ((pd.Timestamp("2011-09-10") - days.min()).dt.days / 7).to_numpy(),
-            "mean_order_value": (value / days.nunique()).to_numpy(),
+            "mean_purchase_day_value": (value / days.nunique()).to_numpy(),
         }
     )
     parameters, model = clv.fit_lifetime_value(summary)
@@ -718,13 +718,15 @@ def test_predictions_are_what_the_estimators_say(shop, fitted):
     found = predict(model, shop, margin=0.25, annual_discount_rate=0)
     assert found.dtypes.astype(str).to_dict() == pipeline._PREDICTIONS
     orders = [model.purchases.expected_purchases(d / 7, *history(shop)) for d in (90, 365)]
-    value = model.spend.expected_spend(shop["repeat_orders"] + 1, shop["mean_order_value"])
-    np.testing.assert_allclose(found["predicted_orders_90d"], orders[0])
-    np.testing.assert_allclose(found["expected_order_value"], value)
+    value = model.spend.expected_spend(
+        shop["repeat_purchase_days"] + 1, shop["mean_purchase_day_value"]
+    )
+    np.testing.assert_allclose(found["predicted_purchase_days_90d"], orders[0])
+    np.testing.assert_allclose(found["expected_purchase_day_value"], value)
     np.testing.assert_allclose(found["predicted_value_90d"], orders[0] * value * 0.25)
     np.testing.assert_allclose(found["predicted_value_365d"], orders[1] * value * 0.25)
     np.testing.assert_array_equal(found["p_alive"], model.purchases.p_alive(*history(shop)))
-    for name in ("orders_90d", "value_90d", "value_365d"):
+    for name in ("purchase_days_90d", "value_90d", "value_365d"):
         low, high = found[f"predicted_{name}_low"], found[f"predicted_{name}_high"]
         assert ((low >= 0) & (low <= high)).all()
     assert (found["model_status"] == "ok").all()
@@ -737,7 +739,11 @@ def test_values_are_discounted_by_months(shop, fitted):
     until = np.array([model.purchases.expected_purchases(d / 7, *history(shop)) for d in edges])
     factors = 1.2 ** -((np.array(edges[1:]) + edges[:-1]) / 2 / 365)
     for days, months in ((90, 3), (365, 13)):
-        worth = factors[:months] @ np.diff(until, axis=0)[:months] * found["expected_order_value"]
+        worth = (
+            factors[:months]
+            @ np.diff(until, axis=0)[:months]
+            * found["expected_purchase_day_value"]
+        )
         np.testing.assert_allclose(found[f"predicted_value_{days}d"], worth)
         plain_high, high = (t[f"predicted_value_{days}d_high"] for t in (plain, found))
         np.testing.assert_allclose(high, plain_high * worth / plain[f"predicted_value_{days}d"])
@@ -768,7 +774,7 @@ def test_the_parameters_are_all_that_predicting_needs(shop, fitted):
     assert (again.name, again.status) == (model.name, model.status)
     pd.testing.assert_frame_equal(predict(again, shop), predict(model, shop), check_exact=True)
     # In a currency of small units the scale of order values exceeds any bound of a fit.
-    dear = shop.assign(mean_order_value=shop["mean_order_value"] * 1e9)
+    dear = shop.assign(mean_purchase_day_value=shop["mean_purchase_day_value"] * 1e9)
     parameters, model = clv.fit_lifetime_value(dear)
     again = clv.LifetimeValueModel.from_parameters(parameters)
     np.testing.assert_allclose(again.spend.expected_spend(0, 0), 35e9, rtol=0.2)
@@ -780,21 +786,21 @@ def test_a_large_shop_is_fitted_on_a_sample(shop):
     shuffled = shop.sample(frac=1, random_state=4)
     again, _ = clv.fit_lifetime_value(shuffled, max_customers=1_000)
     pd.testing.assert_frame_equal(parameters, again, check_exact=True)
-    of_all = clv.expected_orders_by_week(model, shop, weeks=10)
-    of_some = clv.expected_orders_by_week(model, shop, weeks=10, max_customers=1_000)
+    of_all = clv.expected_purchases_by_week(model, shop, weeks=10)
+    of_some = clv.expected_purchases_by_week(model, shop, weeks=10, max_customers=1_000)
     np.testing.assert_allclose(of_some, of_all, rtol=0.1)
     assert not np.allclose(of_some, of_all, rtol=1e-9)
 
 
 def test_orders_by_week_are_the_sum_over_customers(shop, fitted):
     model = fitted[1]
-    weeks = clv.expected_orders_by_week(model, shop, weeks=13)
+    weeks = clv.expected_purchases_by_week(model, shop, weeks=13)
     assert len(weeks) == 13
     for week in (1, 13):
         each = model.purchases.expected_purchases(week, *history(shop))
         assert weeks[week - 1] == pytest.approx(each.sum(), rel=1e-9)
     nobody = clv.fit_lifetime_value(shop[:5])[1]
-    assert np.isnan(clv.expected_orders_by_week(nobody, shop[:5], weeks=2)).all()
+    assert np.isnan(clv.expected_purchases_by_week(nobody, shop[:5], weeks=2)).all()
 
 
 KNOBS = {"dropout_model": "bg_nbd", "min_customers": 100, "min_repeat_customers": 50}
@@ -833,18 +839,18 @@ def test_cutoffs_of_tiny_shops_are_typed_and_say_so(shop, customers):
     for frame, types in (
         (parameters, pipeline._PARAMETERS),
         (predictions, pipeline._PREDICTIONS),
-        (tracking, {"week": "int32", "predicted_orders": "float64"}),
+        (tracking, {"week": "int32", "predicted_purchase_days": "float64"}),
     ):
         assert frame.dtypes.astype(str).to_dict() == {"cutoff_date": "datetime64[us]", **types}
     assert len(predictions) == customers
     assert predictions["model_status"].eq("insufficient_data").all()
-    assert tracking["predicted_orders"].isna().all()
+    assert tracking["predicted_purchase_days"].isna().all()
     assert "skipped" in clv.describe_fits(parameters)
 
 
 def thin():
     frame = simulate(clv.BGNBD, 400)
-    once = frame.assign(repeat_orders=0, btyd_recency_weeks=0)
+    once = frame.assign(repeat_purchase_days=0, btyd_recency_weeks=0)
     return {
         "no customers": frame[:0],
         "no customers, no types": frame[:0].astype(object),
@@ -853,7 +859,7 @@ def thin():
         "few repeaters": pd.concat([frame[:30], once[30:]]),
         "nobody came back": once,
         "all new today": once.assign(btyd_age_weeks=0),
-        "nobody spent": frame.assign(mean_order_value=0),
+        "nobody spent": frame.assign(mean_purchase_day_value=0),
     }
 
 
@@ -887,36 +893,45 @@ def test_a_model_predicts_nobody_and_anybody(fitted, shop):
     odd = pd.DataFrame(
         {
             "customer_id": ["new", "refunded", "lost", "daily", "absurd"],
-            "repeat_orders": [0, 3, 1, 360, 10_000],
+            "repeat_purchase_days": [0, 3, 1, 360, 10_000],
             "btyd_recency_weeks": [0, 10, 1, 52, 1 / 7],
             "btyd_age_weeks": [0, 12, 2_000, 52, 1 / 7],
-            "mean_order_value": [20.0, -500.0, 30.0, 1e-3, 1e9],
+            "mean_purchase_day_value": [20.0, -500.0, 30.0, 1e-3, 1e9],
         }
     )
     found = predict(model, odd).set_index("customer_id").select_dtypes("number")
     assert np.isfinite(found).all(axis=None)
     assert (found >= 0).all(axis=None)
     assert found["p_alive"]["new"] == 1
-    assert found["expected_order_value"]["refunded"] < found["expected_order_value"]["new"]
+    assert (
+        found["expected_purchase_day_value"]["refunded"]
+        < found["expected_purchase_day_value"]["new"]
+    )
 
 
 def test_identical_customers_are_predicted_alike():
     same = simulate(clv.BGNBD, 300).assign(
-        repeat_orders=3, btyd_recency_weeks=20.0, btyd_age_weeks=26.0, mean_order_value=50.0
+        repeat_purchase_days=3,
+        btyd_recency_weeks=20.0,
+        btyd_age_weeks=26.0,
+        mean_purchase_day_value=50.0,
     )
     _, model = clv.fit_lifetime_value(same)
     found = predict(model, same).drop(columns="customer_id")
     first = pd.concat([found[:1]] * len(found), ignore_index=True)
     assert_same_predictions(found, first)
-    assert found["expected_order_value"].iloc[0] == pytest.approx(50, rel=0.01)
-    assert found["predicted_orders_90d"].iloc[0] == pytest.approx(90 / 7 * 3 / 26, rel=0.2)
+    assert found["expected_purchase_day_value"].iloc[0] == pytest.approx(50, rel=0.01)
+    assert found["predicted_purchase_days_90d"].iloc[0] == pytest.approx(90 / 7 * 3 / 26, rel=0.2)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         (lambda f: f.drop(columns="btyd_age_weeks"), "'btyd_age_weeks' is missing"),
-        (lambda f: f.assign(mean_order_value=np.nan), "'mean_order_value' holds a null"),
+        (
+            lambda f: f.assign(mean_purchase_day_value=np.nan),
+            "'mean_purchase_day_value' holds a null",
+        ),
         (lambda f: f.assign(btyd_age_weeks=np.inf), "'btyd_age_weeks' holds an infinite"),
         (lambda f: f.assign(btyd_recency_weeks=1e6), "recency must not exceed T"),
         (lambda f: pd.concat([f, f]), "occurs twice"),

@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 
+import duckdb
+import jinja2
 import pytest
 from conftest import ROOT, run_dbt
 
@@ -156,3 +158,32 @@ def test_requirements_hold_names_versions_and_hashes_only():
         pinned = re.findall(r"^[a-z0-9][^\s=]*==\S+", text, re.M)
         assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.M)) > 50
         assert "duckdb==1.5.6" in text
+
+
+def test_the_model_functions_know_no_engine_and_two_modules_know_dbt():
+    package = ROOT / "src" / "customer_intelligence"
+    imports = {
+        path.relative_to(package).as_posix(): set(
+            re.findall(r"^\s*(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE)
+        )
+        for path in package.rglob("*.py")
+    }
+    functions = [name for name in imports if re.match(r"(churn|lifetime_value)/|clusters", name)]
+    assert len(functions) > 10
+    assert not [name for name in functions if imports[name] & {"duckdb", "dbt"}]
+    dbt = {"dbt", "dbt_common", "dbt_metricflow"}
+    assert {name for name in imports if imports[name] & dbt} <= {"dbt_plugin.py", "metrics.py"}
+
+
+def test_a_key_with_a_null_in_any_column_is_no_key():
+    source = (ROOT / "tests" / "generic" / "is_unique_key.sql").read_text("utf-8")
+    macro = source.replace("{% test ", "{% macro ").replace("{% endtest %}", "{% endmacro %}")
+    render = jinja2.Environment(autoescape=False).from_string(macro).module
+    for rows, wrong in (
+        ("(1, 1), (1, 2)", 0),
+        ("(1, 1), (1, 1)", 1),
+        ("(null, 1), (1, 2)", 1),
+        ("(1, null), (2, 2)", 1),
+    ):
+        query = render.is_unique_key(f"(values {rows}) as keyed(a, b)", ["a", "b"])
+        assert len(duckdb.sql(query).fetchall()) == wrong, rows

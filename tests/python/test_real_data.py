@@ -88,7 +88,7 @@ def test_scores_before_returns(real_dir):
         database.execute(f"create temp table customers as {sql}")
         at = "from customers where as_of_date = date "
         assert database.execute(
-            f"select f_score, min(orders), max(orders), count(*) {at}'2011-12-09' "
+            f"select f_score, min(frequency), max(frequency), count(*) {at}'2011-12-09' "
             "group by 1 order by 1"
         ).fetchall() == [
             (1, 1, 1, 1558),
@@ -149,7 +149,8 @@ def test_four_clusters_by_the_rule(marts):
 
 def test_names_of_clusters_hold_for_20_seeds_and_shuffled_rows(marts):
     customers = marts.execute(
-        "select customer_id, days_since_last_order, orders, net_revenue, cluster_name "
+        "select customer_id, days_since_last_order, purchase_days as frequency, net_revenue, "
+        "cluster_name "
         "from dim_customers order by customer_id"
     ).df()
     published = customers.pop("cluster_name")
@@ -169,7 +170,7 @@ def test_names_of_clusters_hold_for_20_seeds_and_shuffled_rows(marts):
 def test_a_higher_silhouette_is_not_a_better_segmentation(marts):
     """A robust scaler on raw values: .98, with all but six customers in one cluster."""
     customers = marts.execute(
-        "select days_since_last_order, orders, net_revenue::double from dim_customers "
+        "select days_since_last_order, purchase_days, net_revenue::double from dim_customers "
         "order by customer_id"
     ).fetchnumpy()
     x = RobustScaler().fit_transform(np.column_stack(list(customers.values())))
@@ -226,7 +227,7 @@ def test_the_churn_window_and_the_honest_ceiling(marts):
 def test_what_drifted_in_the_real_shop_may_be_the_season(real_dir, marts):
     statuses = dict(marts.execute("select subject, status from rpt_drift").fetchall())
     assert {subject for subject, status in statuses.items() if status == "drifted"} == {
-        "orders_trend",
+        "purchase_days_trend",
         "revenue_trend",
         "churn_rate",
         "excess_probability",
@@ -404,10 +405,10 @@ def test_lifetime_value_of_the_real_shop(marts):
     assert capture["last_90_days"] == pytest.approx(0.525, abs=0.005)
     assert capture["lifetime_value"] == pytest.approx(0.56, abs=0.005)
     assert capture["ideal"] == pytest.approx(0.67, abs=0.005)
-    assert figures["lifetime_value", "orders_over_actual"] == pytest.approx(0.75, abs=0.02)
+    assert figures["lifetime_value", "purchase_days_over_actual"] == pytest.approx(0.75, abs=0.02)
     assert figures["lifetime_value", "interval_coverage"] == pytest.approx(0.90, abs=0.02)
     # What a customer bought so far, scaled, comes nearer: shown, not hidden.
-    for metric in ("orders_mae", "net_revenue_mae"):
+    for metric in ("purchase_days_mae", "net_revenue_mae"):
         assert figures["last_365_days", metric] < figures["lifetime_value", metric]
 
 

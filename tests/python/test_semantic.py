@@ -37,6 +37,24 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
+# Metrics that happen in a month, by the column that says the same of it.
+MONTHLY = {
+    "net_revenue": "net_revenue",
+    "net_revenue_anonymous": "net_revenue_anonymous",
+    "net_revenue_new_customers": "net_revenue_new_customers",
+    "net_revenue_returning_customers": "net_revenue_returning_customers",
+    "orders": "orders",
+    "purchasing_customers": "customers",
+    "new_customers": "new_customers",
+}
+
+# Metrics of customers as they stand.
+PRESENT = (
+    "customers", "active_customers_90d", "customer_net_revenue_90d", "revenue_per_customer",
+    "repeat_rate", "expected_churn_rate", "value_at_risk",
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def kpis(published_dir):
     with open_marts(published_dir) as marts:
@@ -62,19 +80,19 @@ def answers(published_dir, kpis, tmp_path_factory):
             "customers,customer_net_revenue,average_order_value,value_at_risk,expected_churn_rate",
             "--group-by", "customer__segment",
         ],
-        "months": ["--metrics", "net_revenue,net_revenue_anonymous",
-                   "--group-by", "metric_time__month"],
-        "months_of_invoices": ["--metrics", "customer_invoices,purchasing_customers",
-                               "--group-by", "metric_time__month"],
+        "months": ["--metrics", ",".join(MONTHLY), "--group-by", "metric_time__month"],
+        "present": ["--metrics", ",".join(PRESENT), "--group-by", "metric_time__month"],
+        "parts": ["--metrics", "customer_net_revenue,average_order_value,returned_share",
+                  "--group-by", "metric_time__month"],
         "churn_by_activity": ["--metrics", "observed_churn_rate",
                               "--group-by", "churn_prediction__was_active_90d"],
-        "invoices_by_segment": ["--metrics", "customer_invoices",
-                                "--group-by", "customer__segment"],
+        "orders_by_segment": ["--metrics", "orders", "--group-by", "customer__segment"],
     }  # fmt: skip
     commands = [
         ["query", *question, "--csv", str(folder / f"{name}.csv")]
         for name, question in questions.items()
     ]
+    commands.append(["query", *questions["months"]])
     result = subprocess.run(
         [sys.executable, "-c", ASK, json.dumps([["validate-configs", "--show-all"], *commands])],
         cwd=ROOT,
@@ -128,22 +146,41 @@ def test_the_metrics_by_segment_are_those_of_the_segments(answers, published_dir
             assert found == pytest.approx(float(figure), abs=5.1e-5), (segment, metric)
 
 
-def test_the_metrics_by_month_are_those_of_the_months(answers, published_dir):
+def test_the_metrics_by_month_are_those_of_every_month(answers, published_dir):
     with open_marts(published_dir) as marts:
         expected = marts.execute(
-            """
-            select month_start_date, net_revenue, net_revenue_anonymous, orders, customers
-            from rpt_monthly_revenue where orders > 0
-            """
+            f"select month_start_date, {', '.join(MONTHLY.values())} from rpt_monthly_revenue "
+            "order by month_start_date"
         ).fetchall()
-    money = {row["metric_time__month"][:10]: row for row in answers[1]["months"]}
-    invoices = {row["metric_time__month"][:10]: row for row in answers[1]["months_of_invoices"]}
-    assert len(expected) > 12
-    for month, net_revenue, anonymous, orders, customers in expected:
-        assert float(money[str(month)]["net_revenue"]) == pytest.approx(float(net_revenue))
-        assert float(money[str(month)]["net_revenue_anonymous"]) == pytest.approx(float(anonymous))
-        assert int(invoices[str(month)]["customer_invoices"]) == orders
-        assert int(invoices[str(month)]["purchasing_customers"]) == customers
+    rows = answers[1]["months"]
+    assert [row["metric_time__month"][:10] for row in rows] == [str(row[0]) for row in expected]
+    assert len(rows) > 12
+    for row, (month, *figures) in zip(rows, expected, strict=True):
+        for metric, figure in zip(MONTHLY, figures, strict=True):
+            assert float(row[metric] or 0) == pytest.approx(float(figure)), (month, metric)
+
+
+def test_an_average_order_of_a_month_is_its_revenue_over_its_orders(answers):
+    orders = {row["metric_time__month"]: float(row["orders"]) for row in answers[1]["months"]}
+    for row in answers[1]["parts"]:
+        mean = float(row["customer_net_revenue"]) / orders[row["metric_time__month"]]
+        assert float(row["average_order_value"]) == pytest.approx(mean)
+
+
+def test_figures_of_the_present_are_dated_on_the_as_of_date(answers, kpis, published_dir):
+    with open_marts(published_dir) as marts:
+        [(as_of,)] = marts.execute("select as_of_date from build_info").fetchall()
+    [row] = [row for row in answers[1]["present"] if row["customers"]]
+    assert row["metric_time__month"][:7] == str(as_of)[:7]
+    for metric in PRESENT:
+        assert float(row[metric]) == pytest.approx(float(kpis[metric][1]), abs=5.1e-5), metric
+
+
+def test_money_is_written_out_in_the_terminal(answers):
+    said, _ = answers
+    table = said[said.index("metric_time__month") :]
+    assert re.search(r"\d{6}\.\d{4}", table)
+    assert not re.search(r"\de\+\d", table)
 
 
 def test_observed_churn_by_activity_is_that_of_the_population(answers, published_dir):
@@ -160,7 +197,7 @@ def test_observed_churn_by_activity_is_that_of_the_population(answers, published
     assert float(rows["false"]) > float(rows["true"])
 
 
-def test_invoices_find_the_segment_of_their_customer(answers, published_dir):
+def test_orders_find_the_segment_of_their_customer(answers, published_dir):
     with open_marts(published_dir) as marts:
         expected = marts.execute(
             """
@@ -170,8 +207,7 @@ def test_invoices_find_the_segment_of_their_customer(answers, published_dir):
             """
         ).fetchall()
     found = {
-        row["customer__segment"]: int(row["customer_invoices"])
-        for row in answers[1]["invoices_by_segment"]
+        row["customer__segment"]: int(row["orders"]) for row in answers[1]["orders_by_segment"]
     }
     assert {segment: found[segment] for segment, _ in expected} == dict(expected)
 

@@ -46,8 +46,8 @@ customers as (
         min(case when has_purchase then activity_date end) as first_order_date,
         max(case when has_purchase then activity_date end) as last_order_date,
         max(last_ordered_at) as last_ordered_at,
-        count(case when has_purchase and is_in_window then 1 end) as order_days,
-        sum(case when is_in_window then orders else 0 end) as invoices,
+        count(case when has_purchase and is_in_window then 1 end) as purchase_days,
+        sum(case when is_in_window then orders else 0 end) as orders,
         sum(case when is_in_window then gross_revenue else 0 end) as gross_revenue,
         sum(case when is_in_window then void_amount else 0 end) as void_amount,
         sum(case when is_in_window then returned_amount else 0 end)
@@ -66,10 +66,7 @@ measured as (
 
     select
         *,
-        case
-            when '{{ var("cleaning_policy") }}' = 'classic' then invoices
-            else order_days
-        end as orders,
+        {{ rfm_frequency() }} as frequency,
         case
             when '{{ var("cleaning_policy") }}' = 'classic'
                 then 1 + cast(floor({{ dbt.datediff(
@@ -117,6 +114,8 @@ select
     last_order_date,
     cast(days_since_last_order as integer) as days_since_last_order,
     cast(orders as integer) as orders,
+    cast(purchase_days as integer) as purchase_days,
+    cast(frequency as integer) as frequency,
     cast(gross_revenue as decimal(38, 4)) as gross_revenue,
     cast(void_amount as decimal(38, 4)) as void_amount,
     cast(returned_amount as decimal(38, 4)) as returned_amount,

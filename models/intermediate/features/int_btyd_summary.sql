@@ -54,7 +54,7 @@ placed_days as (
         cutoffs.holdout_days,
         {{ day_difference("customer_days.activity_date", "cutoffs.cutoff_date") }}
             as days_ago,
-        cast(customer_days.has_purchase as integer) as orders
+        cast(customer_days.has_purchase as integer) as purchase_days
     from customer_days
     cross join cutoffs
 
@@ -67,13 +67,13 @@ totals as (
         cutoff_date,
         example_set,
         holdout_days,
-        sum(case when days_ago > 0 then orders else 0 end) as orders,
+        sum(case when days_ago > 0 then purchase_days else 0 end) as purchase_days,
         sum(case when days_ago > 0 then net_revenue else 0 end) as net_revenue,
-        max(case when days_ago > 0 and orders > 0 then days_ago end) as age_days,
-        min(case when days_ago > 0 and orders > 0 then days_ago end)
+        max(case when days_ago > 0 and purchase_days > 0 then days_ago end) as age_days,
+        min(case when days_ago > 0 and purchase_days > 0 then days_ago end)
             as days_since_last_order
         {%- for days in (90, 365) -%}
-            {%- for measure in ("orders", "net_revenue") -%}
+            {%- for measure in ("purchase_days", "net_revenue") -%}
                 ,
                 sum(
                     case
@@ -90,7 +90,7 @@ totals as (
         {%- endfor %}
     from placed_days
     group by customer_id, cutoff_date, example_set, holdout_days
-    having sum(case when days_ago > 0 then orders else 0 end) > 0
+    having sum(case when days_ago > 0 then purchase_days else 0 end) > 0
 
 )
 
@@ -99,18 +99,18 @@ select
     cutoff_date,
     example_set,
     holdout_days,
-    cast(orders - 1 as integer) as repeat_orders,
+    cast(purchase_days - 1 as integer) as repeat_purchase_days,
     cast(age_days - days_since_last_order as double) / 7 as btyd_recency_weeks,
     cast(age_days as double) / 7 as btyd_age_weeks,
-    cast(net_revenue / orders as double) as mean_order_value
+    cast(net_revenue / purchase_days as double) as mean_purchase_day_value
     {%- for days in (90, 365) -%}
         ,
-        cast(orders_{{ days }}d as integer) as orders_{{ days }}d,
+        cast(purchase_days_{{ days }}d as integer) as purchase_days_{{ days }}d,
         cast(net_revenue_{{ days }}d as decimal(38, 4)) as net_revenue_{{ days }}d,
         cast(
-            case when holdout_days >= {{ days }} then next_orders_{{ days }}d end
+            case when holdout_days >= {{ days }} then next_purchase_days_{{ days }}d end
             as integer
-        ) as actual_orders_{{ days }}d,
+        ) as actual_purchase_days_{{ days }}d,
         cast(
             case when holdout_days >= {{ days }} then next_net_revenue_{{ days }}d end
             as decimal(38, 4)

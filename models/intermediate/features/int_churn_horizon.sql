@@ -53,7 +53,7 @@ known_days as (
         ) as next_activity_date,
         count(*) over (
             partition by candidates.horizon_days, customer_days.customer_id
-        ) as orders
+        ) as purchase_days
     from candidates
     inner join customer_days
         on candidates.last_training_cutoff > customer_days.activity_date
@@ -70,7 +70,7 @@ gaps as (
         ) }} as gap_days,
         next_activity_date is not null as is_observed
     from known_days
-    where orders > 1
+    where purchase_days > 1
 
 ),
 

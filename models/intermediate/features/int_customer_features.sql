@@ -43,12 +43,14 @@ totals as (
         cutoff_date,
         min(case when has_purchase then days_ago end) as days_since_last_order,
         max(case when has_purchase then days_ago end) as tenure_days,
-        count(case when has_purchase then 1 end) as orders,
-        count(case when has_purchase and days_ago <= 30 then 1 end) as orders_30d,
-        count(case when has_purchase and days_ago <= 90 then 1 end) as orders_90d,
+        count(case when has_purchase then 1 end) as purchase_days,
+        count(case when has_purchase and days_ago <= 30 then 1 end)
+            as purchase_days_30d,
+        count(case when has_purchase and days_ago <= 90 then 1 end)
+            as purchase_days_90d,
         count(
             case when has_purchase and days_ago between 91 and 180 then 1 end
-        ) as orders_91_to_180d,
+        ) as purchase_days_91_to_180d,
         count(
             case
                 when
@@ -57,7 +59,7 @@ totals as (
                     between season_days_ago - horizon_days + 1 and season_days_ago
                     then 1
             end
-        ) as same_season_orders,
+        ) as same_season_purchase_days,
         max(season_days_ago) as season_days_ago,
         -- Of whole numbers, whose sums do not depend on their order.
         count(gap_days) as gaps,
@@ -68,7 +70,7 @@ totals as (
         sum(case when days_ago between 91 and 180 then net_revenue else 0 end)
             as net_revenue_91_to_180d,
         max_by(net_revenue, case when has_purchase then activity_date end)
-            as last_order_value,
+            as last_day_net_revenue,
         sum(gross_revenue - void_amount) as kept_gross_revenue,
         sum(returned_amount - void_amount) as returned_amount,
         count(case when returned_amount > void_amount then 1 end) as return_days,
@@ -85,15 +87,18 @@ select
     customer_id,
     cutoff_date,
     days_since_last_order,
-    cast(orders_30d as integer) as orders_30d,
-    cast(orders_90d as integer) as orders_90d,
-    cast(orders_90d - orders_91_to_180d as integer) as orders_trend,
+    cast(purchase_days_30d as integer) as purchase_days_30d,
+    cast(purchase_days_90d as integer) as purchase_days_90d,
+    cast(purchase_days_90d - purchase_days_91_to_180d as integer)
+        as purchase_days_trend,
     cast(net_revenue_90d as double) as net_revenue_90d,
     cast(net_revenue_90d - net_revenue_91_to_180d as double) as revenue_trend,
-    cast(orders as integer) as orders,
+    cast(purchase_days as integer) as purchase_days,
     tenure_days,
     cast(
-        (tenure_days - days_since_last_order) * 1.0 / nullif(orders - 1, 0) as double
+        (tenure_days - days_since_last_order)
+        * 1.0
+        / nullif(purchase_days - 1, 0) as double
     ) as mean_gap_days,
     case
         when gaps > 1
@@ -103,14 +108,14 @@ select
                 )
     end as gap_std_days,
     cast(
-        days_since_last_order * 1.0 * nullif(orders - 1, 0)
+        days_since_last_order * 1.0 * nullif(purchase_days - 1, 0)
         / nullif(tenure_days - days_since_last_order, 0) as double
     ) as silence_over_mean_gap,
     cast(net_revenue as double) as net_revenue,
-    cast(net_revenue / orders as double) as average_order_value,
-    cast(last_order_value * orders / nullif(net_revenue, 0) as double)
-        as last_over_average_order,
-    cast(lines * 1.0 / orders as double) as lines_per_order,
+    cast(net_revenue / purchase_days as double) as net_revenue_per_purchase_day,
+    cast(last_day_net_revenue * purchase_days / nullif(net_revenue, 0) as double)
+        as last_over_average_purchase_day,
+    cast(lines * 1.0 / purchase_days as double) as lines_per_purchase_day,
     cast(units * 1.0 / nullif(lines, 0) as double) as units_per_line,
     cast(kept_gross_revenue / nullif(units, 0) as double) as average_unit_price,
     cast(products as integer) as products,
@@ -123,6 +128,8 @@ select
     ) as return_rate,
     cast(return_days as integer) as return_days,
     cast(
-        case when season_days_ago is not null then same_season_orders end as integer
-    ) as same_season_orders
+        case
+            when season_days_ago is not null then same_season_purchase_days
+        end as integer
+    ) as same_season_purchase_days
 from totals

@@ -1,5 +1,5 @@
 {%- set day_edges = [0, 7, 14, 30, 60, 90, 120, 180, 270, 365, 545, 730, 1095] -%}
-{%- set order_edges = [1, 2, 3, 4, 5, 6, 10, 20, 50] -%}
+{%- set purchase_day_edges = [1, 2, 3, 4, 5, 6, 10, 20, 50] -%}
 {%- set revenue_edges = [
     0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000,
     100000, 200000, 500000, 1000000,
@@ -34,7 +34,8 @@ banded as (
             else 'Other countries'
         end as country_group,
         {{ lower_edge("customers.days_since_last_order", day_edges) }} as days_from,
-        {{ lower_edge("customers.orders", order_edges) }} as orders_from,
+        {{ lower_edge("customers.purchase_days", purchase_day_edges) }}
+            as purchase_days_from,
         {{ lower_edge("customers.net_revenue", revenue_edges) }} as net_revenue_from
     from customers
     left join countries on customers.country = countries.country
@@ -49,7 +50,7 @@ select
     cast(coalesce(r_score, 0) as integer) as r_score,
     cast(coalesce(f_score, 0) as integer) as f_score,
     cast(days_from as integer) as days_from,
-    cast(orders_from as integer) as orders_from,
+    cast(purchase_days_from as integer) as purchase_days_from,
     cast(net_revenue_from as integer) as net_revenue_from,
     cast(count(*) as bigint) as customers,
     cast(sum(orders) as bigint) as orders,
@@ -72,5 +73,5 @@ group by
     coalesce(r_score, 0),
     coalesce(f_score, 0),
     days_from,
-    orders_from,
+    purchase_days_from,
     net_revenue_from

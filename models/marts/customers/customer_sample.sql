@@ -17,7 +17,7 @@ select
     customers.churn_risk,
     customers.country,
     customers.days_since_last_order,
-    customers.orders,
+    customers.purchase_days,
     customers.net_revenue,
     customers.churn_probability
 from customers

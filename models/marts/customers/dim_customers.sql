@@ -53,7 +53,7 @@ current_value as (
     select
         predictions.*,
         cast(
-            ceil(least(90.0 / nullif(predictions.predicted_orders_90d, 0), 366))
+            ceil(least(90.0 / nullif(predictions.predicted_purchase_days_90d, 0), 366))
             as integer
         ) as days_until_one_order
     from {{ ref("ml_clv_predictions") }} as predictions
@@ -101,7 +101,7 @@ combined as (
         clusters.cluster_name,
         current_churn.churn_probability,
         coalesce(current_churn.model_status, 'insufficient_data') as model_status,
-        current_value.predicted_orders_90d,
+        current_value.predicted_purchase_days_90d,
         -- Beyond a year the date would say little more than that none is expected.
         case
             when current_value.days_until_one_order <= 365
@@ -144,10 +144,12 @@ combined as (
 select
     cast(customer_id as varchar) as customer_id,
     cast(country as varchar) as country,
+    as_of_date,
     first_order_date,
     last_order_date,
     days_since_last_order,
     orders,
+    purchase_days,
     gross_revenue,
     returned_amount,
     discount_amount,
@@ -187,7 +189,7 @@ select
         ) }} as decimal(38, 4)
     ) as value_at_risk,
     cast(model_status as varchar) as model_status,
-    cast(predicted_orders_90d as double) as predicted_orders_90d,
+    cast(predicted_purchase_days_90d as double) as predicted_purchase_days_90d,
     expected_next_order_date,
     {% for days in (90, 365) -%}
         {%- for bound in ("", "_low", "_high") -%}

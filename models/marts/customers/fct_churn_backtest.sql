@@ -20,7 +20,7 @@ select
     cast(predictions.seasonal_cutoff_date as date) as seasonal_cutoff_date,
     examples.has_churned,
     examples.is_active_90d,
-    examples.orders = 1 as is_one_time_buyer,
+    examples.purchase_days = 1 as is_one_time_buyer,
     cast(examples.horizon_days as integer) as horizon_days
 from predictions
 inner join examples

@@ -78,7 +78,10 @@ matches as (
                 or '|' || playbook.churn_risks || '|'
                 like '%|' || tenures.churn_risk || '|%'
             )
-            and (playbook.max_orders is null or tenures.orders <= playbook.max_orders)
+            and (
+                playbook.max_purchase_days is null
+                or tenures.purchase_days <= playbook.max_purchase_days
+            )
             and (
                 playbook.max_tenure_days is null
                 or tenures.tenure_days <= playbook.max_tenure_days
@@ -114,7 +117,7 @@ ranked as (
         playbook.rule_rank as action_rank,
         playbook.label as action_label,
         playbook.min_return_rate,
-        playbook.max_orders,
+        playbook.max_purchase_days,
         playbook.is_contact,
         playbook.valid_days,
         playbook.assumed_offer_cost as offer_cost,
@@ -152,7 +155,7 @@ suggestions as (
             ranked.customer_id = bought_before.customer_id
             and affinities.other_stock_code = bought_before.stock_code
     where
-        ranked.max_orders is not null
+        ranked.max_purchase_days is not null
         and ranked.is_contact
         and bought_before.stock_code is null
 
@@ -193,9 +196,11 @@ select
             when ranked.min_return_rate is not null
                 then {{ format_percent("ranked.return_rate") }}
                     || ' of what was ordered came back'
-            when ranked.max_orders is not null
-                then {{ count_noun("ranked.orders", "order") }} || ', the last '
-                    || {{ count_noun("ranked.days_since_last_order", "day") }} || ' ago'
+            when ranked.max_purchase_days is not null
+                then {{ count_noun("ranked.purchase_days", "purchase day") }}
+                    || ', the last ' || {{ count_noun(
+                        "ranked.days_since_last_order", "day"
+                    ) }} || ' ago'
             when ranked.value_at_risk is not null
                 then {{ money }}{{ format_integer("ranked.value_at_risk") }}
                     || ' of spending at risk'

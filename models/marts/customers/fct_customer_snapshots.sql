@@ -10,6 +10,7 @@ select
     is_current,
     days_since_last_order,
     orders,
+    purchase_days,
     net_revenue,
     r_score,
     f_score,

@@ -134,7 +134,7 @@ compared as (
     select
         *,
         {%- for arm in arms %}
-            {{ arm }}_buyers / nullif({{ arm }}_customers, 0) as {{ arm }}_rate,
+            {{ proportion(arm ~ "_buyers", arm ~ "_customers") }} as {{ arm }}_rate,
             {{ wilson_bound(arm ~ "_buyers", arm ~ "_customers", "-") }}
                 as {{ arm }}_rate_low,
             {{ wilson_bound(arm ~ "_buyers", arm ~ "_customers", "+") }}

@@ -37,9 +37,9 @@ rates as (
 
     select
         *,
-        coalesce(hits * 1.0 / nullif(predicted, 0), 0) as precision_rate,
-        coalesce(hits * 1.0 / nullif(support, 0), 0) as recall_rate,
-        coalesce(2.0 * hits / nullif(predicted + support, 0), 0) as f1_score
+        coalesce({{ proportion("hits", "predicted") }}, 0) as precision_rate,
+        coalesce({{ proportion("hits", "support") }}, 0) as recall_rate,
+        coalesce({{ proportion("2.0 * hits", "(predicted + support)") }}, 0) as f1_score
     from classes
 
 ),
@@ -66,9 +66,9 @@ rows_of_report as (
         threshold_name,
         threshold,
         'accuracy' as class,
-        sum(hits) * 1.0 / sum(support) as precision_rate,
-        sum(hits) * 1.0 / sum(support) as recall_rate,
-        sum(hits) * 1.0 / sum(support) as f1_score,
+        {{ proportion("sum(hits)", "sum(support)") }} as precision_rate,
+        {{ proportion("sum(hits)", "sum(support)") }} as recall_rate,
+        {{ proportion("sum(hits)", "sum(support)") }} as f1_score,
         sum(support) as support
     from rates
     group by model, cutoff_date, population, threshold_name, threshold
@@ -94,9 +94,9 @@ rows_of_report as (
         threshold_name,
         threshold,
         'weighted avg' as class,
-        sum(precision_rate * support) / sum(support) as precision_rate,
-        sum(recall_rate * support) / sum(support) as recall_rate,
-        sum(f1_score * support) / sum(support) as f1_score,
+        {{ proportion("sum(precision_rate * support)", "sum(support)") }} as precision_rate,
+        {{ proportion("sum(recall_rate * support)", "sum(support)") }} as recall_rate,
+        {{ proportion("sum(f1_score * support)", "sum(support)") }} as f1_score,
         sum(support) as support
     from rates
     group by model, cutoff_date, population, threshold_name, threshold

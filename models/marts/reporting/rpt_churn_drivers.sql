@@ -81,7 +81,8 @@ quarters as (
         min(feature_value) as lowest_value,
         max(feature_value) as highest_value,
         count(*) as customers,
-        avg(cast(has_churned as integer)) as churn_rate
+        {{ proportion("sum(cast(has_churned as integer))", "count(*)") }}
+            as churn_rate
     from quartered
     group by cutoff_date, feature, feature_quarter
 

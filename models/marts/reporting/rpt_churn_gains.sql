@@ -47,9 +47,9 @@ select
     cast(customers as bigint) as customers,
     cast(churners as bigint) as churners,
     mean_churn_probability,
-    cast(churners * 1.0 / customers as double) as churn_rate,
-    cast(customers_so_far * 1.0 / all_customers as double) as contacted_share,
-    cast(churners_so_far * 1.0 / nullif(all_churners, 0) as double)
+    {{ proportion("churners", "customers") }} as churn_rate,
+    {{ proportion("customers_so_far", "all_customers") }} as contacted_share,
+    {{ proportion("churners_so_far", "all_churners") }}
         as captured_churner_share,
     cast(
         (churners_so_far * 1.0 / customers_so_far)

@@ -125,9 +125,9 @@ judged as (
 
     select
         *,
-        probability_sum / customers as mean_churn_probability,
-        all_churners / outcomes as churn_rate,
-        error_sum / outcomes as brier_score,
+        {{ proportion("probability_sum", "customers") }} as mean_churn_probability,
+        {{ proportion("all_churners", "outcomes") }} as churn_rate,
+        {{ proportion("error_sum", "outcomes") }} as brier_score,
         (probability_sum - all_churners) / outcomes as excess_probability,
         sqrt(abs(
             (churner_place_squares - churner_places * churner_places / churners)
@@ -157,12 +157,24 @@ select
     mean_churn_probability,
     churn_rate,
     excess_probability,
-    excess_probability - {{ z }} * excess_error as excess_probability_low,
-    excess_probability + {{ z }} * excess_error as excess_probability_high,
+    {{ within(
+        "(excess_probability - " ~ z ~ " * excess_error)", "-1.0", "1.0"
+    ) }} as excess_probability_low,
+    {{ within(
+        "(excess_probability + " ~ z ~ " * excess_error)", "-1.0", "1.0"
+    ) }} as excess_probability_high,
     cast(roc_auc as double) as roc_auc,
-    cast(roc_auc - {{ z }} * roc_auc_error as double) as roc_auc_low,
-    cast(roc_auc + {{ z }} * roc_auc_error as double) as roc_auc_high,
+    cast({{ within(
+        "(roc_auc - " ~ z ~ " * roc_auc_error)", "0.0", "1.0"
+    ) }} as double) as roc_auc_low,
+    cast({{ within(
+        "(roc_auc + " ~ z ~ " * roc_auc_error)", "0.0", "1.0"
+    ) }} as double) as roc_auc_high,
     brier_score,
-    brier_score - {{ z }} * brier_error as brier_score_low,
-    brier_score + {{ z }} * brier_error as brier_score_high
+    {{ within(
+        "(brier_score - " ~ z ~ " * brier_error)", "0.0", "1.0"
+    ) }} as brier_score_low,
+    {{ within(
+        "(brier_score + " ~ z ~ " * brier_error)", "0.0", "1.0"
+    ) }} as brier_score_high
 from judged

@@ -354,7 +354,13 @@ long as (
 intervals as (
 
     {{ bootstrap_intervals(
-        "long", ["model", "cutoff_date", "population", "metric"], "resampled_customers"
+        "long",
+        ["model", "cutoff_date", "population", "metric"],
+        "resampled_customers",
+        lowest="case when metric not like 'calibration%' then 0.0 end",
+        highest="case when metric in ('roc_auc', 'pr_auc', 'brier_score',"
+        ~ " 'expected_calibration_error', 'churn_rate', 'mean_churn_probability')"
+        ~ " then 1.0 end"
     ) }}
 
 )

@@ -94,8 +94,8 @@ select
         order by threshold desc nulls first
     ) as integer) as point,
     threshold,
-    cast(false_positives * 1.0 / nullif(all_stayers, 0) as double)
+    {{ proportion("false_positives", "all_stayers") }}
         as false_positive_rate,
-    cast(true_positives * 1.0 / nullif(all_churners, 0) as double)
+    {{ proportion("true_positives", "all_churners") }}
         as true_positive_rate
 from points

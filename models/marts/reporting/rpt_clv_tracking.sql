@@ -1,7 +1,7 @@
 with tracking as (
 
     select * from {{ ref("ml_clv_tracking") }}
-    where predicted_orders is not null
+    where predicted_purchase_days is not null
 
 ),
 
@@ -26,7 +26,7 @@ purchase_days as (
 ),
 
 -- Week 1 begins on the cutoff.
-orders_by_week as (
+purchase_days_by_week as (
 
     select
         known_customers.cutoff_date,
@@ -35,7 +35,7 @@ orders_by_week as (
                 "known_customers.cutoff_date", "purchase_days.activity_date"
             ) }} / 7.0
         ) + 1 as week,
-        count(*) as orders
+        count(*) as purchase_days
     from known_customers
     inner join purchase_days
         on
@@ -50,25 +50,25 @@ joined as (
     select
         cast(tracking.cutoff_date as date) as cutoff_date,
         tracking.week,
-        tracking.predicted_orders,
-        coalesce(orders_by_week.orders, 0) as orders
+        tracking.predicted_purchase_days,
+        coalesce(purchase_days_by_week.purchase_days, 0) as purchase_days
     from tracking
-    left join orders_by_week
+    left join purchase_days_by_week
         on
-            cast(tracking.cutoff_date as date) = orders_by_week.cutoff_date
-            and tracking.week = orders_by_week.week
+            cast(tracking.cutoff_date as date) = purchase_days_by_week.cutoff_date
+            and tracking.week = purchase_days_by_week.week
 
 )
 
 select
     cutoff_date,
     cast(week as integer) as week,
-    cast(round(predicted_orders, 4) as double) as predicted_orders,
+    cast(round(predicted_purchase_days, 4) as double) as predicted_purchase_days,
     cast(
-        sum(orders) over (
+        sum(purchase_days) over (
             partition by cutoff_date
             order by week
             rows between unbounded preceding and current row
         ) as bigint
-    ) as actual_orders
+    ) as actual_purchase_days
 from joined

@@ -4,8 +4,8 @@
     "overall_average", "ideal",
 ] -%}
 {%- set metrics = [
-    "orders", "net_revenue", "orders_over_actual", "net_revenue_over_actual",
-    "orders_mae", "net_revenue_mae", "top_decile_capture", "rank_correlation",
+    "purchase_days", "net_revenue", "purchase_days_over_actual", "net_revenue_over_actual",
+    "purchase_days_mae", "net_revenue_mae", "top_decile_capture", "rank_correlation",
     "interval_coverage",
 ] -%}
 with summaries as (
@@ -18,7 +18,7 @@ with summaries as (
 predictions as (
 
     select * from {{ ref("ml_clv_predictions") }}
-    where predicted_orders_90d is not null
+    where predicted_purchase_days_90d is not null
 
 ),
 
@@ -33,16 +33,19 @@ joined as (
 
     select
         summaries.*,
-        predictions.predicted_orders_90d,
-        predictions.predicted_orders_365d,
-        predictions.expected_order_value,
+        predictions.predicted_purchase_days_90d,
+        predictions.predicted_purchase_days_365d,
+        predictions.expected_purchase_day_value,
         predictions.predicted_value_90d,
         predictions.predicted_value_90d_low,
         predictions.predicted_value_90d_high,
         predictions.predicted_value_365d,
         predictions.predicted_value_365d_low,
         predictions.predicted_value_365d_high,
-        cast(summaries.mean_order_value * (summaries.repeat_orders + 1) as double)
+        cast(
+            summaries.mean_purchase_day_value
+            * (summaries.repeat_purchase_days + 1) as double
+        )
             as net_revenue,
         least(
             {{ day_difference("as_of.first_invoice_date", "summaries.cutoff_date") }},
@@ -61,8 +64,11 @@ overall as (
 
     select
         cutoff_date,
-        sum(repeat_orders) * 1.0 / nullif(sum(btyd_age_weeks) * 7, 0) as orders_a_day,
-        greatest(sum(net_revenue), 0) / sum(repeat_orders + 1) as mean_order_value
+        sum(repeat_purchase_days)
+        * 1.0
+        / nullif(sum(btyd_age_weeks) * 7, 0) as purchase_days_a_day,
+        greatest(sum(net_revenue), 0)
+        / sum(repeat_purchase_days + 1) as mean_purchase_day_value
     from joined
     group by cutoff_date
 
@@ -75,26 +81,27 @@ forecasts as (
             joined.customer_id,
             joined.cutoff_date,
             {{ days }} as horizon_days,
-            joined.actual_orders_{{ days }}d as actual_orders,
+            joined.actual_purchase_days_{{ days }}d as actual_purchase_days,
             cast(joined.actual_net_revenue_{{ days }}d as double) as actual_net_revenue,
-            joined.predicted_orders_{{ days }}d as lifetime_value_orders,
-            joined.predicted_orders_{{ days }}d * joined.expected_order_value
+            joined.predicted_purchase_days_{{ days }}d as lifetime_value_purchase_days,
+            joined.predicted_purchase_days_{{ days }}d
+            * joined.expected_purchase_day_value
                 as lifetime_value_net_revenue,
-            joined.orders_90d * {{ days }} / 90.0 as last_90_days_orders,
+            joined.purchase_days_90d * {{ days }} / 90.0 as last_90_days_purchase_days,
             greatest(joined.net_revenue_90d, 0) * {{ days }} / 90.0
                 as last_90_days_net_revenue,
-            joined.orders_365d * {{ days }} * 1.0 / joined.last_365_days
-                as last_365_days_orders,
+            joined.purchase_days_365d * {{ days }} * 1.0 / joined.last_365_days
+                as last_365_days_purchase_days,
             greatest(joined.net_revenue_365d, 0) * {{ days }} * 1.0
             / joined.last_365_days as last_365_days_net_revenue,
-            (joined.repeat_orders + 1) * {{ days }}
-            / greatest(joined.btyd_age_weeks * 7, 90) as own_average_orders,
+            (joined.repeat_purchase_days + 1) * {{ days }}
+            / greatest(joined.btyd_age_weeks * 7, 90) as own_average_purchase_days,
             greatest(joined.net_revenue, 0) * {{ days }}
             / greatest(joined.btyd_age_weeks * 7, 90) as own_average_net_revenue,
-            overall.orders_a_day * {{ days }} as overall_average_orders,
-            overall.orders_a_day * {{ days }} * overall.mean_order_value
+            overall.purchase_days_a_day * {{ days }} as overall_average_purchase_days,
+            overall.purchase_days_a_day * {{ days }} * overall.mean_purchase_day_value
                 as overall_average_net_revenue,
-            joined.actual_orders_{{ days }}d as ideal_orders,
+            joined.actual_purchase_days_{{ days }}d as ideal_purchase_days,
             joined.actual_net_revenue_{{ days }}d as ideal_net_revenue,
             -- Low and high are worth as much less than revenue as the value itself.
             case
@@ -103,16 +110,18 @@ forecasts as (
                     * joined.predicted_value_{{ days }}d
                     between
                     joined.predicted_value_{{ days }}d_low
-                    * joined.predicted_orders_{{ days }}d * joined.expected_order_value
+                    * joined.predicted_purchase_days_{{ days }}d
+                    * joined.expected_purchase_day_value
                     and
                     joined.predicted_value_{{ days }}d_high
-                    * joined.predicted_orders_{{ days }}d * joined.expected_order_value
+                    * joined.predicted_purchase_days_{{ days }}d
+                    * joined.expected_purchase_day_value
                     then 1
                 else 0
             end as is_covered
         from joined
         inner join overall on joined.cutoff_date = overall.cutoff_date
-        where joined.actual_orders_{{ days }}d is not null
+        where joined.actual_purchase_days_{{ days }}d is not null
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
@@ -126,9 +135,9 @@ compared as (
             cutoff_date,
             horizon_days,
             '{{ forecast }}' as model,
-            actual_orders,
+            actual_purchase_days,
             actual_net_revenue,
-            cast({{ forecast }}_orders as double) as orders,
+            cast({{ forecast }}_purchase_days as double) as purchase_days,
             cast({{ forecast }}_net_revenue as double) as net_revenue,
             case when '{{ forecast }}' = 'lifetime_value' then is_covered end as covered
         from forecasts
@@ -225,11 +234,12 @@ totals as (
         weights.resample,
         max(weights.sampled_share) as sampled_share,
         sum(weights.weight) as customers,
-        sum(weights.weight * ranked.actual_orders) as actual_orders,
+        sum(weights.weight * ranked.actual_purchase_days) as actual_purchase_days,
         sum(weights.weight * ranked.actual_net_revenue) as actual_net_revenue,
-        sum(weights.weight * ranked.orders) as orders,
+        sum(weights.weight * ranked.purchase_days) as purchase_days,
         sum(weights.weight * ranked.net_revenue) as net_revenue,
-        sum(weights.weight * abs(ranked.orders - ranked.actual_orders)) as orders_error,
+        sum(weights.weight * abs(ranked.purchase_days - ranked.actual_purchase_days))
+            as purchase_days_error,
         sum(weights.weight * abs(ranked.net_revenue - ranked.actual_net_revenue))
             as net_revenue_error,
         sum(
@@ -272,12 +282,13 @@ wide as (
         totals.horizon_days,
         totals.model,
         totals.resample,
-        round(totals.orders / totals.sampled_share, 4) as orders,
+        round(totals.purchase_days / totals.sampled_share, 4) as purchase_days,
         round(totals.net_revenue / totals.sampled_share, 4) as net_revenue,
-        totals.orders / nullif(totals.actual_orders, 0) as orders_over_actual,
+        totals.purchase_days
+        / nullif(totals.actual_purchase_days, 0) as purchase_days_over_actual,
         {{ share_of("totals.net_revenue", "totals.actual_net_revenue") }}
             as net_revenue_over_actual,
-        round(totals.orders_error / totals.customers, 4) as orders_mae,
+        round(totals.purchase_days_error / totals.customers, 4) as purchase_days_mae,
         round(totals.net_revenue_error / totals.customers, 4) as net_revenue_mae,
         {{ share_of("totals.top_decile_net_revenue", "totals.actual_net_revenue") }}
             as top_decile_capture,
@@ -316,7 +327,14 @@ long as (
 intervals as (
 
     {{ bootstrap_intervals(
-        "long", ["cutoff_date", "horizon_days", "model", "metric"], "resampled_customers"
+        "long",
+        ["cutoff_date", "horizon_days", "model", "metric"],
+        "resampled_customers",
+        lowest="case when metric in ('purchase_days', 'purchase_days_over_actual',"
+        ~ " 'purchase_days_mae', 'net_revenue_mae', 'interval_coverage') then 0.0"
+        ~ " when metric = 'rank_correlation' then -1.0 end",
+        highest="case when metric in ('rank_correlation', 'interval_coverage')"
+        ~ " then 1.0 end"
     ) }}
 
 )

@@ -134,7 +134,7 @@ select
     activity_month,
     cast(customers as bigint) as customers,
     cast(active_customers as bigint) as active_customers,
-    cast(active_customers * 1.0 / customers as double) as retention_rate,
+    {{ proportion("active_customers", "customers") }} as retention_rate,
     cast(orders as bigint) as orders,
     cast(cumulative_net_revenue as decimal(38, 4)) as cumulative_net_revenue,
     cast(cumulative_net_revenue / customers as decimal(38, 4))

@@ -200,9 +200,8 @@ select
     products.description,
     cast(controlled.customers as bigint) as customers,
     cast(controlled.returned_customers as bigint) as returned_customers,
-    cast(
-        controlled.returned_customers * 1.0 / controlled.customers as double
-    ) as second_order_rate,
+    {{ proportion("controlled.returned_customers", "controlled.customers") }}
+        as second_order_rate,
     cast(
         {{ wilson_bound("controlled.returned_customers", "controlled.customers", "-") }}
         as double
@@ -211,18 +210,18 @@ select
         {{ wilson_bound("controlled.returned_customers", "controlled.customers", "+") }}
         as double
     ) as ci_high,
-    cast(
-        (controlled.all_returned_customers - controlled.returned_customers) * 1.0
-        / nullif(controlled.all_customers - controlled.customers, 0) as double
-    ) as other_second_order_rate,
+    {{ proportion(
+        "controlled.all_returned_customers - controlled.returned_customers",
+        "(controlled.all_customers - controlled.customers)"
+    ) }} as other_second_order_rate,
     cast(
         controlled.returned_customers * 1.0 / controlled.customers
         - (controlled.all_returned_customers - controlled.returned_customers) * 1.0
         / nullif(controlled.all_customers - controlled.customers, 0) as double
     ) as rate_difference,
-    cast(
-        controlled.expected_returned_customers / controlled.customers as double
-    ) as expected_second_order_rate,
+    {{ proportion(
+        "controlled.expected_returned_customers", "controlled.customers"
+    ) }} as expected_second_order_rate,
     cast(controlled.p_value as double) as p_value,
     cast(controlled.q_value as double) as q_value,
     controlled.q_value <= 0.05 as is_outstanding

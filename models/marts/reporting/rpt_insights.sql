@@ -220,7 +220,9 @@ insights as (
         null as ci_high,
         'rpt_churn_drivers' as source_mart
     from ranked_drivers
-    where driver_rank <= 3 and low_churn_rate <> high_churn_rate
+    where
+        driver_rank <= 3
+        and round(100 * low_churn_rate) <> round(100 * high_churn_rate)
     union all
     select
         20 as insight_order,
@@ -242,11 +244,12 @@ insights as (
     select
         21 as insight_order,
         'whom_to_act_on' as insight,
-        'Write first to the ' || {{ format_integer("contacted_customers") }}
-        || ' customers with the most value at risk: they hold '
+        'Write first to the ' || {{ count_noun("contacted_customers", "customer") }}
+        || ' with the most value at risk: '
+        || case when contacted_customers = 1 then 'it holds ' else 'they hold ' end
         || {{ format_percent("by_value / nullif(value_at_risk, 0)") }} || ' of '
         || {{ money }}{{ format_integer("value_at_risk") }}
-        || ' at risk; as many customers picked by risk alone hold '
+        || ' at risk; as many picked by risk alone hold '
         || {{ format_percent("by_risk / nullif(value_at_risk, 0)") }} || '.' as finding,
         by_value / nullif(value_at_risk, 0) as figure,
         null as ci_low,
@@ -313,7 +316,10 @@ insights as (
     union all
     select
         25 + row_number() over (order by model) as insight_order,
-        'not_modelled: ' || model as insight,
+        case
+            when model_status.model_status = 'insufficient_data' then 'not_modelled: '
+            else 'modelled_in_part: '
+        end || model as insight,
         explanation as finding,
         null as figure,
         null as ci_low,

@@ -75,10 +75,11 @@ totals as (
         coalesce(sum(net_revenue), 0) as net_revenue,
         coalesce(sum(net_revenue_90d), 0) as net_revenue_90d,
         sum(orders) as orders,
-        sum(case when orders > 1 then 1 else 0 end) as repeat_customers,
+        sum(case when purchase_days > 1 then 1 else 0 end) as repeat_customers,
         sum(returned_amount) as returned_amount,
         sum(gross_revenue) as gross_revenue,
-        avg(churn_probability) as expected_churn_rate,
+        {{ within("avg(churn_probability)", "0.0", "1.0") }}
+            as expected_churn_rate,
         sum(value_at_risk) as value_at_risk
     from customers
 
@@ -165,7 +166,7 @@ kpis as (
         9 as kpi_order,
         'repeat_rate' as kpi,
         'share' as unit,
-        repeat_customers * 1.0 / nullif(customers, 0) as value,
+        {{ proportion("repeat_customers", "customers") }} as value,
         null as previous_value
     from totals
     union all

@@ -26,6 +26,7 @@ ledger as (
 select
     cast(ledger.disposition as varchar) as disposition,
     cast(line_dispositions.rule_order as integer) as rule_order,
+    cast(line_dispositions.label as varchar) as label,
     cast(line_dispositions.meaning as varchar) as meaning,
     cast(line_dispositions.counts_in as varchar) as counts_in,
     cast(ledger.lines as bigint) as lines,

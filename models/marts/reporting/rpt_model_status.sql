@@ -51,7 +51,7 @@ value_customers as (
 
     select
         count(*) as customers,
-        count(case when repeat_orders > 0 then 1 end) as repeat_customers
+        count(case when repeat_purchase_days > 0 then 1 end) as repeat_customers
     from {{ ref("int_btyd_summary") }}
     where example_set = 'current'
 
@@ -107,6 +107,10 @@ statuses as (
                     || ' and at least ' || 3 * horizon.horizon_days
                     || ' days (three windows of ' || horizon.horizon_days
                     || '): skipped.'
+            when training.churned_outcomes between 1 and training.outcomes - 1
+                then {{ count_noun("training.customers", "customer") }}
+                    || ' with a known outcome, but no customers to test churn on in a'
+                    || ' later window of ' || horizon.horizon_days || ' days: skipped.'
             else
                 {{ count_noun("training.customers", "customer") }}
                 || ' with a known outcome, but '
@@ -139,25 +143,25 @@ statuses as (
         value_customers.customers,
         case
             when value_fit.model_status = 'ok'
-                then 'Lifetime value was fitted on '
+                then 'Lifetime value is predicted for '
                     || {{ count_noun("value_customers.customers", "customer") }}
-                    || ': orders by '
+                    || ': purchase days by '
                     || case value_fit.orders_model
                         when 'mbg_nbd' then 'MBG/NBD'
                         else 'BG/NBD'
                     end
                     || ', their values by Gamma-Gamma.'
             when value_fit.model_status = 'degenerate_dropout'
-                then 'Lifetime value was fitted on '
+                then 'Lifetime value is predicted for '
                     || {{ count_noun("value_customers.customers", "customer") }}
-                    || ', but nothing tells customers who left from those who pause:'
-                    || ' orders by NBD, in which nobody leaves, and no P(alive).'
+                    || ' without P(alive): nothing tells customers who left from those'
+                    || ' who pause, so purchase days follow NBD, in which nobody leaves.'
             when value_customers.customers < {{ var("clv_min_customers") | int }}
                 or value_customers.repeat_customers
                 < {{ var("clv_min_repeat_customers") | int }}
                 then {{ count_noun("value_customers.customers", "customer") }} || ', '
                     || {{ format_integer("value_customers.repeat_customers") }}
-                    || ' of them with a second order; lifetime value needs '
+                    || ' of them with a second purchase day; lifetime value needs '
                     || {{ format_integer(var("clv_min_customers") | int) }} || ' and '
                     || {{ format_integer(var("clv_min_repeat_customers") | int) }}
                     || ': skipped.'

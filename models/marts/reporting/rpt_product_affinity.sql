@@ -146,12 +146,10 @@ select
     ) as affinity_rank,
     ordered.customers,
     ordered.customers_together,
-    cast(
-        ordered.customers_together * 1.0 / ordered.all_customers as double
-    ) as support,
-    cast(
-        ordered.customers_together * 1.0 / ordered.customers as double
-    ) as confidence,
+    {{ proportion("ordered.customers_together", "ordered.all_customers") }}
+        as support,
+    {{ proportion("ordered.customers_together", "ordered.customers") }}
+        as confidence,
     cast(
         ordered.customers_together * 1.0 * ordered.all_customers
         / (ordered.customers * ordered.other_customers) as double

@@ -89,9 +89,10 @@ segments as (
         avg(cast(days_since_last_order as double)) as mean_days_since_last_order,
         {{ continuous_quantile("days_since_last_order", 0.5) }}
             as median_days_since_last_order,
-        {{ continuous_quantile("orders", 0.5) }} as median_orders,
+        {{ continuous_quantile("purchase_days", 0.5) }} as median_purchase_days,
         {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue,
-        avg(churn_probability) as mean_churn_probability,
+        {{ within("avg(churn_probability)", "0.0", "1.0") }}
+            as mean_churn_probability,
         sum(value_at_risk) as value_at_risk
     from customers
     group by segment
@@ -113,7 +114,7 @@ select
     cast(segment_playbook.meaning as varchar) as meaning,
     cast(segment_playbook.recommended_action as varchar) as recommended_action,
     cast(segments.customers as bigint) as customers,
-    cast(segments.customers * 1.0 / totals.customers as double) as customer_share,
+    {{ proportion("segments.customers", "totals.customers") }} as customer_share,
     cast(segments.net_revenue as decimal(38, 4)) as net_revenue,
     {{ share_of("segments.net_revenue", "totals.net_revenue") }}
         as net_revenue_share,
@@ -122,15 +123,14 @@ select
     ) as average_order_value,
     segments.mean_days_since_last_order,
     segments.median_days_since_last_order,
-    segments.median_orders,
+    segments.median_purchase_days,
     segments.median_net_revenue,
     segments.mean_churn_probability,
     cast(segments.value_at_risk as decimal(38, 4)) as value_at_risk,
     validity_date.as_of_date as validity_as_of_date,
     cast(validity.customers as bigint) as validity_customers,
-    cast(
-        validity.repurchasers * 1.0 / nullif(validity.customers, 0) as double
-    ) as repurchase_rate_90d
+    {{ proportion("validity.repurchasers", "validity.customers") }}
+        as repurchase_rate_90d
 from segments
 cross join totals
 cross join validity_date

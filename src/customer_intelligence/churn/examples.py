@@ -11,7 +11,7 @@ import pandas as pd
 from customer_intelligence.clusters import numeric, sample_positions, text_ids
 
 EXAMPLE_SETS = ("train", "test", "current")
-RFM = ("days_since_last_order", "orders", "net_revenue")
+RFM = ("days_since_last_order", "purchase_days", "net_revenue")
 REQUIRED = (*RFM, "tenure_days")
 
 # Below this many customers the models say nothing that the base rate does not.

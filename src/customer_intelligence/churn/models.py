@@ -71,7 +71,7 @@ class BuyTillYouDie(ClassifierMixin, BaseEstimator):
         self.horizon_days = horizon_days
 
     def fit(self, X: pd.DataFrame, y: object = None) -> BuyTillYouDie:
-        """Fit on X: cutoff_date, orders, tenure_days and days_since_last_order."""
+        """Fit on X: cutoff_date, purchase_days, tenure_days and days_since_last_order."""
         self.classes_ = np.array([0, 1])
         latest = X[X["cutoff_date"] == X["cutoff_date"].max()]
         self.model_ = choose_purchase_model(*_history(latest)).model
@@ -103,7 +103,7 @@ def recency_only(features: Sequence[str], rows: int, horizon_days: int, seed: in
 
 
 def rfm_logistic(features: Sequence[str], rows: int, horizon_days: int, seed: int) -> Pipeline:
-    """Logistic regression on days since last order, orders and net revenue."""
+    """Logistic regression on days since last order, purchase days and net revenue."""
     return _logistic(RFM, seed)
 
 
@@ -256,7 +256,7 @@ def _history(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     nearest that one could.
     """
     age = np.maximum(rows["tenure_days"].to_numpy(), 0) / 7
-    repeats = np.floor(np.maximum(rows["orders"].to_numpy() - 1, 0))
+    repeats = np.floor(np.maximum(rows["purchase_days"].to_numpy() - 1, 0))
     recency = np.clip(age - rows["days_since_last_order"].to_numpy() / 7, 0, age)
     return repeats, np.where(repeats > 0, recency, 0.0), age
 

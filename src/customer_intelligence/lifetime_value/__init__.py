@@ -24,7 +24,7 @@ from customer_intelligence.lifetime_value.nbd import NBD
 from customer_intelligence.lifetime_value.pareto_nbd import ParetoNBD
 from customer_intelligence.lifetime_value.pipeline import (
     LifetimeValueModel,
-    expected_orders_by_week,
+    expected_purchases_by_week,
     fit_lifetime_value,
     predict_lifetime_value,
 )
@@ -41,7 +41,7 @@ __all__ = [
     "ParetoNBD",
     "choose_purchase_model",
     "describe_fits",
-    "expected_orders_by_week",
+    "expected_purchases_by_week",
     "fit_cutoffs",
     "fit_lifetime_value",
     "predict_cutoffs",

@@ -15,12 +15,12 @@ from customer_intelligence.lifetime_value.pipeline import (
     _PARAMETERS,
     _PREDICTIONS,
     LifetimeValueModel,
-    expected_orders_by_week,
+    expected_purchases_by_week,
     fit_lifetime_value,
     predict_lifetime_value,
 )
 
-_TRACKING = {"week": "int32", "predicted_orders": "float64"}
+_TRACKING = {"week": "int32", "predicted_purchase_days": "float64"}
 
 
 def fit_cutoffs(
@@ -95,7 +95,7 @@ def predict_cutoffs(
 
 
 def track_cutoffs(parameters: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataFrame:
-    """Predict the orders by the end of each whole week of every cutoff's holdout.
+    """Predict the purchase days by the end of each whole week of every cutoff's holdout.
 
     Parameters
     ----------
@@ -108,21 +108,21 @@ def track_cutoffs(parameters: pd.DataFrame, summaries: pd.DataFrame) -> pd.DataF
     Returns
     -------
     DataFrame
-        cutoff_date, week (1 for the first) and predicted_orders of all customers since the
+        cutoff_date, week (1 for the first) and predicted_purchase_days of all customers since the
         cutoff, null without a model.
 
     Raises
     ------
     ValueError
-        As ``expected_orders_by_week``.
+        As ``expected_purchases_by_week``.
     """
     known = summaries[summaries["holdout_days"].notna()]
     parts = {}
     for cutoff, model, summary in _models(parameters, known):
         weeks = int(summary["holdout_days"].iloc[0]) // 7
-        orders = expected_orders_by_week(model, summary, weeks=weeks)
+        orders = expected_purchases_by_week(model, summary, weeks=weeks)
         parts[cutoff] = pd.DataFrame(
-            {"week": np.arange(1, weeks + 1), "predicted_orders": orders}
+            {"week": np.arange(1, weeks + 1), "predicted_purchase_days": orders}
         ).astype(_TRACKING)
     return _stacked(parts, _TRACKING)
 

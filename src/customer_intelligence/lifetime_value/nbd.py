@@ -100,7 +100,7 @@ class NBD(MaximumLikelihood):
         """
         x, t_x, age = checked(frequency, recency, T)
         silent = (self.r_ + x) * np.log1p(-self._share_ahead(horizon, age))
-        return 1 + self.p_alive(x, t_x, age) * np.expm1(silent)
+        return np.clip(1 + self.p_alive(x, t_x, age) * np.expm1(silent), 0, 1)
 
     def expected_purchases(
         self, horizon: float, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike

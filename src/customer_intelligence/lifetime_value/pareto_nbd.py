@@ -68,7 +68,7 @@ class ParetoNBD(MaximumLikelihood):
         alive, left, _ = _log_alive_and_left(
             *self.parameters_.values(), *checked(frequency, recency, T)
         )
-        return np.exp(alive - np.logaddexp(alive, left))
+        return np.exp(np.minimum(alive - np.logaddexp(alive, left), 0))
 
     def expected_purchases(
         self, horizon: float, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike

@@ -1,8 +1,9 @@
 """Lifetime value of all customers: one fit, one prediction in frames.
 
-What is known of a customer (``SUMMARY``): repeat_orders, the days with a purchase after the first
-one; btyd_recency_weeks, weeks from the first to the last of them; btyd_age_weeks, weeks from the
-first to the end of observation; mean_order_value, net, over the repeat_orders + 1 days.
+What is known of a customer (``SUMMARY``): repeat_purchase_days, the days with a purchase after
+the first one; btyd_recency_weeks, weeks from the first to the last of them; btyd_age_weeks, weeks
+from the first to the end of observation; mean_purchase_day_value, net, over the
+repeat_purchase_days + 1 days.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from customer_intelligence.lifetime_value.intervals import spend_quantile
 from customer_intelligence.lifetime_value.nbd import NBD
 
 MODELS = {**PURCHASE_MODELS, "gamma_gamma": GammaGamma}
-HISTORY = ("repeat_orders", "btyd_recency_weeks", "btyd_age_weeks")
-SUMMARY = (*HISTORY, "mean_order_value")
+HISTORY = ("repeat_purchase_days", "btyd_recency_weeks", "btyd_age_weeks")
+SUMMARY = (*HISTORY, "mean_purchase_day_value")
 HORIZON_DAYS = (90, 365)
 MONTH_DAYS = 30  # the step of discounting
 BATCH_ROWS = 65_536
@@ -47,13 +48,13 @@ _PARAMETERS = {
 }
 _PREDICTIONS = {
     "customer_id": "string",
-    "predicted_orders_90d": "float64",
-    "predicted_orders_90d_low": "float64",
-    "predicted_orders_90d_high": "float64",
-    "predicted_orders_365d": "float64",
+    "predicted_purchase_days_90d": "float64",
+    "predicted_purchase_days_90d_low": "float64",
+    "predicted_purchase_days_90d_high": "float64",
+    "predicted_purchase_days_365d": "float64",
     "p_no_order_90d": "float64",
     "p_alive": "float64",
-    "expected_order_value": "float64",
+    "expected_purchase_day_value": "float64",
     "predicted_value_90d": "float64",
     "predicted_value_90d_low": "float64",
     "predicted_value_90d_high": "float64",
@@ -183,9 +184,9 @@ def predict_lifetime_value(
     interval_level: float = 0.9,
     batch_rows: int = BATCH_ROWS,
 ) -> pd.DataFrame:
-    """Predict orders and value of every customer.
+    """Predict purchase days and value of every customer.
 
-    A value is Σ expected orders × expected order value × margin, the orders of each 30 days
+    A value is Σ expected purchase days × expected value of one × margin, those of each 30 days
     discounted to their middle. Low and high are quantiles of the predictive distribution at the
     estimated parameters: they span what a customer may do, not the error of the parameters, which
     is small beside it. The values' are discounted as their mean is. A customer's result depends on
@@ -209,8 +210,9 @@ def predict_lifetime_value(
     Returns
     -------
     DataFrame
-        One row a customer, sorted by customer_id, in the units of mean_order_value. p_alive is null
-        where the model knows no dropout; without enough data all predictions are null.
+        One row a customer, sorted by customer_id, in the units of mean_purchase_day_value.
+        p_alive is null where the model knows no dropout; without enough data all predictions are
+        null.
 
     Raises
     ------
@@ -240,14 +242,14 @@ def predict_lifetime_value(
     return table.astype(_PREDICTIONS)
 
 
-def expected_orders_by_week(
+def expected_purchases_by_week(
     model: LifetimeValueModel,
     summary: pd.DataFrame,
     *,
     weeks: int,
     max_customers: int = MAX_CUSTOMERS,
 ) -> np.ndarray:
-    """Predict how many orders all customers together have made by the end of each week.
+    """Predict how many purchase days all customers together have had by the end of each week.
 
     Parameters
     ----------
@@ -302,15 +304,15 @@ def _predict(
     steps = np.unique([*range(0, last, MONTH_DAYS), *HORIZON_DAYS])
     until = [purchases.expected_purchases(days / 7, *history) for days in steps]
     result = {
-        "predicted_orders_90d": until[list(steps).index(first)],
-        "predicted_orders_365d": until[list(steps).index(last)],
+        "predicted_purchase_days_90d": until[list(steps).index(first)],
+        "predicted_purchase_days_365d": until[list(steps).index(last)],
         "p_no_order_90d": purchases.p_no_purchase(first / 7, *history),
-        "expected_order_value": order_value,
+        "expected_purchase_day_value": order_value,
     }
     if isinstance(purchases, BGNBD):
         result["p_alive"] = purchases.p_alive(*history)
     for tail, level in tails.items():
-        result[f"predicted_orders_90d_{tail}"] = purchases.purchase_quantile(
+        result[f"predicted_purchase_days_90d_{tail}"] = purchases.purchase_quantile(
             level, first / 7, *history
         )
     worth, orders = np.zeros(len(value)), np.zeros(len(value))

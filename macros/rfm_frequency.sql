@@ -1,0 +1,3 @@
+{% macro rfm_frequency() -%}
+    {{ "orders" if var("cleaning_policy") == "classic" else "purchase_days" }}
+{%- endmacro %}
