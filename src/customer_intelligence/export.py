@@ -17,6 +17,8 @@ from pathlib import Path
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.pseudonyms import same_id_as_sql
+from customer_intelligence.ingest.tombstones import read_tombstones
 from customer_intelligence.marts import data_directory, open_marts
 
 NUMBERS = {
@@ -28,12 +30,19 @@ NUMBERS = {
 # at which spreadsheets of some countries split a line whatever its quotes say. A formula is what
 # starts with = + - @, their full-width or small forms, a tab or a line break; blanks, quotes and
 # invisible characters before it do not hold it back.
+_BEFORE = r"(?:[^\S\t\r\n]|[\"'`\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff])*"
+# But a sign before a number or a telephone number is part of it. Digits, blanks, dashes, dots,
+# slashes and parentheses are at most a sum: they call no function, read no cell, start nothing. An
+# apostrophe would make another id of it for the tool that reads the file.
+_NUMBER = r"[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+)?"
+_TELEPHONE = r"[ \xa0\u2007\u202f(]*[0-9][0-9 \xa0\u2007\u202f().\-/]*"
 _FORMULA = re.compile(
-    r"(?:^|(?<=[;\t\r\n]))"
-    r"(?=(?:[^\S\t\r\n]|[\"'`\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff])*"
-    r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
+    rf"(?:^|(?<=[;\t\r\n]))(?={_BEFORE}[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
+    rf"(?!{_BEFORE}[+-](?:{_NUMBER}|{_TELEPHONE})(?:[;\t\r\n]|\Z))"
 )
 _BATCH = 10_000
+# What lies in a data directory for the project itself.
+OWN_NAMES = ("raw", "build", "published", "campaigns", "shop.yml", "do_not_contact.csv")
 
 
 def defuse(text: str) -> str:
@@ -47,7 +56,8 @@ def defuse(text: str) -> str:
     Returns
     -------
     str
-        The text with an apostrophe wherever a formula would start; other texts as they are.
+        The text with an apostrophe wherever a formula would start; other texts as they are, and
+        so are numbers and telephone numbers, whatever their sign.
     """
     return _FORMULA.sub("'", text)
 
@@ -107,6 +117,9 @@ def write_csv(
                     ]
                 )
                 count += 1
+            file.flush()
+            os.fsync(file.fileno())
+        # A link in the file's place gives way to the file; nothing is written where it leads.
         pending.replace(path)
     except OSError as error:
         raise CustomerIntelligenceError(
@@ -121,7 +134,7 @@ def write_csv(
 
 
 def refuse_own_folders(path: str | os.PathLike[str], data_dir: Path) -> None:
-    """Raise `E_OWN_FOLDER` for a path in a folder that the project keeps its own files in.
+    """Raise `E_OWN_FOLDER` for a path at which the project keeps its own files.
 
     No path at all, which is the current directory, raises `E_NO_OUT`.
     """
@@ -129,12 +142,13 @@ def refuse_own_folders(path: str | os.PathLike[str], data_dir: Path) -> None:
         raise CustomerIntelligenceError(
             "E_NO_OUT", "It was not said which file to write.", "Add OUT=file.csv."
         )
-    for folder in ("raw", "build", "published", "campaigns"):
-        own = (data_dir / folder).resolve()
-        if own in Path(path).resolve().parents:
+    wanted = Path(path).resolve()
+    for name in OWN_NAMES:
+        own = (data_dir / name).resolve()
+        if own in (wanted, *wanted.parents):
             raise CustomerIntelligenceError(
                 "E_OWN_FOLDER",
-                f"{own} holds the project's own files.",
+                f"{own} is the project's own.",
                 "Write the export somewhere else.",
             )
 
@@ -147,6 +161,8 @@ def export_query(
     data_dir: str | os.PathLike[str] | None = None,
 ) -> int:
     """Write what a query finds to a CSV file, rows sorted by the columns from left to right.
+
+    Rows of customers who were erased after the marts were built are left out.
 
     Parameters
     ----------
@@ -170,16 +186,20 @@ def export_query(
     Raises
     ------
     CustomerIntelligenceError
-        `E_OWN_FOLDER`, `E_TOO_BIG`, and those of `write_csv`.
+        `E_OWN_FOLDER`, `E_TOO_BIG`, `E_TOMBSTONES`, and those of `write_csv`.
     """
     refuse_own_folders(path, data_directory(data_dir))
     described = marts.execute(f"describe {query}", parameters).fetchall()
     columns = [name for name, *_ in described]
     names = [f'm."{name}"' for name in columns]
+    where = ""
+    if "customer_id" in columns:
+        where, known = not_erased("m.customer_id", data_directory(data_dir) / "raw")
+        parameters = {**parameters, **known}
     try:
         answer = marts.execute(
             f"select {', '.join(f'{name}::varchar' for name in names)} "  # noqa: S608  # nosec
-            f"from ({query}) as m order by {', '.join(names)}",
+            f"from ({query}) as m {where and 'where ' + where} order by {', '.join(names)}",
             parameters,
         )
         batches = iter(lambda: answer.fetchmany(_BATCH), [])
@@ -195,6 +215,38 @@ def export_query(
             "The rows are too many to be sorted in memory, and far too many for a spreadsheet.",
             "Read them with `open_marts` or any DuckDB tool instead.",
         ) from None
+
+
+def not_erased(column: str, raw: Path) -> tuple[str, dict[str, object]]:
+    """Write the condition in SQL that a customer was not erased, with its parameters.
+
+    Between an erasure and the next build, published marts still hold who was erased.
+
+    Parameters
+    ----------
+    column : str
+        The column of customer ids.
+    raw : Path
+        The raw layer.
+
+    Returns
+    -------
+    condition : str
+        Empty when nobody was erased.
+    parameters : dict
+    """
+    tombstones = read_tombstones(raw)
+    if tombstones is None:
+        return "", {}
+    hashes = [entry["hash"] for entry in tombstones["customers"]]
+    spellings = (f"cast({column} as varchar)", same_id_as_sql(f"cast({column} as varchar)"))
+    is_erased = " or ".join(
+        f"list_contains($erased, sha256($salt || encode({spelling})))" for spelling in spellings
+    )
+    return (
+        f"not coalesce({is_erased}, false)",
+        {"erased": hashes, "salt": bytes.fromhex(tombstones["salt"])},
+    )
 
 
 def export(
