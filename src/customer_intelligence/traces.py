@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from html.entities import html5
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 import duckdb
@@ -153,22 +153,31 @@ class Traces:
             ]
 
     def _columns_naming(self, connection: duckdb.DuckDBPyConnection, relation: str) -> list[str]:
+        runs = {f"run{n}": _longest_run(name) for n, name in enumerate(self.telling)}
         conditions = {}
         for name, type_name, *_ in connection.execute(f"describe from {relation}").fetchall():
             kind = type_name.partition("(")[0]
             text = f"cast({_name(name)} as varchar)"
             is_text = kind not in _NO_TEXT and not kind.startswith("TIME")
             if is_customer_column(name) and (is_text or kind in NUMBERS):
-                conditions[name] = self.in_column(text)
-            elif name == "raw_record" or (is_text and self.telling):
-                pattern = "$in_json" if name == "raw_record" else "$telling"
-                conditions[name] = f"regexp_matches({without_unseen(text)}, {pattern})"
+                # Each id once: reading it is more work than finding the others equal.
+                each = f"(select distinct {text} as id from {relation})"  # noqa: S608  # nosec
+                conditions[name] = f"exists(from {each} where {self.in_column('id')})"
+            elif name == "raw_record":
+                found = f"regexp_matches({without_unseen(text)}, $in_json)"
+                conditions[name] = f"exists(from {relation} where {found})"
+            elif is_text and runs:
+                # Few texts hold the letters, and only those are worth a look.
+                likely = " or ".join(f"contains(lower({text}), ${run})" for run in runs)
+                conditions[name] = (
+                    f"exists(from {relation} where ({likely}) and regexp_matches({text}, $telling))"
+                )
         if not conditions:
             return []
-        query = ", ".join(f"coalesce(bool_or({each}), false)" for each in conditions.values())
-        known = {**self.parameters, "telling": _pattern(self.telling, _as_json)}
+        query = ", ".join(conditions.values())
+        known = {**self.parameters, **runs, "telling": _pattern(self.telling, _as_json)}
         row = connection.execute(
-            f"select {query} from {relation}",  # noqa: S608  # nosec
+            f"select {query}",
             {name: value for name, value in known.items() if f"${name}" in query},
         ).fetchone()
         return [name for name, is_named in zip(conditions, row or (), strict=True) if is_named]
@@ -176,10 +185,11 @@ class Traces:
     def _search_bytes(self, path: Path, file: BinaryIO, findings: Findings) -> None:
         is_plain = path.suffix in _PLAIN_BINARIES
         is_binary = is_named = may_name = False
+        others = self._others_in_text
         for block in _blocks(file):
             is_binary = is_binary or _is_binary(block)
             is_named = self._names_surely(block, is_binary)
-            may_name = may_name or _holds(block, self._other_bytes)
+            may_name = may_name or bool(others and others.are_in(block))
             if is_named:
                 break
         if is_named:
@@ -195,24 +205,26 @@ class Traces:
 
     def _names_surely(self, data: bytes, is_binary: bool = False) -> bool:
         # In a binary file the length of a text stands before it, and may look like a letter.
-        pattern = self._telling_spellings if is_binary else self._telling_bytes
-        return _holds(data, pattern) or any(
-            _holds(base64.b64decode(unquote_to_bytes(text) + b"=="), pattern)
-            for text in _EMBEDDED.findall(data)
+        spellings = self._telling_in_binary if is_binary else self._telling_in_text
+        if spellings is None:
+            return False
+        embedded = _EMBEDDED.findall(data) if b";base64," in data else ()
+        return spellings.are_in(data) or any(
+            spellings.are_in(base64.b64decode(unquote_to_bytes(text) + b"==")) for text in embedded
         )
 
     @cached_property
-    def _telling_bytes(self) -> re.Pattern[bytes] | None:
-        return _bytes_pattern(self.telling, _START_BYTES, _END_BYTES)
+    def _telling_in_text(self) -> _Spellings | None:
+        return _spellings(self.telling, _START_BYTES, _END_BYTES)
 
     @cached_property
-    def _telling_spellings(self) -> re.Pattern[bytes] | None:
-        return _bytes_pattern(self.telling, b"", b"")
+    def _telling_in_binary(self) -> _Spellings | None:
+        return _spellings(self.telling, b"", b"")
 
     @cached_property
-    def _other_bytes(self) -> re.Pattern[bytes] | None:
+    def _others_in_text(self) -> _Spellings | None:
         others = [name for name in self.ids if name not in self.telling]
-        return _bytes_pattern(others, _START_BYTES, _END_BYTES)
+        return _spellings(others, _START_BYTES, _END_BYTES)
 
 
 def walk(root: Path) -> Iterator[tuple[Path, os.stat_result | OSError]]:
@@ -265,14 +277,20 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         tail = (tail + chunk)[-_OVERLAP:]
 
 
-def _holds(data: bytes, pattern: re.Pattern[bytes] | None) -> bool:
-    """Tell whether bytes hold what a pattern of UTF-8 describes, in UTF-16 too."""
-    if pattern is None:
-        return False
-    # Without its zeros, UTF-16 of plain letters is ASCII, whichever byte comes first.
-    return bool(
-        pattern.search(data) or (b"\0" in data and pattern.search(data.replace(b"\0", b"")))
-    )
+class _Spellings(NamedTuple):
+    """How files write ids, and what is quicker to look for: letters and digits, never escaped."""
+
+    pattern: re.Pattern[bytes]
+    runs: tuple[bytes, ...]
+
+    def are_in(self, data: bytes) -> bool:
+        """Tell whether bytes hold an id in UTF-8, UTF-16 or an encoding of one byte."""
+        # Without its zeros, UTF-16 of plain letters is ASCII, whichever byte comes first.
+        forms = [data, data.translate(None, b"\0")] if b"\0" in data else [data]
+        return any(
+            any(run in form.lower() for run in self.runs) and bool(self.pattern.search(form))
+            for form in forms
+        )
 
 
 def _is_binary(block: bytes) -> bool:
@@ -296,11 +314,19 @@ def _pattern(ids: Sequence[str], written: Callable[[str], Sequence[str]]) -> str
     return f"{_START}(?:{'|'.join(found)}){_END}" if found else "$^"
 
 
-def _bytes_pattern(ids: Sequence[str], start: bytes, end: bytes) -> re.Pattern[bytes] | None:
-    """Return a pattern of the bytes by which files write ids, as they are, escaped or defused."""
+def _spellings(ids: Sequence[str], start: bytes, end: bytes) -> _Spellings | None:
+    """Return how files write ids: as they are, escaped or defused."""
     texts = dict.fromkeys(text for name in ids for text in (name, defuse(name)))
+    if not texts:
+        return None
     spelled = [b"".join(_character(letter, "@" in text) for letter in text) for text in texts]
-    return re.compile(start + b"(?:" + b"|".join(spelled) + b")" + end) if spelled else None
+    pattern = re.compile(start + b"(?:" + b"|".join(spelled) + b")" + end)
+    return _Spellings(pattern, tuple(_longest_run(text).encode() for text in texts))
+
+
+def _longest_run(text: str) -> str:
+    """Return the longest run of letters and digits, which no file escapes."""
+    return max(re.findall("[0-9a-z]+", text.lower()), key=len, default="")
 
 
 def _character(character: str, in_any_case: bool) -> bytes:
