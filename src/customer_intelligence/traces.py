@@ -37,7 +37,9 @@ CHUNK_BYTES = 1 << 24
 # No id, however it is escaped, is longer.
 _OVERLAP = 1 << 14
 # Column names that mean a customer, without regard to case and punctuation.
-_CUSTOMER_COLUMN = re.compile("(customer|client|buyer|user)(id|no|nr|number|key|code|email)?|email")
+_CUSTOMER_COLUMN = re.compile(
+    ".*(customer|client|buyer|user)(id|no|nr|number|key|code|email)?|.*email"
+)
 # Values of these types are no text; numbers can be ids.
 _NO_TEXT = {*NUMBERS, "BOOLEAN", "DATE", "INTERVAL", "UUID", "BIT"}
 # Binary files of dbt, in which every text stands as it is.
