@@ -20,7 +20,7 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import not_erased
 from customer_intelligence.forget import erase, main, verify
 from customer_intelligence.ingest import ingest_file
-from customer_intelligence.ingest.pseudonyms import KEY_VARIABLE
+from customer_intelligence.ingest.pseudonyms import KEY_VARIABLE, same_id, same_id_as_sql
 from customer_intelligence.ingest.tombstones import add_tombstone, erasure_number, last_erasure
 
 HEADER = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID")
@@ -135,6 +135,22 @@ def test_all_spellings_of_an_id_are_one_customer(tmp_path, loaded, typed):
     ingest_file(again, data_dir)
     named = {name for (name,) in raw(data_dir, "distinct customer_id")}
     assert named == {None, "x-other@x.com"}
+
+
+def test_ids_compare_in_sql_as_in_python():
+    codes = [*range(1, 0xD800), *range(0xE000, 0x1F000), *range(0xE0000, 0xE0200)]
+    texts = [f"{chr(code)}x{chr(code)}y@{chr(code)}" for code in codes]
+    texts += [" 12.0 ", "\u200b12.0\n", "a b", "\u0391\u03a3@x", "12.0x", "Ab.0"]
+    with duckdb.connect() as connection:
+        query = f"select {same_id_as_sql('text')} from (select unnest($texts) as text)"
+        found = [name for (name,) in connection.execute(query, {"texts": texts}).fetchall()]
+    assert found == [same_id(text) for text in texts]
+
+
+def test_who_is_in_a_version_and_in_no_load_can_be_erased(tmp_path):
+    database(tmp_path / "published" / "marts-2026.duckdb", f"select '{CANARY}' as customer_id")
+    assert erase(tmp_path, CANARY)[:3] == (0, 0, 0)
+    assert erasure_number(tmp_path / "raw") == 1
 
 
 def test_an_id_that_is_no_address_keeps_its_case(tmp_path):
