@@ -30,15 +30,19 @@ NUMBERS = {
 # at which spreadsheets of some countries split a line whatever its quotes say. A formula is what
 # starts with = + - @, their full-width or small forms, a tab or a line break; blanks, quotes and
 # invisible characters before it do not hold it back.
-_BEFORE = r"(?:[^\S\t\r\n]|[\"'`\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff])*"
-# But a sign before a number or a telephone number is part of it. Digits, blanks, dashes, dots,
-# slashes and parentheses are at most a sum: they call no function, read no cell, start nothing. An
-# apostrophe would make another id of it for the tool that reads the file.
-_NUMBER = r"[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+)?"
-_TELEPHONE = r"[ \xa0\u2007\u202f(]*[0-9][0-9 \xa0\u2007\u202f().\-/]*"
 _FORMULA = re.compile(
-    rf"(?:^|(?<=[;\t\r\n]))(?={_BEFORE}[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
-    rf"(?!{_BEFORE}[+-](?:{_NUMBER}|{_TELEPHONE})(?:[;\t\r\n]|\Z))"
+    r"(?:^|(?<=[;\t\r\n]))"
+    r"(?=(?:[^\S\t\r\n]|[\"'`\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff])*"
+    r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
+)
+# But a text that is nothing else than a number or a telephone number with a sign stays as it is:
+# digits, blanks, dashes, dots, slashes and parentheses are a sum at most. They call no function,
+# read no cell and start nothing, and with an apostrophe the tool that reads the file would take
+# the telephone number for another customer's id.
+_BLANK = "[ \\xa0\\u2007\\u202f]"
+_NUMBER = re.compile(
+    rf"{_BLANK}*[+-](?:[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+)?"
+    rf"|(?:{_BLANK}|\()*[0-9](?:[0-9().\-/]|{_BLANK})*)"
 )
 _BATCH = 10_000
 # What lies in a data directory for the project itself.
@@ -59,7 +63,7 @@ def defuse(text: str) -> str:
         The text with an apostrophe wherever a formula would start; other texts as they are, and
         so are numbers and telephone numbers, whatever their sign.
     """
-    return _FORMULA.sub("'", text)
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub("'", text)
 
 
 def write_csv(
