@@ -8,6 +8,7 @@ the assignment and compare those contacted with those held out (`rpt_campaign_re
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
@@ -15,12 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from customer_intelligence import lock
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import export_query
+from customer_intelligence.export import export_query, not_erased
+from customer_intelligence.ingest.pseudonyms import same_id
 from customer_intelligence.marts import reading
 from customer_intelligence.outputs import check_output
 
@@ -125,10 +126,12 @@ def start(
                 f"{first_day} would be judged on orders that it knew.",
                 f"Start on {as_of_date + dt.timedelta(days=1)} or later.",
             )
+        condition, known_erased = not_erased("customer_id", data_dir / "raw")
         assigned = marts.execute(
-            "select campaign, cast(? as date) as starts_on, customer_id, action, is_holdout "
-            "from fct_customer_actions where list_contains(?, action) order by customer_id",
-            [first_day, chosen],
+            "select campaign, cast($first_day as date) as starts_on, customer_id, action, "  # noqa: S608  # nosec
+            "is_holdout from fct_customer_actions where list_contains($actions, action) "
+            f"and {condition or 'true'} order by customer_id",
+            {"first_day": first_day, "actions": chosen, **known_erased},
         ).to_arrow_table()
         if not assigned.num_rows:
             raise CustomerIntelligenceError(
@@ -138,34 +141,70 @@ def start(
             )
         campaign = assigned["campaign"][0].as_py()
         path = data_dir / FOLDER / f"{campaign}_{first_day}.parquet"
-        _write_assignment(path, assigned.cast(_FORM))
-        contacts = export_query(marts, CONTACTS, {"actions": chosen}, out, data_dir)
+        is_new = _write_assignment(path, assigned.cast(_FORM))
+        try:
+            contacts = export_query(marts, CONTACTS, {"actions": chosen}, out, data_dir)
+        except BaseException:
+            # Without its list nobody was contacted: there is nothing to measure.
+            if is_new:
+                path.unlink()
+            raise
     return Started(campaign, first_day, contacts, assigned.num_rows - contacts, path)
 
 
-def rows_of(path: Path, customer: str) -> int:
-    """Count the rows of an assignment that name a customer, by the id as it is stored."""
-    named = pc.equal(pq.read_table(path)["customer_id"], customer)
-    return pc.sum(named).as_py() or 0
+def rows_of(path: Path, ids: Sequence[str]) -> int:
+    """Count the rows of an assignment that name a customer, by the ids that stand for them.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_DATA_DIR` when the file is no assignment.
+    """
+    return sum(_names(_read_assignment(path), ids))
 
 
-def erase(path: Path, customer: str) -> None:
+def erase(path: Path, ids: Sequence[str]) -> None:
     """Take a customer out of an assignment; a file that does not name them stays as it is."""
-    if rows_of(path, customer):
-        assigned = pq.read_table(path)
-        _write_whole(path, assigned.filter(pc.not_equal(assigned["customer_id"], customer)))
+    assigned = _read_assignment(path)
+    is_named = _names(assigned, ids)
+    if any(is_named):
+        _write_whole(path, assigned.filter(pa.array([not named for named in is_named])))
 
 
-def _write_assignment(path: Path, assigned: pa.Table) -> None:
-    if path.exists():
-        if not pq.read_table(path).equals(assigned):
+def _names(assigned: pa.Table, ids: Sequence[str]) -> list[bool]:
+    return [same_id(name or "") in ids for name in assigned["customer_id"].to_pylist()]
+
+
+def _read_assignment(path: Path) -> pa.Table:
+    try:
+        if path.is_symlink() or not path.is_file():
+            raise OSError(errno.EINVAL, "it is a link, or no file")
+        return pq.read_table(path).cast(_FORM)
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+        raise CustomerIntelligenceError(
+            "E_DATA_DIR",
+            f"{path}, the assignment of a campaign, cannot be read: {str(error).splitlines()[0]}.",
+            "Restore it from a backup, or move it out of the data directory.",
+        ) from error
+
+
+def _write_assignment(path: Path, assigned: pa.Table) -> bool:
+    """Write an assignment, whole or not at all; tell whether it was not there before."""
+    if path.parent.is_symlink():
+        raise CustomerIntelligenceError(
+            "E_DATA_DIR",
+            f"{path.parent} is a symbolic link; assignments stay in the data directory.",
+            "Put a directory in its place.",
+        )
+    if os.path.lexists(path):
+        if not _read_assignment(path).equals(assigned):
             raise CustomerIntelligenceError(
                 "E_CAMPAIGN_EXISTS",
                 f"{path} says that this campaign was started with other customers.",
                 "Give it another start with STARTS, or build with another name, such as "
                 "VARS='{campaign: autumn}'.",
             )
-        return
+        return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(path, assigned)
@@ -175,6 +214,7 @@ def _write_assignment(path: Path, assigned: pa.Table) -> None:
             f"{path} cannot be written: {error.strerror or error}.",
             "Make room, or make the directory writable.",
         ) from error
+    return True
 
 
 def _write_whole(path: Path, table: pa.Table) -> None:

@@ -7,10 +7,13 @@ import io
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.pseudonyms import same_id_as_sql
+from customer_intelligence.ingest.tombstones import read_tombstones
 from customer_intelligence.marts import data_directory, reading
 from customer_intelligence.outputs import check_output, written
 from customer_intelligence.quoting import identifier
@@ -29,6 +32,15 @@ _FORMULA = re.compile(
     r"(?=(?:[^\S\t\r\n]|[\"'`\x00-\x08\x0e-\x1f\x7f\xad\u200b-\u200f\u2060\ufeff])*"
     r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b])"
 )
+# But a text that is nothing else than a number or a telephone number with a sign stays as it is:
+# digits, blanks, dashes, dots, slashes and parentheses are a sum at most. They call no function,
+# read no cell and start nothing, and with an apostrophe the tool that reads the file would take
+# the telephone number for another customer's id.
+_BLANK = "[ \\xa0\\u2007\\u202f]"
+_NUMBER = re.compile(
+    rf"{_BLANK}*[+-](?:[0-9]+(?:[.,][0-9]+)*(?:[eE][+-]?[0-9]+)?"
+    rf"|(?:{_BLANK}|\()*[0-9](?:[0-9().\-/]|{_BLANK})*)"
+)
 _BATCH = 10_000
 
 
@@ -43,9 +55,10 @@ def defuse(text: str) -> str:
     Returns
     -------
     str
-        The text with an apostrophe wherever a formula would start; other texts as they are.
+        The text with an apostrophe wherever a formula would start; other texts as they are, and
+        so are numbers and telephone numbers, whatever their sign.
     """
-    return _FORMULA.sub("'", text)
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub("'", text)
 
 
 def write_csv(
@@ -107,6 +120,8 @@ def export_query(
 ) -> int:
     """Write what a query finds to a CSV file, rows sorted by the columns from left to right.
 
+    Rows of customers who were erased after the marts were built are left out.
+
     Parameters
     ----------
     marts : duckdb.DuckDBPyConnection
@@ -129,16 +144,20 @@ def export_query(
     Raises
     ------
     CustomerIntelligenceError
-        `E_TOO_BIG`, and those of `outputs.check_output` and `write_csv`.
+        `E_TOO_BIG`, `E_TOMBSTONES`, and those of `outputs.check_output` and `write_csv`.
     """
     check_output(path, data_directory(data_dir))
     described = marts.execute(f"describe {query}", parameters).fetchall()
     columns = [name for name, *_ in described]
-    names = [f'm."{name}"' for name in columns]
+    names = [f"m.{identifier(name)}" for name in columns]
+    where = ""
+    if "customer_id" in columns:
+        where, known = not_erased("m.customer_id", data_directory(data_dir) / "raw")
+        parameters = {**parameters, **known}
     try:
         answer = marts.execute(
             f"select {', '.join(f'{name}::varchar' for name in names)} "  # noqa: S608  # nosec
-            f"from ({query}) as m order by {', '.join(names)}",
+            f"from ({query}) as m {where and 'where ' + where} order by {', '.join(names)}",
             parameters,
         )
         batches = iter(lambda: answer.fetchmany(_BATCH), [])
@@ -154,6 +173,38 @@ def export_query(
             "The rows are too many to be sorted in memory, and far too many for a spreadsheet.",
             "Read them with `open_marts` or any DuckDB tool instead.",
         ) from None
+
+
+def not_erased(column: str, raw: Path) -> tuple[str, dict[str, object]]:
+    """Write the condition in SQL that a customer was not erased, with its parameters.
+
+    Between an erasure and the next build, published marts still hold who was erased.
+
+    Parameters
+    ----------
+    column : str
+        The column of customer ids.
+    raw : Path
+        The raw layer.
+
+    Returns
+    -------
+    condition : str
+        Empty when nobody was erased.
+    parameters : dict
+    """
+    tombstones = read_tombstones(raw)
+    if tombstones is None:
+        return "", {}
+    hashes = [entry["hash"] for entry in tombstones["customers"]]
+    spellings = (f"cast({column} as varchar)", same_id_as_sql(f"cast({column} as varchar)"))
+    is_erased = " or ".join(
+        f"list_contains($erased, sha256($salt || encode({spelling})))" for spelling in spellings
+    )
+    return (
+        f"not coalesce({is_erased}, false)",
+        {"erased": hashes, "salt": bytes.fromhex(tombstones["salt"])},
+    )
 
 
 def export(

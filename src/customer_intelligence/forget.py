@@ -1,14 +1,15 @@
 """Erase a customer from a data directory.
 
-Erasing takes the customer out of the raw files and removes the work database, which holds
-copies; the next build publishes marts without the customer and deletes all older versions.
-The customer's lines stay, as lines of nobody: what was sold still adds up to the penny.
+Erasing takes the customer out of the raw files and the assignments of campaigns, and removes what
+holds copies: the work database, the report, and files of processes that did not end. The next
+build publishes marts without the customer and deletes all older versions. The customer's lines
+stay, as lines of nobody: what was sold still adds up to the penny.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
+import glob
 import os
 import re
 import shutil
@@ -20,18 +21,72 @@ import duckdb
 from customer_intelligence import campaign, lock
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load, tombstones
-from customer_intelligence.ingest.pseudonyms import is_distinctive, stored_id
-from customer_intelligence.marts import READER_CONFIG
+from customer_intelligence.ingest.pseudonyms import same_id, stored_ids, without_unseen
+from customer_intelligence.traces import Traces, shown, walk
 
 TEXTS = ("description", "country")
-CHUNK_BYTES = 1 << 24
+# What the project makes again when it is asked to.
+GENERATED = ("report.html",)
+# Prefixes of files and folders that a process writes before it renames them.
+LEFTOVERS = (".building-", ".campaign-", ".export-", ".report-", ".tmp-")
+# Everything else in a data directory is its owner's.
+_OWN = re.compile(
+    r"build/.+|raw/[^/]+\.json|raw/[^/]+/(invoice_lines\.parquet|load\.json)|shop\.yml"
+    r"|do_not_contact\.csv|campaigns/.+\.parquet|published/(CURRENT|current|\.last-number|.+\.(duckdb|json))"
+)
+_MOST_SHOWN = 5
 
 
 class Erasure(NamedTuple):
-    """What was erased from the raw files."""
+    """What was erased."""
 
     loads: int
     records: int
+    campaigns: int
+    removed: tuple[str, ...]
+    """Files and folders that held copies, within the data directory."""
+    others: tuple[str, ...]
+    """Files that are not the project's: they stay as they are."""
+
+    def lines(self) -> list[str]:
+        """Return what to tell the person who asked for it."""
+        found = [
+            f"erased from {_counted(self.records, 'record')} of {_counted(self.loads, 'load')} and "
+            f"{_counted(self.campaigns, 'campaign')}; the build that follows publishes without the "
+            "customer and deletes all older versions"
+        ]
+        if self.removed:
+            found.append(f"removed, because they hold copies: {', '.join(self.removed)}")
+        if self.others:
+            found.append(f"not the project's, so look at them yourself: {_few(self.others)}")
+        return found
+
+
+class Verification(NamedTuple):
+    """Where a customer is named after all, and what cannot be told."""
+
+    named: tuple[str, ...]
+    """Files, and tables or columns in them, that name the customer."""
+    untold: tuple[str, ...]
+    """Files that may name the customer, and why nothing better can be said."""
+    notes: tuple[str, ...]
+    """What was not searched for, because it cannot be told from other texts."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether all files were searched and none names the customer."""
+        return not self.named and not self.untold
+
+    def lines(self) -> list[str]:
+        """Return what to tell the person who asked."""
+        found = [f"still named in {place}" for place in self.named]
+        found += [f"cannot tell: {place}" for place in self.untold]
+        if self.is_clean:
+            where = "in none of the customer ids of" if self.notes else "nowhere in"
+            found.append(
+                f"the customer is named {where} this data directory; your own files are yours"
+            )
+        return [*found, *self.notes]
 
 
 def erase(data_dir: Path, customer: str) -> Erasure:
@@ -44,46 +99,60 @@ def erase(data_dir: Path, customer: str) -> Erasure:
     data_dir : Path
         The data directory.
     customer : str
-        The customer's id as in the source files.
+        The customer's id as in the source files, in any spelling (`pseudonyms.same_id`).
 
     Returns
     -------
     Erasure
-        Loads and records that named the customer.
 
     Raises
     ------
     CustomerIntelligenceError
-        `E_UNKNOWN_CUSTOMER` when no load names the customer and none ever did, `E_LOCKED` while
-        a build or a load is running; nothing changes then.
+        `E_UNKNOWN_CUSTOMER` when nothing names the customer and nothing ever did, `E_LOCKED` while
+        a build or a load is running, `E_DATA_DIR` or `E_TOMBSTONES` when a file of the project
+        cannot be read; nothing changes then. `E_CANNOT_ERASE` when a file cannot be changed.
     """
-    if not customer.strip():
-        raise CustomerIntelligenceError(
-            "E_UNKNOWN_CUSTOMER", "No customer is named.", "Say CUSTOMER=id."
-        )
+    _check(data_dir, customer)
     with lock.held(data_dir), load.open_raw(data_dir) as raw:
         manifests = load.read_manifests(raw)
-        wanted = stored_id(customer, manifests)
+        ids = stored_ids(customer, manifests)
+        traces = Traces(ids)
         files = [raw / manifest["load_id"] / load.ROWS_FILE for manifest in manifests]
-        counts = {rows: _count(rows, wanted) for rows in files}
+        counts = {rows: _count(rows, traces) for rows in files}
         found = {rows: records for rows, records in counts.items() if records}
-        if not found and not tombstones.is_erased(raw, wanted):
+        assignments = [
+            path
+            for path in sorted((data_dir / campaign.FOLDER).rglob("[!.]*.parquet"))
+            if campaign.rows_of(path, ids)
+        ]
+        if not (found or assignments or tombstones.is_erased(raw, *ids)):
+            # Published versions may hold who is in no load any more.
+            _refuse_unknown(traces.search(data_dir).named, data_dir)
+        try:
+            # First the tombstone: whatever happens next, the customer does not come back.
+            tombstones.add_tombstone(raw, ids[0], dt.datetime.now(dt.UTC))
+            for rows in found:
+                _rewrite(rows, traces)
+            for path in assignments:
+                campaign.erase(path, ids)
+            removed = _remove_copies(data_dir)
+        except OSError as error:
             raise CustomerIntelligenceError(
-                "E_UNKNOWN_CUSTOMER",
-                f"No load in {raw} names this customer.",
-                "Check the id: upper and lower case and leading zeros count.",
-            )
-        # First the tombstone: whatever happens next, the customer does not come back.
-        tombstones.add_tombstone(raw, wanted, dt.datetime.now(dt.UTC))
-        for rows in found:
-            _rewrite(rows, wanted)
-        for assignment in (data_dir / campaign.FOLDER).rglob("*.parquet"):
-            campaign.erase(assignment, wanted)
-        _remove_copies(data_dir / "build")
-    return Erasure(len(found), sum(found.values()))
+                "E_CANNOT_ERASE",
+                f"{error.filename or data_dir} cannot be changed: {error.strerror or error}.",
+                "Make room, or make it writable, then erase again: what was done stays done.",
+            ) from error
+        others = [path.relative_to(data_dir) for path, _ in walk(data_dir)]
+    return Erasure(
+        len(found),
+        sum(found.values()),
+        len(assignments),
+        removed,
+        tuple(shown(path) for path in others if not _OWN.fullmatch(path.as_posix())),
+    )
 
 
-def verify(data_dir: Path, customer: str) -> list[str]:
+def verify(data_dir: Path, customer: str) -> Verification:
     """Look for a customer in everything that a data directory holds.
 
     Parameters
@@ -91,64 +160,127 @@ def verify(data_dir: Path, customer: str) -> list[str]:
     data_dir : Path
         The data directory.
     customer : str
-        The customer's id as in the source files.
+        The customer's id as in the source files, in any spelling (`pseudonyms.same_id`).
 
     Returns
     -------
-    list of str
-        Where the customer was found: files, and tables in them; empty when nowhere.
+    Verification
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_UNKNOWN_CUSTOMER` when nothing names the customer and nothing ever did.
     """
+    _check(data_dir, customer)
     raw = data_dir / "raw"
-    wanted = stored_id(customer, load.read_manifests(raw))
-    found = []
-    for path in sorted(path for path in data_dir.rglob("*") if path.is_file()):
-        if path.name == load.ROWS_FILE and path.parent.parent == raw:
-            found += [str(path)] if _count(path, wanted) else []
-        elif path.suffix == ".parquet" and data_dir / campaign.FOLDER in path.parents:
-            found += [str(path)] if campaign.rows_of(path, wanted) else []
-        elif path.suffix == ".duckdb":
-            found += [f"{path}: {table}" for table in _tables_naming(path, wanted)]
-        if is_distinctive(wanted) and _holds_bytes(path, wanted):
-            found.append(f"{path}: bytes")
-    return found
+    ids = stored_ids(customer, load.read_manifests(raw) if raw.is_dir() else [])
+    traces = Traces(tuple(dict.fromkeys((*ids, same_id(customer)))))
+    findings = traces.search(data_dir)
+    places = [(path, path.relative_to(data_dir).as_posix()) for path in findings.may_name]
+    untold = [
+        f"{shown(path)} holds {traces.ids[-1]!r}, which may mean something else"
+        for path, place in places
+        if not _OWN.fullmatch(place)
+    ]
+    untold += findings.untold
+    if not untold and not tombstones.is_erased(raw, *ids):
+        _refuse_unknown(findings.named, data_dir)
+    notes = []
+    if len(traces.telling) < len(traces.ids):
+        stands = [shown(Path(place)) for _, place in places if _OWN.fullmatch(place)]
+        notes.append(
+            f"{traces.ids[-1]!r} cannot be told from other numbers and words within a text: it was "
+            "searched in columns of customer ids, in quarantined records and in lists, not in "
+            "descriptions and other texts"
+            + (f"; it stands, whatever it means there, in {_few(stands)}" if stands else "")
+        )
+    return Verification(tuple(findings.named), tuple(untold), tuple(notes))
 
 
-def _parameters(customer: str) -> dict[str, object]:
-    # Within a text the id stands between anything but letters and digits; within a raw record it
-    # stands as JSON wrote it. In other texts an id of digits alone may mean anything.
-    bounds = "(^|[^0-9A-Za-z])", "($|[^0-9A-Za-z])"
-    in_text = re.escape(customer).join(bounds) if is_distinctive(customer) else "$^"
-    in_json = re.escape(json.dumps(customer, ensure_ascii=False)[1:-1]).join(bounds)
-    return {"customer": customer, "in_text": in_text, "in_json": in_json}
+def _check(data_dir: Path, customer: str) -> None:
+    if not same_id(customer):
+        raise CustomerIntelligenceError(
+            "E_UNKNOWN_CUSTOMER", "No customer is named.", "Say CUSTOMER=id."
+        )
+    if not data_dir.is_dir():
+        raise CustomerIntelligenceError(
+            "E_DATA_DIR",
+            f"{data_dir} is no data directory.",
+            "Name the one that holds the customer with DATA_DIR=….",
+        )
 
 
-def _count(rows: Path, customer: str) -> int:
-    in_texts = " or ".join(f"regexp_matches({text}, $in_text)" for text in TEXTS)
+def _refuse_unknown(named: list[str], data_dir: Path) -> None:
+    if not named:
+        raise CustomerIntelligenceError(
+            "E_UNKNOWN_CUSTOMER",
+            f"Nothing in {data_dir} names this customer, and no such customer was erased.",
+            "Check the id: leading zeros count, and upper and lower case except in e-mail "
+            "addresses.",
+        )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _few(names: list[str] | tuple[str, ...]) -> str:
+    more = len(names) - _MOST_SHOWN
+    return ", ".join(names[:_MOST_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _count(rows: Path, traces: Traces) -> int:
+    if rows.is_symlink() or not rows.is_file():
+        raise CustomerIntelligenceError(
+            "E_DATA_DIR",
+            f"{rows} is missing, or is a link to a file elsewhere.",
+            "Restore it from a backup, or remove its load and add the file again.",
+        )
     with duckdb.connect() as connection:
-        counted = connection.execute(
-            "select count(*) from read_parquet([$rows]) where trim(customer_id) = $customer "  # noqa: S608  # nosec
-            f"or regexp_matches(raw_record, $in_json) or {in_texts}",
-            {"rows": str(rows), **_parameters(customer)},
-        ).fetchone()
+        try:
+            counted = connection.execute(
+                f"select count(*) from read_parquet([$rows]) where {_names(traces)}",  # noqa: S608  # nosec
+                {"rows": glob.escape(str(rows)), **traces.parameters},
+            ).fetchone()
+        except duckdb.Error as error:
+            raise CustomerIntelligenceError(
+                "E_DATA_DIR",
+                f"{rows} cannot be read: {str(error).splitlines()[0]}.",
+                "Restore it from a backup, or remove its load and add the file again.",
+            ) from error
     return counted[0] if counted else 0
 
 
-def _rewrite(rows: Path, customer: str) -> None:
-    texts = ", ".join(
-        f"nullif(regexp_replace({text}, $in_text, '\\1\\2', 'g'), '') as {text}" for text in TEXTS
-    )
+def _names(traces: Traces) -> str:
+    # In other texts than these an id of digits alone may mean anything.
+    in_texts = (f"regexp_matches({without_unseen(text)}, $in_text)" for text in TEXTS)
+    in_record = f"regexp_matches({without_unseen('raw_record')}, $in_json)"
+    return " or ".join([traces.in_column("customer_id"), in_record, *in_texts])
+
+
+def _rewrite(rows: Path, traces: Traces) -> None:
+    def without(text: str) -> str:
+        # Twice, because two ids may share the blank between them.
+        cut = without_unseen(text)
+        for _ in range(2):
+            cut = f"regexp_replace({cut}, $in_text, '\\1\\2', 'g')"
+        return (
+            f"case when regexp_matches({without_unseen(text)}, $in_text) "
+            f"then nullif({cut}, '') else {text} end as {text}"
+        )
+
     with load.temporary_load(rows.parent.parent) as work, duckdb.connect() as connection:
         rewritten = work / rows.name
         connection.execute(
             "copy (select * replace ("  # noqa: S608  # nosec
-            "case when trim(customer_id) <> $customer then customer_id end as customer_id, "
-            "case when regexp_matches(raw_record, $in_json) then $withheld else raw_record end "
-            f"as raw_record, {texts}) from read_parquet([$rows])) "
-            "to $target (format parquet, compression zstd)",
+            f"case when not {traces.in_column('customer_id')} then customer_id end as customer_id, "
+            f"case when regexp_matches({without_unseen('raw_record')}, $in_json) then $withheld "
+            f"else raw_record end as raw_record, {', '.join(map(without, TEXTS))}) "
+            "from read_parquet([$rows])) to $target (format parquet, compression zstd)",
             {
-                **_parameters(customer),
+                **traces.parameters,
                 "withheld": tombstones.WITHHELD,
-                "rows": str(rows),
+                "rows": glob.escape(str(rows)),
                 "target": str(rewritten),
             },
         )
@@ -157,47 +289,20 @@ def _rewrite(rows: Path, customer: str) -> None:
         rewritten.replace(rows)
 
 
-def _remove_copies(build: Path) -> None:
-    for path in build.iterdir():
-        if path.name in (".lock", ".gitkeep"):
-            continue
-        if path.is_dir():
+def _remove_copies(data_dir: Path) -> tuple[str, ...]:
+    copies = [
+        path for path in (data_dir / "build").iterdir() if path.name not in (".lock", ".gitkeep")
+    ]
+    copies += [data_dir / name for name in GENERATED]
+    for prefix in LEFTOVERS:
+        copies += data_dir.glob(f"{prefix}*")
+        for folder in ("raw", "published", campaign.FOLDER):
+            copies += (data_dir / folder).rglob(f"{prefix}*")
+    removed = [path for path in copies if os.path.lexists(path)]
+    for path in removed:
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
-            path.unlink()
-
-
-def _tables_naming(path: Path, customer: str) -> list[str]:
-    found = []
-    with duckdb.connect(str(path), read_only=True, config=dict(READER_CONFIG)) as database:
-        tables = database.execute(
-            # Views hold nothing of their own.
-            "select schema_name, table_name from duckdb_columns() "
-            "semi join duckdb_tables() using (schema_name, table_name) "
-            "where column_name = 'customer_id' and not internal order by all"
-        ).fetchall()
-        for schema, table in tables:
-            named = database.execute(
-                f'select 1 from "{schema}"."{table}" where customer_id = ? limit 1',  # noqa: S608  # nosec
-                [customer],
-            ).fetchone()
-            if named:
-                found.append(table)
-    return found
-
-
-def _holds_bytes(path: Path, customer: str) -> bool:
-    # Between letters or digits it is a part of a longer id, which belongs to somebody else.
-    pattern = re.compile(
-        b"(?<![0-9A-Za-z])" + re.escape(customer.encode()) + b"(?![0-9A-Za-z])"
-        b"|" + re.escape(customer.encode("utf-16-le"))
-    )
-    overlap = 4 * len(customer) + 2
-    tail = b""
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            block = tail + chunk
-            if pattern.search(block):
-                return True
-            tail = block[-overlap:]
-    return False
+            # One leftover may lie in another.
+            path.unlink(missing_ok=True)
+    return tuple(sorted({shown(path.relative_to(data_dir)) for path in removed}))

@@ -15,7 +15,8 @@ from typing import BinaryIO
 from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
-OWN_FOLDERS = ("raw", "build", "published", "campaigns")
+# What lies in a data directory for the project itself.
+OWN_NAMES = ("raw", "build", "published", "campaigns", "shop.yml", "do_not_contact.csv")
 
 
 def check_output(
@@ -71,14 +72,13 @@ def check_output(
 
 def _refuse_own_folders(path: Path, data_dir: Path) -> None:
     # By identity, not by name: links and other spellings of a folder are that folder.
-    above = {_identity(folder) for folder in (path.parent.resolve() / "x").parents}
-    for name in OWN_FOLDERS:
-        folder = data_dir / name
-        if folder.is_dir() and _identity(folder) in above:
+    wanted = path.parent.resolve() / path.name
+    places = {_identity(place) for place in (wanted, *wanted.parents) if place.exists()}
+    for name in OWN_NAMES:
+        own = data_dir / name
+        if own.exists() and _identity(own) in places:
             raise CustomerIntelligenceError(
-                "E_OWN_FOLDER",
-                f"{folder} holds the project's own files.",
-                "Write the file somewhere else.",
+                "E_OWN_FOLDER", f"{own} is the project's own.", "Write the file somewhere else."
             )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import logging
 import re
@@ -24,7 +23,7 @@ from duckdb import DuckDBPyConnection
 
 from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest.tombstones import read_tombstones
+from customer_intelligence.ingest.tombstones import erasure_number
 from customer_intelligence.marts import (
     CURRENT,
     DATABASE,
@@ -174,7 +173,7 @@ def publish(
         published.mkdir(parents=True, exist_ok=True)
         _check_current(published)
         remove_leftovers(published)
-        erasures = known_erasures(data_dir)
+        erasures = erasure_number(data_dir / "raw")
         _refuse_to_go_back(data_dir, build)
         building.mkdir()
         rows = _copy(connection, building / DATABASE, build, tables, erasures)
@@ -205,18 +204,6 @@ def remove_leftovers(published: Path) -> None:
     for leftover in published.iterdir():
         if leftover.name.startswith(_LEFTOVERS):
             files.remove(leftover)
-
-
-def known_erasures(data_dir: Path) -> str | None:
-    """Return a digest of the list of erased customers, or None when nobody was erased.
-
-    It changes with every erasure, so that equal digests mean that the same erasures were known.
-    """
-    found = read_tombstones(data_dir / "raw")
-    if found is None or not found["customers"]:
-        return None
-    entries = sorted((entry["hash"], entry["requested_at"]) for entry in found["customers"])
-    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def _refuse_to_go_back(data_dir: Path, build: Build) -> None:
@@ -254,7 +241,7 @@ def _copy(
     path: Path,
     build: Build,
     tables: Sequence[Table],
-    erasures: str | None,
+    erasures: int,
 ) -> dict[str, int]:
     """Copy tables and what is known of them; returns the rows of each, by schema and name."""
     rows = {}
@@ -290,7 +277,7 @@ def _copy(
         connection.execute(
             "create table publication._meta as select version, ?::bigint as version_number, "  # noqa: S608  # nosec
             "built_at, as_of_date, schema_version, ?::varchar as invocation_id, tests_passed, "
-            f"?::varchar as erasures_known from publication.{SCHEMA}.build_info",
+            f"?::integer as erasures_known from publication.{SCHEMA}.build_info",
             [build.number, build.invocation_id, erasures],
         )
         _comment_on_meta(connection)
@@ -317,7 +304,7 @@ def _comment_on_meta(connection: DuckDBPyConnection) -> None:
         connection.execute(f"comment on table publication.{name} is {literal(comment)}")
     connection.execute(
         "comment on column publication._meta.erasures_known is "
-        + literal("Digest of the list of erased customers at publication; null without any.")
+        + literal("How often customers had been erased at publication.")
     )
 
 
@@ -387,7 +374,7 @@ def verify(folder: Path, version: str, rows: dict[str, int] | None = None) -> No
         )
 
 
-def versions_to_prune(data_dir: Path, new: str, erasures: str | None) -> list[str]:
+def versions_to_prune(data_dir: Path, new: str, erasures: int) -> list[str]:
     """Return the versions that go once a new one is current.
 
     The newest are kept. After an erasure only those stay that know of it: what was built before
@@ -399,19 +386,19 @@ def versions_to_prune(data_dir: Path, new: str, erasures: str | None) -> list[st
         The data directory.
     new : str
         The version that is about to become current; it always stays.
-    erasures : str, optional
-        As `known_erasures` returns them.
+    erasures : int
+        How often somebody was erased, see `erasure_number`.
     """
     others = [name for name in version_names(data_dir) if name != new]
     kept = {
         name
         for name in others[: KEPT_VERSIONS - 1]
-        if erasures is None or _erasures_of(data_dir / "published" / name) == erasures
+        if _erasures_of(data_dir / "published" / name) == erasures
     }
     return [name for name in others if name not in kept]
 
 
-def _erasures_of(folder: Path) -> str | None:
+def _erasures_of(folder: Path) -> int | None:
     try:
         with open_version(folder) as marts:
             return (marts.execute("select erasures_known from main._meta").fetchone() or (None,))[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import datetime as dt
 import hashlib
 import http.client
 import json
@@ -38,6 +39,7 @@ from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import defuse, export, write_csv
 from customer_intelligence.files import link_durably
+from customer_intelligence.ingest.tombstones import add_tombstone
 from customer_intelligence.marts import DATABASE, READER_CONFIG, current_version, open_marts
 
 DASHBOARD = ROOT / "dashboard"
@@ -753,8 +755,11 @@ def written(path: Path) -> list[list[str]]:
 @pytest.mark.parametrize(
     "text",
     [
-        "=cmd|'/C calc'!A1", "+1", "-5", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", '"=1', "'=1",
+        "=cmd|'/C calc'!A1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", '"=1', "'=1",
         '  "\u00a0=1', "＝1", "＋1", "－1", "＠a", "\u200b=1", "\ufeff=1", "-", "=", "- 5 %",
+        # A sign with anything behind it that can be more than a number.
+        "+A1", "-A1", "+SUM(1)", "-2+3+cmd|'/C calc'!A0", "+1+1", "-1*2", "+49 170 x", "+1=1",
+        "++1", "+-1", "+(A1)", "-@1", "+", "+()", "+1\t=1", "+1e5e5", "+1;", "-1&A1", "+1%", "+1!a",
     ],
 )  # fmt: skip
 def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(text):
@@ -763,16 +768,79 @@ def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "12346", "a-b", "SET OF 3, -5 %", "a=b", "0", " x", "é", "'x"]
-)
+    "text",
+    [
+        "", "12346", "a-b", "SET OF 3, -5 %", "a=b", "0", " x", "é", "'x", "ann+shop@x.com",
+        # Numbers, and telephone numbers as people write them.
+        "+1", "-5", "-1,234.50", "+1e5", "-1.5E-7", "+491700000000", "+49 170 1234567",
+        "+49 (0)170 / 12 34-567", "+1 (415) 555-0100", "+1.415.555.0100", "+(49) 170", " +49 170",
+        "+49\u00a0170\u202f123", "004917012345",
+    ],
+)  # fmt: skip
 def test_other_texts_are_left_alone(text):
     assert defuse(text) == text
+
+
+def test_a_number_that_something_follows_is_none():
+    assert defuse("+1;cmd|'/C calc'!A0") == "'+1;cmd|'/C calc'!A0"
+    assert defuse("tel;+49 170") == "tel;'+49 170"
+
+
+def test_a_list_of_ids_reads_back_as_the_ids(copy, tmp_path):
+    ids = ["+491700000000", "+1 (415) 555-0100", "ann+shop@x.com", "007", "-12", "=7*7", "@ann"]
+    data_dir = copy(
+        "delete from dim_customers where customer_id not in "
+        f"(select customer_id from dim_customers order by customer_id limit {len(ids)})",
+        f"update dim_customers as d set customer_id = n.name from (select customer_id as id, {ids}"
+        "[row_number() over (order by customer_id)] as name from dim_customers) as n "
+        "where d.customer_id = n.id",
+    )
+    out = tmp_path / "customers.csv"
+    assert export("dim_customers", out, data_dir) == len(ids)
+    header, *rows = written(out)
+    found = {row[header.index("customer_id")] for row in rows}
+    assert found == {*ids[:5], "'=7*7", "'@ann"}
+
+
+def test_a_list_leaves_out_who_was_erased_after_the_marts_were_built(copy, tmp_path):
+    data_dir = copy()
+    with open_marts(data_dir) as marts:
+        (gone, kept), *_ = marts.execute(
+            "select min(customer_id), max(customer_id) from dim_customers"
+        ).fetchall()
+    (data_dir / "raw").mkdir()
+    add_tombstone(data_dir / "raw", gone, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    for mart in ("dim_customers", "fct_orders", "fct_customer_actions"):
+        export(mart, tmp_path / "out.csv", data_dir)
+        header, *rows = written(tmp_path / "out.csv")
+        found = {row[header.index("customer_id")] for row in rows}
+        assert kept in found or mart == "fct_customer_actions"
+        assert found
+        assert gone not in found
+    (data_dir / "raw" / "tombstones.json").write_text("{")
+    with pytest.raises(CustomerIntelligenceError, match="E_TOMBSTONES"):
+        export("dim_customers", tmp_path / "out.csv", data_dir)
+    assert written(tmp_path / "out.csv")[0] == header
+
+
+def test_a_link_in_the_place_of_an_export_gives_way_to_the_file(tmp_path):
+    kept, out = tmp_path / "kept", tmp_path / "out.csv"
+    kept.write_text("kept")
+    out.symlink_to(kept)
+    write_csv(out, ["a"], [["1"]], [True])
+    assert kept.read_text() == "kept"
+    assert written(out) == [["a"], ["1"]]
+    assert not out.is_symlink()
 
 
 @given(TEXTS)
 def test_no_cell_starts_a_formula_and_every_text_comes_back(text):
     cell = defuse(text)
     # A spreadsheet may split a line at its own separators, and drops blanks and quotes.
+    if re.fullmatch(r"[\s\d().,/+eE-]*\d[\s\d().,/+eE-]*", cell) and cell == text:
+        # Nothing stands there that could be more than a sum.
+        assert not re.search(r"[;\t\r\n]\s*[+-]|[eE][^\d+-]", cell)
+        return
     for part in re.split(r"[;\t\r\n]", cell):
         assert not re.match(rf"[\s\"\x00-\x1f\u200b-\u200f\ufeff]*[{re.escape(DANGEROUS)}]", part)
     assert not cell or cell[0] not in DANGEROUS
@@ -848,6 +916,8 @@ def test_every_mart_can_be_exported(copy, tmp_path):
         ("rpt_kpis", "no/such/directory/out.csv", "E_CANNOT_WRITE"),
         ("rpt_kpis", "{data_dir}/published/out.csv", "E_OWN_FOLDER"),
         ("rpt_kpis", "{data_dir}/raw/out.csv", "E_OWN_FOLDER"),
+        ("rpt_kpis", "{data_dir}/campaigns", "E_OWN_FOLDER"),
+        ("rpt_kpis", "{data_dir}/shop.yml", "E_OWN_FOLDER"),
     ],
 )
 def test_an_export_that_is_refused_changes_nothing(copy, tmp_path, capsys, mart, out, code):

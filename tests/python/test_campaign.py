@@ -18,6 +18,7 @@ from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import export
 from customer_intelligence.forget import erase, verify
+from customer_intelligence.ingest.tombstones import add_tombstone
 from customer_intelligence.marts import open_marts
 
 SAMPLE = ROOT / "data" / "sample" / "raw"
@@ -386,13 +387,66 @@ def test_a_forgotten_customer_leaves_the_assignments_too(started, tmp_path):
     shutil.copytree(data_dir / "campaigns", directory / "campaigns")
     # One that was set aside is no less theirs.
     shutil.copytree(data_dir / "campaigns", directory / "campaigns" / "before-the-first-load")
-    assert any("campaigns" in place for place in verify(directory, customer))
-    erase(directory, customer)
-    assert verify(directory, customer) == []
+    assert any("campaigns" in place for place in verify(directory, customer).named)
+    assert erase(directory, customer).campaigns == 2
+    assert verify(directory, customer).is_clean
     for folder in ("campaigns", "campaigns/before-the-first-load"):
         kept = pd.read_parquet(directory / folder / begun.assignment.name)
         assert len(kept) == len(assigned) - 1
         assert customer not in set(kept["customer_id"])
+
+
+def test_who_was_erased_is_in_no_new_campaign(copy, tmp_path):
+    data_dir, out = copy(), tmp_path / "contacts.csv"
+    with open_marts(data_dir) as marts:
+        contacts = marts.execute(
+            "select is_holdout, min(customer_id) from fct_customer_actions where is_contact "
+            "group by is_holdout"
+        ).fetchall()
+    assert len(contacts) == 2
+    gone = {name for _, name in contacts}
+    (data_dir / "raw").mkdir()
+    for name in gone:
+        add_tombstone(data_dir / "raw", name, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    begun = campaign.start(data_dir, out)
+    assigned = pd.read_parquet(begun.assignment)
+    assert not gone & set(assigned["customer_id"])
+    with out.open(encoding="utf-8-sig", newline="") as file:
+        assert not gone & {row["customer_id"] for row in csv.DictReader(file)}
+    assert begun.contacts + begun.held_out == len(assigned)
+
+
+def test_a_campaign_whose_list_cannot_be_written_was_not_started(copy, tmp_path):
+    data_dir = copy()
+    with pytest.raises(CustomerIntelligenceError, match="E_CANNOT_WRITE"):
+        campaign.start(data_dir, tmp_path / "no" / "contacts.csv")
+    assert not list((data_dir / "campaigns").iterdir())
+
+
+def test_an_assignment_follows_no_link_and_a_damaged_one_is_refused(copy, tmp_path):
+    data_dir, out = copy(), tmp_path / "contacts.csv"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (data_dir / "campaigns").symlink_to(elsewhere)
+    with pytest.raises(CustomerIntelligenceError, match="E_DATA_DIR"):
+        campaign.start(data_dir, out)
+    assert not list(elsewhere.iterdir())
+    (data_dir / "campaigns").unlink()
+    assignment = campaign.start(data_dir, out).assignment
+    whole = assignment.read_bytes()
+    kept = elsewhere / "kept.parquet"
+    kept.write_bytes(whole)
+    for put in (
+        lambda: assignment.symlink_to(kept),
+        lambda: assignment.symlink_to("gone"),
+        lambda: assignment.write_bytes(whole[:-9]),
+        lambda: assignment.mkdir(),
+    ):
+        assignment.unlink(missing_ok=True)
+        put()
+        with pytest.raises(CustomerIntelligenceError, match="E_DATA_DIR"):
+            campaign.start(data_dir, out)
+    assert kept.read_bytes() == whole
 
 
 def test_money_of_an_offer_is_exact(customers):

@@ -1202,7 +1202,7 @@ def test_damaged_tombstones_stop_the_load(tmp_path):
     raw = tmp_path / "data" / "raw"
     raw.mkdir(parents=True)
     (raw / "tombstones.json").write_text('{"salt": "00"')
-    with pytest.raises(CustomerIntelligenceError, match=r"^E_DATA_DIR: .*tombstones"):
+    with pytest.raises(CustomerIntelligenceError, match=r"^E_TOMBSTONES: .*tombstones"):
         ingest_file(write_csv(tmp_path / "a.csv", text_lines()), tmp_path / "data")
 
 

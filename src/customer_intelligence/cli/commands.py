@@ -338,23 +338,18 @@ def forget(
 
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
-    erasure = erase(place, customer)
-    print(
-        f"erased from {erasure.records:,} records of {erasure.loads} loads; the build that "
-        "follows publishes without the customer and deletes all older versions",
-        flush=True,
-    )
+    print("\n".join(erase(place, customer).lines()), flush=True)
     for leftover in (project / "target", project / "logs"):
         shutil.rmtree(leftover, ignore_errors=True)
     _build(project, place, given_vars)
     found = verify(place, customer)
-    if found:
+    print("\n".join(found.lines()))
+    if not found.is_clean:
         raise ending.NotSo(
             "E_STILL_NAMED",
-            f"The customer is still named in {'; '.join(found)}.",
+            "The customer is still named, or it cannot be told, in the places above.",
             "Remove what you made yourself, and run the command again.",
         )
-    print("the customer is named nowhere in this data directory; your own files are yours")
 
 
 @cli.command(epilog=_example("export dim_customers --out=customers.csv"))

@@ -28,6 +28,8 @@ from customer_intelligence.ingest.pseudonyms import (
     plain_id,
     pseudonym,
     pseudonym_as_sql,
+    same_id,
+    same_id_as_sql,
 )
 from customer_intelligence.ingest.tombstones import WITHHELD, customer_hash
 
@@ -99,22 +101,28 @@ class Privacy:
         if self.key is None and not self._hashes:
             return query, parameters, 0
         customer, raw_record, erased = "customer_id", "raw_record", 0
-        shown = "customer_id"
+        shown, shared, in_other_case = "customer_id", same_id_as_sql("customer_id"), ""
         if self.key is not None:
             inner, outer = hash_blocks(self.key)
             parameters |= {"inner": inner, "outer": outer}
             customer, raw_record = pseudonym_as_sql("customer_id"), "redacted(raw_record)"
-            shown = customer
+            shown, shared = customer, pseudonym_as_sql(shared)
         if self._hashes:
-            erased = self._find_erased(connection, query, parameters, customer)
+            erased = self._find_erased(connection, query, parameters, customer, shared)
             is_erased = "record_number in (select record_number from erased)"
             customer = f"case when not {is_erased} then {customer} end"
             shown = f"case when {is_erased} then '' else {shown} end"
             withheld = f"when {is_erased} then '{WITHHELD}'"
             raw_record = f"case when raw_record is null then null {withheld} else {raw_record} end"
+            # In another case than in its own column it cannot be cut out: the text goes.
+            in_other_case = (
+                f"when {is_erased} and contains(customer_id, '@') "
+                f"and contains(lower({{text}}), lower({_TRIMMED})) then null"
+            )
         texts = ", ".join(
             f"case when contains({text}, {_TRIMMED}) and {_IS_DISTINCTIVE} "
-            f"then nullif(replace({text}, {_TRIMMED}, {shown}), '') else {text} end as {text}"
+            f"then nullif(replace({text}, {_TRIMMED}, {shown}), '') "
+            f"{in_other_case.format(text=text)} else {text} end as {text}"
             for text in ("description", "country")
         )
         replaced = f"{customer} as customer_id, {texts}, {raw_record} as raw_record"
@@ -126,12 +134,14 @@ class Privacy:
         query: str,
         parameters: Mapping[str, object],
         customer: str,
+        shared: str,
     ) -> int:
         salt = bytes.fromhex((self.tombstones or {})["salt"])
         connection.execute(
             "create or replace temp table erased as "  # noqa: S608  # nosec
             f"select record_number from ({query}) "
             f"where sha256($salt || encode(trim({customer}))) in (select unnest($hashes)) "
+            f"or sha256($salt || encode({shared})) in (select unnest($hashes)) "
             "or names_erased(raw_record)",
             {**parameters, "salt": salt, "hashes": sorted(self._hashes)},
         )
@@ -144,7 +154,8 @@ class Privacy:
         return any(
             customer_hash(salt, name if self.key is None else pseudonym(self.key, name))
             in self._hashes
-            for name in _possible_ids(json.loads(raw_record))
+            for text in _possible_ids(json.loads(raw_record))
+            for name in {text, same_id(text)}
         )
 
     def redacted(self, raw_record: str) -> str:

@@ -15,6 +15,14 @@ MIN_KEY_CHARS = 32
 PSEUDONYM_CHARS = 32
 # What trim() of SQL takes off: the space separators of Unicode.
 BLANKS = "".join(map(chr, (0x20, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)))
+# What nobody sees in an id: marks of direction, joiners, fillers and variants of no width.
+_UNSEEN = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+_OUTER = f"[{BLANKS}\t-\r\x1c-\x1f\x85\u2028\u2029{_UNSEEN}]+"
+# Means the same to Python and to DuckDB.
+_WITHOUT_MEANING = f"^{_OUTER}|{_OUTER}$|[{_UNSEEN}]"
 # A shorter id, or one of digits alone, cannot be told from other words and numbers in a text.
 DISTINCTIVE_CHARS = 8
 _BLOCK_BYTES = 64
@@ -67,6 +75,29 @@ def plain_id(text: str) -> str:
     return trimmed[:-2] if re.fullmatch(r"[0-9]+\.0", trimmed) else trimmed
 
 
+def without_unseen(text: str) -> str:
+    """Write a text in SQL without the characters that nobody sees."""
+    return f"regexp_replace({text}, '[{_UNSEEN}]', '', 'g')"
+
+
+def same_id(text: str) -> str:
+    """Return the form that all spellings of one customer's id share.
+
+    Outer blanks and invisible characters do not count, nor does the case of an e-mail address or
+    the decimal of a whole number.
+    """
+    plain = plain_id(re.sub(_WITHOUT_MEANING, "", text))
+    # Letter by letter, as SQL does it: a whole word may end in a letter of its own.
+    return "".join("i" if c == "\u0130" else c.lower() for c in plain) if "@" in plain else plain
+
+
+def same_id_as_sql(text: str) -> str:
+    """Write `same_id` of a text in SQL."""
+    plain = f"regexp_replace({text}, '{_WITHOUT_MEANING}', '', 'g')"
+    plain = f"regexp_replace({plain}, '^([0-9]+)\\.0$', '\\1')"
+    return f"case when contains({text}, '@') then lower({plain}) else {plain} end"
+
+
 def key_id(key: str) -> str:
     """Return a name for the key that does not give it away."""
     return hmac.new(key.encode(), b"key id", hashlib.sha256).hexdigest()[:8]
@@ -101,7 +132,7 @@ def is_distinctive(customer_id: str) -> bool:
 
 
 def stored_id(customer: str, manifests: Sequence[Mapping[str, Any]]) -> str:
-    """Return a customer id of the source files as the raw layer stores it.
+    """Return the form that all spellings of a customer's id share, as the raw layer stores it.
 
     Raises
     ------
@@ -109,8 +140,17 @@ def stored_id(customer: str, manifests: Sequence[Mapping[str, Any]]) -> str:
         `E_OTHER_KEY` or `E_BAD_KEY`, see `check_key`.
     """
     key = check_key(manifests)
-    customer_id = plain_id(customer)
-    return customer_id if key is None else pseudonym(key, customer_id)
+    return same_id(customer) if key is None else pseudonym(key, same_id(customer))
+
+
+def stored_ids(customer: str, manifests: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return every id that stands for a customer in the raw layer, `stored_id` first.
+
+    With a key these are the pseudonyms of the form that its spellings share and of the id as it
+    was typed; no other spelling can be told from a pseudonym.
+    """
+    first, key = stored_id(customer, manifests), read_key()
+    return tuple(dict.fromkeys((first, *([pseudonym(key, plain_id(customer))] if key else []))))
 
 
 def _as_it_was(made: str | None) -> str:
