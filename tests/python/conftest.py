@@ -1,16 +1,23 @@
-"""Builds that several test files share: each runs `dbt build` as a user would."""
+"""Builds that several test files share: each runs `dbt build` as a user would.
+
+A build is made once in a run of the tests, by the first of its workers that asks; each worker then
+has a copy of its own, which its tests may use as a user would.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import json
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import dbt_process
 import duckdb
 import pytest
 
@@ -29,14 +36,90 @@ REAL_DATA = next(
 )
 
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+# With these no model is fitted but the clusters.
+WITHOUT_MODELS = {"churn_min_customers": 1_000_000, "clv_min_customers": 1_000_000}
+# 90 days before the last of the sample.
+AS_OF = {"as_of_date": "2011-09-10", "holdout_share": 0.3}
+# With it, whatever needs dbt or much time is skipped: `make test-quick`.
+QUICK = bool(os.environ.get("CUSTOMER_INTELLIGENCE_QUICK_TESTS"))
+# The files that take longest, begun first, so that no worker is left with one of them at the end.
+LONG = ("test_build", "test_real_data", "test_degenerate_shops", "test_campaign", "test_check_data")
 
 
-def run_dbt(
-    data_dir: Path, *arguments: str, variables: Mapping[str, object] | None = None, threads: int = 2
-) -> subprocess.CompletedProcess[str]:
-    """Run dbt from the project's root on a data directory of its own."""
-    (data_dir / "build").mkdir(parents=True, exist_ok=True)
-    environment = {
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the long files first, and leave them out of a quick run with all that is marked slow."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+    if QUICK:
+        slow = [item for item in items if item.path.stem in LONG or item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+# ---------- what each file takes of the processor, its child processes included
+
+_measured = 0.0
+
+
+def processor_seconds() -> float:
+    """Return what this process, its ended children and its dbt commands have used so far."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system + dbt_process.spent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Note what was used since the report before."""
+    global _measured
+    report = yield
+    before, _measured = _measured, processor_seconds()
+    report.processor_seconds = _measured - before
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what the dearest files took; no test depends on it."""
+    files: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if hasattr(report, "processor_seconds"):
+                files[report.nodeid.partition("::")[0]] += report.processor_seconds
+    if len(files) > 1:
+        terminalreporter.section("processor seconds")
+        terminalreporter.write_line(f"{sum(files.values()):7.1f} in all")
+        for name, seconds in files.most_common(None if os.environ.get("CI") else 12):
+            terminalreporter.write_line(f"{seconds:7.1f} {name}")
+
+
+# ---------- dbt and its builds
+
+_run_directory: Path | None = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that the workers of this run share."""
+    global _run_directory
+    own = tmp_path_factory.getbasetemp()
+    _run_directory = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return _run_directory
+
+
+def once(name: str, make: Callable[[Path], object]) -> Path:
+    """Return the directory of this name, which the first worker that asks for it makes."""
+    directory, is_made = _run_directory / name, _run_directory / f"{name}.made"
+    with (_run_directory / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_made.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir()
+            make(directory)
+            is_made.touch()
+    return directory
+
+
+def dbt_environment(data_dir: Path, threads: int = 2) -> dict[str, str]:
+    """Return the environment in which dbt works on a data directory."""
+    return {
         **os.environ,
         "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir),
         "CUSTOMER_INTELLIGENCE_THREADS": str(threads),
@@ -44,10 +127,22 @@ def run_dbt(
         "DBT_LOG_PATH": str(data_dir / "build" / "logs"),
         "NO_COLOR": "1",
     }
-    command = [sys.executable, "-m", "dbt.cli.main", *arguments]
-    if variables:
-        command += ["--vars", json.dumps(variables)]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def run_dbt(
+    data_dir: Path, *arguments: str, variables: Mapping[str, object] | None = None, threads: int = 2
+) -> subprocess.CompletedProcess[str]:
+    """Run dbt from the project's root on a data directory of its own."""
+    if QUICK:
+        pytest.skip("runs dbt: make test")
+    (data_dir / "build").mkdir(parents=True, exist_ok=True)
+    return dbt_process.run(
+        arguments,
+        cwd=ROOT,
+        environment=dbt_environment(data_dir, threads),
+        variables=variables,
+        parsed=_run_directory / "parsed",
+    )
 
 
 def build(data_dir: Path, *, unit_tests: bool = False, **options: object) -> Path:
@@ -72,13 +167,25 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def published_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which the bundled sample was built and published."""
-    return build(tmp_path_factory.mktemp("sample"))
+    return _copied(once("sample", build), tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def real_dir(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which the real dataset was built and published."""
-    return build(ingested(real_data, tmp_path_factory.mktemp("real")))
+    made = once("real", lambda directory: build(ingested(real_data, directory)))
+    return _copied(made, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def as_of_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample as of 90 days before it ends, with three of ten customers held out."""
+    made = once("as-of", lambda directory: build(directory, variables=AS_OF))
+    return _copied(made, tmp_path_factory)
+
+
+def _copied(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(made, tmp_path_factory.mktemp(made.name) / "data")
 
 
 @pytest.fixture
