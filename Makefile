@@ -47,7 +47,7 @@ IN_DATA_DIR = cd "$(ROOT)" && \
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard report docs pictures tutorial methodology metrics versions rollback forget \
 	export audience campaign \
-	test test-faults bench-dashboard lint sample lock clean
+	test test-quick test-tools test-faults bench-dashboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
@@ -69,7 +69,9 @@ help:
 	@echo '                 who entered, left and stayed in each segment between two snapshots'
 	@echo 'make campaign OUT=contacts.csv [ACTIONS=win_back,second_order] [STARTS=day]'
 	@echo '                 whom to contact, and who is held out to measure what it does'
+	@echo 'make test-quick  linters and the tests that need no build: at every change'
 	@echo 'make test        linters and all tests'
+	@echo 'make test-tools  what needs other engines and the package index'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
@@ -170,19 +172,35 @@ campaign: $(ROOT)/.venv/installed
 		--actions $(call quoted,ACTIONS) --starts $(call quoted,STARTS) \
 		--data-dir "$(DATA_DIR_PATH)"
 
+# Every change: no dbt, no browser, no fits, and of the SQL only what changed is linted.
+test-quick: $(ROOT)/.venv/installed-dev
+	$(LINT_PYTHON)
+	cd "$(ROOT)" && git ls-files --modified --others --exclude-standard --deduplicate \
+		-- 'models/*.sql' 'tests/*.sql' 'analyses/*.sql' | xargs -r ls -d 2>/dev/null \
+		| xargs -r .venv/bin/sqlfluff lint
+	cd "$(ROOT)" && CUSTOMER_INTELLIGENCE_QUICK_TESTS=1 .venv/bin/python -m pytest --quiet
+
+# Every issue, in some ten minutes of a processor.
 test: lint
 	cd "$(ROOT)" && .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
 		--dist loadfile --no-loadscope-reorder
 
+# What needs the package index or other programs.
+test-tools: $(ROOT)/.venv/installed-dev
+	cd "$(ROOT)" && PYTHONPATH=tests/python .venv/bin/python -m pytest -p conftest tests/tools
+
+# What takes hours.
 test-faults: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(if $(ONLY),--only "$(ONLY)")
 
 bench-dashboard: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && .venv/bin/python -m benchmarks.dashboard --data-dir "$(DATA_DIR_PATH)"
 
+LINT_PYTHON = cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check . && \
+	.venv/bin/bandit --quiet --recursive src dashboard python_models
+
 lint: $(ROOT)/.venv/installed-dev
-	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .
-	cd "$(ROOT)" && .venv/bin/bandit --quiet --recursive src dashboard python_models
+	$(LINT_PYTHON)
 	cd "$(ROOT)" && .venv/bin/sqlfluff lint models tests analyses
 
 methodology: $(ROOT)/.venv/installed

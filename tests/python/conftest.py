@@ -40,17 +40,24 @@ WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
 WITHOUT_MODELS = {"churn_min_customers": 1_000_000, "clv_min_customers": 1_000_000}
 # 90 days before the last of the sample.
 AS_OF = {"as_of_date": "2011-09-10", "holdout_share": 0.3}
-# With it, whatever needs dbt or much time is skipped: `make test-quick`.
+# With it, whatever needs dbt or much time is left out: `make test-quick`.
 QUICK = bool(os.environ.get("CUSTOMER_INTELLIGENCE_QUICK_TESTS"))
 # The files that take longest, begun first, so that no worker is left with one of them at the end.
 LONG = ("test_build", "test_real_data", "test_degenerate_shops", "test_campaign", "test_check_data")
+# Fits, browsers, servers and files drawn by the hundred; or tests of what dbt built throughout.
+SLOW = (
+    *("test_access", "test_analyses", "test_bad_input", "test_browser", "test_churn"),
+    *("test_clusters", "test_clv_marts", "test_drift", "test_faults", "test_lifetime_value"),
+    *("test_products", "test_report", "test_semantic", "test_simulate"),
+)
+collect_ignore = [f"{name}.py" for name in (*LONG, *SLOW)] if QUICK else []
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Put the long files first, and leave them out of a quick run with all that is marked slow."""
+    """Put the long files first, and leave what is marked slow out of a quick run."""
     items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     if QUICK:
-        slow = [item for item in items if item.path.stem in LONG or item.get_closest_marker("slow")]
+        slow = [item for item in items if item.get_closest_marker("slow")]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
 
@@ -159,6 +166,8 @@ def build(data_dir: Path, *, unit_tests: bool = False, **options: object) -> Pat
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The real dataset, where it is at hand."""
+    if QUICK:
+        pytest.skip("reads the real dataset: make test")
     if REAL_DATA is None:
         pytest.skip("the real dataset is not at hand: make data")
     return REAL_DATA
