@@ -71,7 +71,7 @@ help:
 	@echo '                 whom to contact, and who is held out to measure what it does'
 	@echo 'make test-quick  linters and the tests that need no build: at every change'
 	@echo 'make test        linters and all tests'
-	@echo 'make test-tools  what needs other engines and the package index'
+	@echo 'make test-tools  other engines, and every page in every look'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
@@ -185,9 +185,10 @@ test: lint
 	cd "$(ROOT)" && .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
 		--dist loadfile --no-loadscope-reorder
 
-# What needs the package index or other programs.
+# What needs the package index, or a browser for long.
 test-tools: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && PYTHONPATH=tests/python .venv/bin/python -m pytest -p conftest tests/tools
+	cd "$(ROOT)" && ALL_LOOKS=1 .venv/bin/python -m pytest tests/python/test_browser.py
 
 # What takes hours.
 test-faults: $(ROOT)/.venv/installed-dev

@@ -229,12 +229,6 @@ def ingested(file: Path, data_dir: Path, *options: str | Path) -> Path:
     return data_dir
 
 
-@pytest.fixture(scope="session")
-def builder() -> Callable[..., Path]:
-    """The function that builds a data directory."""
-    return build
-
-
 @contextlib.contextmanager
 def another_process_at_work(data_dir: Path) -> Iterator[int]:
     """Hold a data directory in a child process for the time of a block; gives its id."""
