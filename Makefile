@@ -55,7 +55,7 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard report docs pictures tutorial methodology metrics versions rollback forget \
 	export audience campaign \
-	test test-faults bench-dashboard lint sample lock clean
+	test test-quick test-tools test-faults bench-dashboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
@@ -77,7 +77,9 @@ help:
 	@echo '                 who entered, left and stayed in each segment between two snapshots'
 	@echo 'make campaign OUT=contacts.csv [ACTIONS=win_back,second_order] [STARTS=day]'
 	@echo '                 whom to contact, and who is held out to measure what it does'
+	@echo 'make test-quick  linters and the tests that need no build: at every change'
 	@echo 'make test        linters and all tests'
+	@echo 'make test-tools  other engines, and every page in every look'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
@@ -145,20 +147,37 @@ campaign: $(TREE).venv/installed
 	$(COMMAND) campaign $(IN_DATA_DIR) $(call option,actions,ACTIONS) $(call option,starts,STARTS) \
 		$(call option,out,OUT)
 
+# Every change: no dbt, no browser, no fits, and of the SQL only what changed is linted.
+test-quick: $(TREE).venv/installed-dev
+	$(LINT_PYTHON)
+	cd $(call quoted,ROOT) && git ls-files --modified --others --exclude-standard --deduplicate \
+		-- 'models/*.sql' 'tests/*.sql' 'analyses/*.sql' | xargs -r ls -d 2>/dev/null \
+		| xargs -r .venv/bin/sqlfluff lint
+	cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_QUICK_TESTS=1 .venv/bin/python -m pytest --quiet
+
+# Every issue, in some ten minutes of a processor.
 test: lint
-	cd "$(ROOT)" && .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
+	cd $(call quoted,ROOT) && .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
 		--dist loadfile --no-loadscope-reorder
 
+# What needs the package index, or a browser for long.
+test-tools: $(TREE).venv/installed-dev
+	cd $(call quoted,ROOT) && PYTHONPATH=tests/python .venv/bin/python -m pytest -p conftest tests/tools
+	cd $(call quoted,ROOT) && ALL_LOOKS=1 .venv/bin/python -m pytest tests/python/test_browser.py
+
+# What takes hours.
 test-faults: $(TREE).venv/installed-dev
-	cd "$(ROOT)" && .venv/bin/python -m tests.faults $(call option,only,ONLY)
+	cd $(call quoted,ROOT) && .venv/bin/python -m tests.faults $(call option,only,ONLY)
 
 bench-dashboard: $(TREE).venv/installed-dev
-	cd "$(ROOT)" && .venv/bin/python -m benchmarks.dashboard $(IN_DATA_DIR)
+	cd $(call quoted,ROOT) && .venv/bin/python -m benchmarks.dashboard $(IN_DATA_DIR)
+
+LINT_PYTHON = cd $(call quoted,ROOT) && .venv/bin/ruff check . && .venv/bin/ruff format --check . && \
+	.venv/bin/bandit --quiet --recursive src dashboard python_models
 
 lint: $(TREE).venv/installed-dev
-	cd "$(ROOT)" && .venv/bin/ruff check . && .venv/bin/ruff format --check .
-	cd "$(ROOT)" && .venv/bin/bandit --quiet --recursive src dashboard python_models
-	cd "$(ROOT)" && .venv/bin/sqlfluff lint models tests analyses
+	$(LINT_PYTHON)
+	cd $(call quoted,ROOT) && .venv/bin/sqlfluff lint models tests analyses
 
 methodology: $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \

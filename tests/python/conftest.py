@@ -1,8 +1,13 @@
-"""Builds that several test files share: each runs `dbt build` as a user would."""
+"""Builds that several test files share: each runs `dbt build` as a user would.
+
+A build is made once in a run of the tests, by the first of its workers that asks; each worker then
+has a copy of its own, which its tests may use as a user would.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -10,9 +15,12 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import dbt_process
 import duckdb
 import pytest
 
@@ -35,6 +43,21 @@ REAL_DATA = next(
 # Of copies that tests publish: far above those of builds.
 VERSION_NUMBERS = itertools.count(900_000)
 WITHOUT_UNIT_TESTS = ("--exclude-resource-type", "unit_test")
+# With these no model is fitted but the clusters.
+WITHOUT_MODELS = {"churn_min_customers": 1_000_000, "clv_min_customers": 1_000_000}
+# 90 days before the last of the sample.
+AS_OF = {"as_of_date": "2011-09-10", "holdout_share": 0.3}
+# With it, whatever needs dbt or much time is left out: `make test-quick`.
+QUICK = bool(os.environ.get("CUSTOMER_INTELLIGENCE_QUICK_TESTS"))
+# The files that take longest, begun first, so that no worker is left with one of them at the end.
+LONG = ("test_build", "test_real_data", "test_degenerate_shops", "test_campaign", "test_check_data")
+# Fits, browsers, servers and files drawn by the hundred; or tests of what dbt built throughout.
+SLOW = (
+    *("test_access", "test_analyses", "test_bad_input", "test_browser", "test_churn"),
+    *("test_clusters", "test_clv_marts", "test_drift", "test_faults", "test_lifetime_value"),
+    *("test_products", "test_report", "test_semantic", "test_simulate"),
+)
+collect_ignore = [f"{name}.py" for name in (*LONG, *SLOW)] if QUICK else []
 
 
 def watched(notes: Path) -> dict[str, str]:
@@ -46,6 +69,77 @@ def watched(notes: Path) -> dict[str, str]:
 def calls_out(notes: Path) -> list[str]:
     """Return the calls that were noted."""
     return notes.read_text("utf-8").splitlines() if notes.exists() else []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the long files first, and leave what is marked slow out of a quick run."""
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+    if QUICK:
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
+
+
+# ---------- what each file takes of the processor, its child processes included
+
+_measured = 0.0
+
+
+def processor_seconds() -> float:
+    """Return what this process, its ended children and its dbt commands have used so far."""
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system + dbt_process.spent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Note what was used since the report before."""
+    global _measured
+    report = yield
+    before, _measured = _measured, processor_seconds()
+    report.processor_seconds = _measured - before
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what the dearest files took; no test depends on it."""
+    files: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if hasattr(report, "processor_seconds"):
+                files[report.nodeid.partition("::")[0]] += report.processor_seconds
+    if len(files) > 1:
+        terminalreporter.section("processor seconds")
+        terminalreporter.write_line(f"{sum(files.values()):7.1f} in all")
+        for name, seconds in files.most_common(None if os.environ.get("CI") else 12):
+            terminalreporter.write_line(f"{seconds:7.1f} {name}")
+
+
+# ---------- dbt and its builds
+
+_run_directory: Path | None = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory that the workers of this run share."""
+    global _run_directory
+    own = tmp_path_factory.getbasetemp()
+    _run_directory = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return _run_directory
+
+
+def once(name: str, make: Callable[[Path], object]) -> Path:
+    """Return the directory of this name, which the first worker that asks for it makes."""
+    directory, is_made = _run_directory / name, _run_directory / f"{name}.made"
+    with (_run_directory / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not is_made.exists():
+            shutil.rmtree(directory, ignore_errors=True)
+            directory.mkdir()
+            make(directory)
+            is_made.touch()
+    return directory
 
 
 def dbt_environment(data_dir: Path, threads: int = 2) -> dict[str, str]:
@@ -64,13 +158,17 @@ def run_dbt(
     data_dir: Path, *arguments: str, variables: Mapping[str, object] | None = None, threads: int = 2
 ) -> subprocess.CompletedProcess[str]:
     """Run dbt from the project's root on a data directory of its own; it may call no other host."""
+    if QUICK:
+        pytest.skip("runs dbt: make test")
     (data_dir / "build").mkdir(parents=True, exist_ok=True)
     notes = data_dir / "build" / "calls-out"
-    environment = {**dbt_environment(data_dir, threads), **watched(notes)}
-    command = [sys.executable, "-m", "dbt.cli.main", *arguments]
-    if variables:
-        command += ["--vars", json.dumps(variables)]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    result = dbt_process.run(
+        arguments,
+        cwd=ROOT,
+        environment={**dbt_environment(data_dir, threads), **watched(notes)},
+        variables=variables,
+        parsed=_run_directory / "parsed",
+    )
     assert calls_out(notes) == []
     return result
 
@@ -89,6 +187,8 @@ def build(data_dir: Path, *, unit_tests: bool = False, **options: object) -> Pat
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The real dataset, where it is at hand."""
+    if QUICK:
+        pytest.skip("reads the real dataset: make test")
     if REAL_DATA is None:
         pytest.skip("the real dataset is not at hand: make data")
     return REAL_DATA
@@ -97,13 +197,25 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def published_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which the bundled sample was built and published."""
-    return build(tmp_path_factory.mktemp("sample"))
+    return _copied(once("sample", build), tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def real_dir(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory in which the real dataset was built and published."""
-    return build(ingested(real_data, tmp_path_factory.mktemp("real")))
+    made = once("real", lambda directory: build(ingested(real_data, directory)))
+    return _copied(made, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def as_of_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample as of 90 days before it ends, with three of ten customers held out."""
+    made = once("as-of", lambda directory: build(directory, variables=AS_OF))
+    return _copied(made, tmp_path_factory)
+
+
+def _copied(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(made, tmp_path_factory.mktemp(made.name) / "data", symlinks=True)
 
 
 def publish_changed(original: Path, data_dir: Path, *statements: str) -> str:
@@ -168,12 +280,6 @@ def load_of(data_dir: Path, query: str) -> Path:
     (load / "load.json").write_text(json.dumps(manifest), encoding="utf-8")
     shutil.copy(SAMPLE / "shop.yml", data_dir)
     return data_dir
-
-
-@pytest.fixture(scope="session")
-def builder() -> Callable[..., Path]:
-    """The function that builds a data directory."""
-    return build
 
 
 @contextlib.contextmanager

@@ -35,8 +35,8 @@ from customer_intelligence.marts import DATABASE
 MEMORY = Path("/dev/shm")
 SECONDS = 60
 EPOCH = dt.datetime(1970, 1, 1)
-# 10,000 for the proof of the promise; a few hundred find most of what can break.
-EXAMPLES = int(os.environ.get("CUSTOMER_INTELLIGENCE_EXAMPLES", "300"))
+# 10,000 for the proof of the promise; a hundred find most of what can break.
+EXAMPLES = int(os.environ.get("CUSTOMER_INTELLIGENCE_EXAMPLES", "100"))
 
 
 @contextlib.contextmanager

@@ -5,6 +5,8 @@ Screenshots stay in `.screenshots/`, where git does not look.
 
 from __future__ import annotations
 
+import os
+from itertools import cycle, product
 from urllib.parse import parse_qs, urlsplit
 
 import browser
@@ -16,6 +18,8 @@ from customer_intelligence.marts import open_marts
 
 SCREENSHOTS = ROOT / ".screenshots"
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
+# Every page once, in each look by turns; every page in every look where ALL_LOOKS=1 says so.
+VISITS = list(product(PAGES, LOOKS) if os.environ.get("ALL_LOOKS") else zip(PAGES, cycle(LOOKS)))
 OVERFLOW = """() => Math.max(...['html', '[data-testid="stMain"]'].map(name => {
     const box = document.querySelector(name);
     return box.scrollWidth - box.clientWidth;
@@ -85,8 +89,7 @@ def complain(message, faults: list[str]) -> None:
         faults.append(f"console: {message.text} {message.location}")
 
 
-@pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("name", "look"), VISITS)
 def test_every_page_is_drawn(visit, name, look):
     page = visit("" if name == "overview" else name, look)
     assert page.locator("h1").first.inner_text().endswith("?")

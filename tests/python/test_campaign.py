@@ -11,7 +11,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT, build, ingested, run_dbt
+from conftest import ROOT, ingested, run_dbt
 
 from customer_intelligence import campaign
 from customer_intelligence.cli.commands import main
@@ -204,12 +204,10 @@ def respond(lines: pd.DataFrame, assigned: pd.DataFrame, days: int) -> pd.DataFr
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory):
+def started(as_of_dir, tmp_path_factory):
     """A campaign started 90 days before the sample ends, with a data directory and its contacts."""
-    data_dir = tmp_path_factory.mktemp("campaign")
-    as_of = sample_lines()["InvoiceDate"].max().date() - dt.timedelta(days=90)
-    build(data_dir, variables={"as_of_date": str(as_of), "holdout_share": 0.3})
-    out = data_dir / "contacts.csv"
+    data_dir = shutil.copytree(as_of_dir, tmp_path_factory.mktemp("campaign") / "data")
+    out = tmp_path_factory.mktemp("contacts") / "contacts.csv"
     return data_dir, out, campaign.start(data_dir, out)
 
 

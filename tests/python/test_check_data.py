@@ -61,6 +61,7 @@ def stranger(tmp_path_factory) -> Path:
                 case when invoice_no like '%7' then 'yes' else 'no' end as "Cancelled?"
             from read_parquet('{SAMPLE}')
             where regexp_matches(invoice_no, '^[0-9]') and quantity > 0 and unit_price > 0.01
+                and coalesce(try_cast(customer_id as bigint) % 5, 0) = 0
             order by record_number
         ) to '{path}' (header)
         """

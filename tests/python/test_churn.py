@@ -216,7 +216,7 @@ def test_permuted_training_labels_teach_nothing(shop):
     test = shop[in_set(shop, "test")].sort_values("customer_id")
     wanted = {"logistic_regression": models.logistic_regression}
     auc, spread = [], []
-    for _ in range(30):
+    for _ in range(10):
         labels = rng.permutation(train["has_churned"].to_numpy(dtype=bool))
         result = predict(pd.concat([train.assign(has_churned=labels), test]), wanted)
         probability = of(result, "test")["churn_probability"]

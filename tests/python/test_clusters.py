@@ -471,7 +471,7 @@ def test_clusters_are_ordered_by_activity():
     assert table["cluster_id"].tolist() == list(range(6))
 
 
-def test_names_of_the_sample_hold_for_20_seeds_and_shuffled_rows(published_dir):
+def test_names_of_the_sample_hold_for_other_seeds_and_shuffled_rows(published_dir):
     with open_marts(published_dir) as marts:
         customers = marts.execute(
             "select customer_id, days_since_last_order, purchase_days as frequency, net_revenue, "
@@ -481,7 +481,7 @@ def test_names_of_the_sample_hold_for_20_seeds_and_shuffled_rows(published_dir):
         (k,) = marts.execute("select k from rpt_cluster_selection where is_chosen").fetchone()
     published = customers.pop("cluster_name")
     assert published.nunique() == k
-    for seed in range(20):
+    for seed in range(3):
         shuffled = customers.sample(frac=1, random_state=seed)
         names = clusters.assign(shuffled, k, random_state=seed)["cluster_name"]
         assert set(names) == set(published)
@@ -625,8 +625,8 @@ def test_products_of_a_cluster_are_counted_as_pandas_counts_them(published_dir):
     )
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("k", range(2, 13))
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("k", [2, 3, 5, 8, 12])
 def test_names_are_unique_and_only_the_long_silent_have_lapsed(k, seed):
     frame = blob(seed=seed)
     result = clusters.assign(frame, k, random_state=seed).merge(frame, on="customer_id")
@@ -715,6 +715,6 @@ def test_names_of_the_real_shop(classic):
         "Recent occasional small spenders",
         "Lapsed one-time small spenders",
     ]
-    for seed in range(20):
+    for seed in range(3):
         parameters = clusters.fit(classic.sample(frac=1, random_state=seed), 4, random_state=seed)
         assert list(parameters.names) == expected
