@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 import types
@@ -20,6 +19,25 @@ class _NoUpdates:
 
     def check(self, package_name: str, package_version: str) -> None:
         """Know of no newer version."""
+
+
+class _NoWheel:
+    """Stands in for `halo.Halo`, whose turning wheel is control characters: says how it ended."""
+
+    def __init__(self, text: str = "", **_: Any) -> None:
+        self.text = text
+
+    def start(self, text: str | None = None) -> None:
+        """Begin without a word."""
+
+    def stop(self) -> None:
+        """End without a word."""
+
+    def succeed(self, text: str | None = None) -> None:
+        """Say how it ended."""
+        print(text if text is not None else self.text, flush=True)
+
+    fail = warn = info = succeed
 
 
 def load_mf() -> Any:
@@ -60,8 +78,7 @@ def load_mf() -> Any:
         target = Path(project_root, os.environ.get("DBT_TARGET_PATH", "target"))
         return parsed((target / "semantic_manifest.json").read_text("utf-8"))
 
-    # A turning wheel is control characters; what is written is the answer.
-    program.Halo = functools.partial(program.Halo, enabled=False)
+    program.Halo = _NoWheel
     dbtArtifacts.build_semantic_manifest_from_dbt_project_root = staticmethod(semantic_manifest)
     _answer_in_order(program.cli.commands["query"])
     return program.cli

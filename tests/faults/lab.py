@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 
 from customer_intelligence.marts import open_marts
+from tools import simulate
 
 from .marts_state import Fingerprint, fingerprint
 from .shop_directory import ROOT, Fault, ShopDirectory
@@ -114,7 +115,7 @@ class Lab:
         self.say("making a small shop and building it undisturbed, twice")
         project = without_unit_tests(copied_project(self.directory / "project"))
         before = ShopDirectory(self.directory / "before", project)
-        first, later = self._files(before)
+        first, later = self._files()
         succeed(before.ingest(first))
         succeed(before.build())
         after = before.copied_to(self.directory / "after")
@@ -133,14 +134,13 @@ class Lab:
         self.say(f"ready; a build takes {seconds:.0f} s, a publication {len(steps.met)} steps")
         return Prepared(before, after, generations, load, later, seconds, len(steps.met))
 
-    def _files(self, shop: ShopDirectory) -> tuple[Path, Path]:
+    def _files(self) -> tuple[Path, Path]:
         whole = self.directory / "whole.parquet"
-        succeed(
-            shop.run(
-                *("-m", "tools.simulate", "--customers", str(CUSTOMERS)),
-                *("--days", str(DAYS), "--seed", str(self.seed), "--out", str(whole)),
-                *("--truth", str(self.directory / "truth.parquet")),
-            )
+        simulate.main(
+            [
+                *("--customers", str(CUSTOMERS), "--days", str(DAYS), "--seed", str(self.seed)),
+                *("--out", str(whole), "--truth", str(self.directory / "truth.parquet")),
+            ]
         )
         first, later = self.directory / "first.parquet", self.directory / "later.csv"
         lines = f"from (select *, max(InvoiceDate) over () as last_at from '{whole}')"
