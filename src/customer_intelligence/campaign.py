@@ -127,11 +127,11 @@ def start(
                 f"Start on {as_of_date + dt.timedelta(days=1)} or later.",
             )
         condition, known_erased = not_erased("customer_id", data_dir / "raw")
-        assigned = marts.execute(
+        assigned = marts.sql(
             "select campaign, cast($first_day as date) as starts_on, customer_id, action, "  # noqa: S608  # nosec
             "is_holdout from fct_customer_actions where list_contains($actions, action) "
             f"and {condition or 'true'} order by customer_id",
-            {"first_day": first_day, "actions": chosen, **known_erased},
+            params={"first_day": first_day, "actions": chosen, **known_erased},
         ).to_arrow_table()
         if not assigned.num_rows:
             raise CustomerIntelligenceError(
