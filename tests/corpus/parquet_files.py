@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from corpus.case import FIRST, HEADER, LINES, SECOND, THIRD, Case, Line, Quarantined, bytes_case
 
 FIELDS = dict(zip(Line._fields, HEADER, strict=True))
-UTC = dt.timezone.utc
+UTC = dt.UTC
 
 
 def column(field: str, values: list[object] | None = None, kind: pa.DataType | None = None):

@@ -20,7 +20,7 @@ from customer_intelligence import check_data
 from customer_intelligence.build_vars import main as print_build_vars
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
-from customer_intelligence.ingest.mapping import matching_preset, preset
+from customer_intelligence.ingest.presets import matching_preset, preset
 from customer_intelligence.ingest.shop import read_vars
 from customer_intelligence.marts import open_marts
 

@@ -31,9 +31,9 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
 from customer_intelligence.ingest import load as loads
 from customer_intelligence.ingest.__main__ import main
+from customer_intelligence.ingest.formats.text import Structure, measure_structure
 from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
 from customer_intelligence.ingest.relation import relation_query
-from customer_intelligence.ingest.text import Structure, measure_structure
 from customer_intelligence.ingest.tombstones import WITHHELD, add_tombstone, customer_hash
 from customer_intelligence.marts import open_marts
 
@@ -455,7 +455,7 @@ def test_day_first_is_proven_by_one_record(tmp_path):
         "colums: {}",
         "columns: {date: x}",
         "columns: [a]",
-        "columns: {country: no}",
+        "columns: {country: 12}",
         "- a",
         "a: [",
         "encoding: klingon",
@@ -654,7 +654,7 @@ def test_damaged_utf8_is_quarantined_and_not_read_as_latin1(tmp_path):
 def test_structure_is_counted_across_blocks(tmp_path, monkeypatch):
     path = write_csv(tmp_path / "a.csv", text_lines() * 50)
     for size in (7, 64, 1000):
-        monkeypatch.setattr("customer_intelligence.ingest.text.CHUNK_BYTES", size)
+        monkeypatch.setattr("customer_intelligence.ingest.formats.text.CHUNK_BYTES", size)
         structure = measure_structure(path, ",", len(HEADER))
         assert (structure.records, structure.is_well_formed) == (301, True)
 
@@ -682,7 +682,9 @@ def test_text_that_readers_could_cut_differently_is_not_well_formed(tmp_path, te
 def test_reader_that_loses_a_record_is_not_believed(tmp_path, expected_rows):
     path = write_csv(tmp_path / "a.csv", text_lines())
     counted = Structure(len(LINES) + 2, is_well_formed=True)
-    with mock.patch("customer_intelligence.ingest.text.measure_structure", return_value=counted):
+    with mock.patch(
+        "customer_intelligence.ingest.formats.text.measure_structure", return_value=counted
+    ):
         result = ingest_file(path, tmp_path / "data")
     assert "is not well formed; it was read record by record" in result.notes
     assert raw_rows(result.path) == expected_rows
@@ -746,7 +748,9 @@ def test_messy_text_loses_no_record(tmp_path_factory, lines, line_end, encoding)
     assert (result.records == 0) == (not physical)
     # Where the fast reader was allowed, the record by record one finds the same.
     unproven = Structure(0, is_well_formed=False)
-    with mock.patch("customer_intelligence.ingest.text.measure_structure", return_value=unproven):
+    with mock.patch(
+        "customer_intelligence.ingest.formats.text.measure_structure", return_value=unproven
+    ):
         slow = ingest_file(path, directory / "slow")
     for columns in (COMPARED, "line_number"):
         assert raw_rows(slow.path, columns) == raw_rows(result.path, columns)
@@ -775,7 +779,7 @@ def test_a_record_knows_the_line_it_starts_on(tmp_path, line_end, encoding, is_p
         contextlib.nullcontext()
         if is_proven
         else mock.patch(
-            "customer_intelligence.ingest.text.measure_structure", return_value=unproven
+            "customer_intelligence.ingest.formats.text.measure_structure", return_value=unproven
         )
     ):
         result = ingest_file(path, tmp_path / "data")
@@ -1166,9 +1170,7 @@ def test_who_was_erased_does_not_come_back(tmp_path, monkeypatch, key, customer)
     data = tmp_path / "data"
     ingest_file(write_csv(tmp_path / "first.csv", [one_line(CustomerID="other")]), data)
     raw = data / "raw"
-    add_tombstone(
-        raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.timezone.utc)
-    )
+    add_tombstone(raw, stored_id(customer, loads.read_manifests(raw)), dt.datetime.now(dt.UTC))
     assert customer not in (raw / "tombstones.json").read_text()
     result = ingest_file(write_naming(tmp_path / "a.csv", customer), data)
     rows = raw_rows(result.path, "customer_id, reasons, raw_record")
@@ -1186,7 +1188,7 @@ def test_who_was_erased_does_not_come_back(tmp_path, monkeypatch, key, customer)
 
 
 def test_a_tombstone_is_a_salted_hash_and_stands_once(tmp_path):
-    now = dt.datetime(2026, 1, 2, tzinfo=dt.timezone.utc)
+    now = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
     for _ in range(2):
         add_tombstone(tmp_path, "17850", now)
     content = json.loads((tmp_path / "tombstones.json").read_text())
@@ -1209,7 +1211,7 @@ def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monk
     program = (
         "import os, pathlib, signal, sys\n"
         "from customer_intelligence.ingest import ingest_file, pipeline\n"
-        "pipeline._copy_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "pipeline.write_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "ingest_file(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))\n"
     )
     data = tmp_path / "data"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest.mapping import find_mapping
 from customer_intelligence.ingest.pipeline import ingest_file
+from customer_intelligence.ingest.presets import find_mapping
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

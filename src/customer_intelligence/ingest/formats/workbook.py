@@ -10,13 +10,12 @@ import datetime as dt
 import html
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.files import (
     ARCHIVE_ERRORS,
     CHUNK_BYTES,
@@ -26,7 +25,6 @@ from customer_intelligence.ingest.files import (
     unreadable,
     xlsx_bomb,
 )
-from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns, used_positions
 
 _EPOCH = dt.datetime(1899, 12, 30)  # spreadsheet dates have no zone
 _DAYS_1904 = 1462
@@ -65,25 +63,26 @@ class Row(NamedTuple):
 
 
 class Workbook:
-    """The table of a workbook: its header and its records, over all sheets with that header.
+    """The sheets of a workbook, each with its header.
 
     Parameters
     ----------
     path : Path
         An .xlsx file whose declared sizes have been checked.
-    mapping : SourceMapping, optional
-        Column names; the decimal mark is used to write numbers as text. None to look at the
-        first header only.
+    decimal : str
+        Mark with which numbers are written as text.
 
     Raises
     ------
     CustomerIntelligenceError
-        E_UNREADABLE, E_XLSX_BOMB, E_EMPTY_FILE, or the refusal of `resolve_columns` for the
-        first sheet that holds anything.
+        E_UNREADABLE, E_XLSX_BOMB or E_EMPTY_FILE.
     """
 
-    def __init__(self, path: Path, mapping: SourceMapping | None) -> None:
-        self._decimal = "." if mapping is None else mapping.decimal
+    headers: dict[str, list[str]]
+    """Sheet to the names of its columns, in the order of the workbook; empty sheets have none."""
+
+    def __init__(self, path: Path, decimal: str = ".") -> None:
+        self._decimal = decimal
         try:
             self._errors, self._epoch = _inspect(path)
             book = CalamineWorkbook.from_path(path)
@@ -92,16 +91,9 @@ class Workbook:
             headers = {name: self._header(name) for name in self._sheets}
         except (CalamineError, *ARCHIVE_ERRORS) as error:
             raise unreadable(path, error) from error
-        headers = {name: header for name, header in headers.items() if header}
-        if not headers:
+        self.headers = {name: header for name, header in headers.items() if header}
+        if not self.headers:
             raise empty_file(path)
-        if mapping is None:
-            self.header = next(iter(headers.values()))
-            return
-        self.header, self.columns = _first_table(headers, mapping, path.name)
-        self._used = used_positions(self.columns, self.header, mapping, path.name)
-        self.sheets = [name for name, header in headers.items() if header == self.header]
-        self.other_sheets = [name for name in headers if name not in self.sheets]
 
     def _header(self, name: str) -> list[str]:
         rows = self._sheets[name].to_python(nrows=1)
@@ -110,11 +102,20 @@ class Workbook:
             header.pop()
         return header
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the records of all sheets in order; rows without any content are no records."""
-        date_column = self.columns["invoice_date"]
-        width = len(self.header)
-        for name in self.sheets:
+    def rows(self, sheets: Sequence[str], dates: int, used: Set[int]) -> Iterator[Row]:
+        """Yield the records of sheets in order; rows without any content are no records.
+
+        Parameters
+        ----------
+        sheets : sequence of str
+            Their names.
+        dates : int
+            Position of the column whose cells may be dates.
+        used : set of int
+            Positions of the columns in which a cell without a value is told.
+        """
+        for name in sheets:
+            width = len(self.headers[name])
             first_row, first_column = self._sheets[name].start or (0, 0)
             for number, cells in self._cells(name):
                 if number <= first_row:
@@ -136,8 +137,8 @@ class Workbook:
                 yield Row(
                     number + 1,
                     fields,
-                    self._date(cells[date_column]) if date_column < len(cells) else None,
-                    tuple(self._used & damaged.keys()),
+                    self._date(cells[dates]) if dates < len(cells) else None,
+                    tuple(used & damaged.keys()),
                 )
 
     def _cells(self, name: str) -> Iterator[tuple[int, list[Any]]]:
@@ -170,18 +171,6 @@ class Workbook:
             # A binary fraction of a day is off by microseconds: milliseconds are exact enough.
             return self._epoch + dt.timedelta(milliseconds=round(cell * 86_400_000))
         return None
-
-
-def _first_table(
-    headers: Mapping[str, list[str]], mapping: SourceMapping, name: str
-) -> tuple[list[str], dict[str, int]]:
-    refusals = []
-    for header in headers.values():
-        try:
-            return header, resolve_columns(header, mapping, name)
-        except CustomerIntelligenceError as refusal:
-            refusals.append(refusal)
-    raise refusals[0]
 
 
 def _inspect(path: Path) -> tuple[dict[str, dict[int, dict[int, str]]], dt.datetime]:

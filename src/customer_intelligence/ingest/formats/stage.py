@@ -9,8 +9,13 @@ from typing import Any, NamedTuple, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from customer_intelligence.ingest.text import Record, has_kept_bytes, read_records, show_bytes
-from customer_intelligence.ingest.workbook import Workbook
+from customer_intelligence.ingest.formats.text import (
+    Record,
+    has_kept_bytes,
+    read_records,
+    show_bytes,
+)
+from customer_intelligence.ingest.formats.workbook import Row
 
 BATCH_RECORDS = 50_000
 
@@ -115,11 +120,10 @@ def text_records(
         )
 
 
-def workbook_records(workbook: Workbook) -> Iterator[StagedRecord]:
-    """Read the records of a workbook's sheets."""
-    width = len(workbook.header)
-    keys = record_keys(workbook.header)
-    for row in workbook.rows():
+def workbook_records(rows: Iterable[Row], keys: Sequence[str]) -> Iterator[StagedRecord]:
+    """Read the records of a workbook's sheets, with one name per column for ``raw_record``."""
+    width = len(keys)
+    for row in rows:
         reasons = []
         fields: Sequence[str | None] = row.fields
         if len(fields) > width:
