@@ -465,13 +465,29 @@ def test_day_first_is_proven_by_one_record(tmp_path):
         "decimal: ';'",
         "thousands: '.'\ndecimal: '.'",
         "currency: pounds",
+        'encoding: "utf-16\\0x"',
+        'columns: {invoice_no: "a\\0b"}',
+        'dates: "%d\\0"',
+        f"dates: '%{'d' * 100_000}'",
+        f"columns: {{invoice_no: {'x' * 500_000}}}",
+        f"{'x' * 100_000}: 1",
+        f"order_amount: '{'(' * 900}a{')' * 90}'",
+        "columns: {stock_code: [[a]]}",
+        "absent: [[1], {a: 1}]",
+        "derived: {1: 2}",
+        "thousands: {a: b}",
     ],
+    ids=lambda content: content[:30],
 )
 def test_bad_mapping_is_refused(tmp_path, content):
-    path = tmp_path / "mapping.yml"
+    path = tmp_path / "orders_map.yml"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(CustomerIntelligenceError, match=r"^E_BAD_MAPPING: "):
+    with pytest.raises(CustomerIntelligenceError, match=r"^E_BAD_MAPPING: ") as refused:
         ingest_file(write_csv(tmp_path / "a.csv", []), tmp_path / "data", read_mapping(path))
+    message = str(refused.value)
+    assert "orders_map.yml" in message
+    assert len(message) < 1_000
+    assert message.isprintable()
     assert not (tmp_path / "data").exists()
 
 
@@ -1342,6 +1358,44 @@ def test_file_that_grows_meanwhile_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr("customer_intelligence.ingest.pipeline.file_sha256", grow)
     assert refusal(tmp_path, path).startswith("E_CHANGED: a.csv changed while")
+
+
+@pytest.mark.parametrize("what", ["another file", "a pipe", "a link"])
+def test_what_is_put_in_the_place_of_a_file_is_not_read(tmp_path, monkeypatch, what):
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    other = write_csv(tmp_path / "b.csv", text_lines())
+
+    def put_in_place(*_: object) -> None:
+        status = path.stat()
+        path.unlink()
+        if what == "a pipe":
+            os.mkfifo(path)
+        elif what == "a link":
+            path.symlink_to(other)
+        else:
+            other.replace(path)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    monkeypatch.setattr("customer_intelligence.ingest.pipeline.check_space", put_in_place)
+    assert re.match("E_CHANGED|E_UNREADABLE", refusal(tmp_path, path))
+
+
+def test_a_raw_record_is_no_larger_than_is_of_use(tmp_path):
+    """Of 100 columns with 100,000 characters each, ten million, about two million are kept."""
+    wide = {f"x{at}": "ä" * 100_000 for at in range(100)}
+    header = [*HEADER, *wide]
+    lines = [[*one_line(Quantity="?"), *wide.values()]]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(",".join(line) for line in [header, *lines]), encoding="utf-8")
+    table = pa.table({name: [value] for name, value in zip(header, lines[0], strict=True)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        result = ingest_file(tmp_path / name, tmp_path / name.replace(".", "-"))
+        ((raw_record, reasons),) = raw_rows(result.path, "raw_record, reasons")
+        assert reasons == ["R_QUANTITY"]
+        assert 1_900_000 < len(raw_record) < 2_200_000
+        assert json.loads(raw_record)["x99"].endswith("ä…")
+        assert json.loads(raw_record)["Quantity"] == "?"
 
 
 @pytest.mark.parametrize("is_renamed", [False, True], ids=["before", "after"])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from customer_intelligence.ingest import complete, derived, type_fields
-from customer_intelligence.ingest.formats.stage import UNREADABLE_REASONS
+from customer_intelligence.ingest.formats.stage import UNREADABLE_REASONS, raw_value_chars
 from customer_intelligence.ingest.reading import Reading
 from customer_intelligence.ingest.sql import literal
 from customer_intelligence.ingest.type_fields import NOTHING, Cell, Typed
@@ -201,10 +201,17 @@ def _computed_columns(reading: Reading) -> list[tuple[str, str]]:
 
 
 def _raw_record(reading: Reading) -> str:
-    values = ", ".join(
-        f"{literal(key)}, nullif(cast(c{position} as varchar), '')"
-        for position, key in enumerate(reading.keys)
-    )
+    limit = raw_value_chars(len(reading.keys))
+
+    def kept(position: int) -> str:
+        text = f"cast(c{position} as varchar)"
+        # Bytes are known, characters have to be counted.
+        return (
+            f"case when strlen({text}) > {limit} and length({text}) > {limit} "
+            f"then left({text}, {limit}) || '…' else nullif({text}, '') end"
+        )
+
+    values = ", ".join(f"{literal(key)}, {kept(at)}" for at, key in enumerate(reading.keys))
     return f"cast(json_object({values}) as varchar)"
 
 

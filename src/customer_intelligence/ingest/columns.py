@@ -9,6 +9,7 @@ from functools import cached_property
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.derived import Expression, column_names, parse
+from customer_intelligence.ingest.files import SHOWN_NAMES, shorten
 from customer_intelligence.ingest.mapping import (
     FIELDS,
     MONEY_FIELDS,
@@ -16,6 +17,10 @@ from customer_intelligence.ingest.mapping import (
     SourceMapping,
 )
 
+# Every record is one row of as many values, and a quarantined one keeps them all.
+MAX_COLUMNS = 2_500
+# A longer one is no name that somebody gave to a column, and none to suggest.
+LONGEST_NAME = 200
 # Compared without case, blanks, underscores, hyphens, dots and invisible marks.
 ALIASES: dict[str, tuple[str, ...]] = {
     "invoice_no": (
@@ -130,9 +135,16 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
     Raises
     ------
     CustomerIntelligenceError
-        E_MISSING_COLUMNS or E_DUPLICATE_COLUMNS, with the header found; E_BAD_MAPPING when there
-        is no column, or more than one, that an expression or a further column of a field names.
+        E_TOO_WIDE; E_MISSING_COLUMNS or E_DUPLICATE_COLUMNS, with the header found; E_BAD_MAPPING
+        when there is no column, or more than one, that an expression or a further column of a
+        field names.
     """
+    if len(header) > MAX_COLUMNS:
+        raise CustomerIntelligenceError(
+            "E_TOO_WIDE",
+            f"{name} has {len(header):,} columns; allowed are {MAX_COLUMNS:,}.",
+            "Export the columns that say what was sold, when, to whom and for how much.",
+        )
     claimed = {
         normalise(column)
         for field_name in mapping.columns
@@ -150,7 +162,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         raise _missing_columns(missing, header, found, name)
     for field_name, positions in found.items():
         if len(positions) > 1:
-            names = " and ".join(f'"{header[position]}"' for position in positions)
+            names = " and ".join(f'"{shorten(header[position])}"' for position in positions)
             raise CustomerIntelligenceError(
                 "E_DUPLICATE_COLUMNS",
                 f'Several columns could be "{field_name}" in {name}: {names}. '
@@ -212,7 +224,7 @@ def _position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int
         count = "Several columns" if matches else "No column"
         raise CustomerIntelligenceError(
             "E_BAD_MAPPING",
-            f'{count} of {name} can be "{wanted}", which the mapping\'s {key} names. '
+            f'{count} of {name} can be "{shorten(wanted)}", which the mapping\'s {key} names. '
             f"Found: {_listed(header)}.",
             "Write the name as it stands in the file, in double quotes.",
         )
@@ -245,7 +257,11 @@ def _missing_columns(
     name: str,
 ) -> CustomerIntelligenceError:
     taken = {position for positions in found.values() for position in positions}
-    free = [column for position, column in enumerate(header) if position not in taken]
+    free = [
+        column
+        for position, column in enumerate(header)
+        if position not in taken and len(column) <= LONGEST_NAME
+    ]
     pairs, wanted = [], []
     for field_name, column in missing.items():
         is_price = field_name == "unit_price" and column is None
@@ -257,7 +273,7 @@ def _missing_columns(
         pairs.append(f"{suggested}: {suggestion or '<column>'}")
         wanted.append(
             " or ".join(f'"{candidate}"' for candidate in candidates)
-            + ("" if column is None else f' (mapped to "{column}")')
+            + ("" if column is None else f' (mapped to "{shorten(column)}")')
         )
     noun = "Column" if len(missing) == 1 else "Columns"
     return CustomerIntelligenceError(
@@ -292,6 +308,6 @@ def normalise(column: str) -> str:
 
 def _listed(header: Sequence[str]) -> str:
     """Return the header for a message, shortened when it is no header at all."""
-    names = [name if len(name) <= 40 else name[:39] + "…" for name in header[:40]]
+    names = [shorten(name) for name in header[:SHOWN_NAMES]]
     shown = ", ".join(repr(name)[1:-1] for name in names)
-    return f"{shown}, … ({len(header)} columns)" if len(header) > 40 else shown
+    return f"{shown}, … ({len(header)} columns)" if len(header) > SHOWN_NAMES else shown

@@ -15,19 +15,22 @@ MISTAKES = (
 )
 
 
-def connect(spill: Path | None = None) -> duckdb.DuckDBPyConnection:
+def connect(spill: Path | None = None, spill_bytes: int = 0) -> duckdb.DuckDBPyConnection:
     """Open a database in memory.
 
     Parameters
     ----------
     spill : Path, optional
         Directory for what does not fit into memory; without one nothing is spilled.
+    spill_bytes : int
+        What may be put there at most.
     """
     connection = duckdb.connect(
         config={
             "memory_limit": MEMORY_LIMIT,
             "threads": str(min(4, os.cpu_count() or 1)),
             "temp_directory": "" if spill is None else str(spill),
+            "max_temp_directory_size": f"{spill_bytes}B",
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "preserve_insertion_order": "true",

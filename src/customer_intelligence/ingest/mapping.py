@@ -8,8 +8,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.derived import parse
+from customer_intelligence.ingest.engine import connect
+from customer_intelligence.ingest.files import shorten
 from customer_intelligence.ingest.yaml_files import read_yaml
 
 REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "customer_id")
@@ -32,6 +36,7 @@ SHOP_VARS: dict[str, tuple[type, ...]] = {
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
+MAX_TEXT_CHARS = 1_000
 DATE_ORDERS = ("ymd", "mdy", "dmy")
 THOUSANDS = (",", ".", " ", "'", "\u00a0", "\u202f")
 
@@ -99,6 +104,8 @@ class SourceMapping:
                     one,
                     "Give the column's name in the file, in quotes.",
                 )
+        for name in ("columns", "derived", "encoding", "dates", "order_amount"):
+            _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
         self._check_vars()
@@ -112,7 +119,7 @@ class SourceMapping:
             "Use a codec name such as utf-8, latin-1 or cp1252.",
         )
         _require(
-            self.dates is None or self.dates in DATE_ORDERS or "%" in self.dates,
+            self.dates is None or self.dates in DATE_ORDERS or _is_date_format(self.dates),
             "dates",
             self.dates,
             "Use ymd, mdy, dmy or a strptime format such as '%d.%m.%Y %H:%M'.",
@@ -258,17 +265,41 @@ def mapping_of(content: Mapping[str, Any], name: str) -> SourceMapping:
 
 def shortened(value: object) -> str:
     """Return a value of a mapping as a message shows it."""
-    shown = repr(value)
-    return shown if len(shown) <= SHOWN_CHARS else shown[: SHOWN_CHARS - 1] + "…"
+    return shorten(repr(value), SHOWN_CHARS)
+
+
+def _is_date_format(text: str) -> bool:
+    if "%" not in text:
+        return False
+    with connect() as connection:
+        try:
+            connection.execute("select try_strptime('', ?)", [text])
+        except duckdb.InvalidInputException:
+            return False
+    return True
 
 
 def _is_text_encoding(encoding: str) -> bool:
     try:
         "".encode(encoding)
         codecs.lookup(encoding)
-    except (LookupError, UnicodeError):
+    except (LookupError, ValueError):
         return False
     return True
+
+
+def _check_texts(key: str, value: object) -> None:
+    """Refuse texts that no column, format or formula has: control characters, endless ones."""
+    if isinstance(value, Mapping):
+        for name, part in value.items():
+            _check_texts(f"{key}.{name}", part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _check_texts(key, part)
+    elif isinstance(value, str):
+        is_sound = len(value) <= MAX_TEXT_CHARS and "\0" not in value
+        hint = f"Write a text of at most {MAX_TEXT_CHARS:,} characters, without NUL."
+        _require(is_sound, key, value, hint)
 
 
 def _require(condition: bool, key: str, value: object, hint: str) -> None:

@@ -35,6 +35,7 @@ from customer_intelligence.ingest.files import (
     check_regular_file,
     check_space,
     file_sha256,
+    identity,
     shown_name,
     unreadable,
 )
@@ -110,8 +111,7 @@ def ingest_file(
         try:
             with load.temporary_load(raw) as directory:
                 result, manifest = _write_load(reading, directory, number, sha256, privacy)
-                after = path.stat()
-                if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+                if identity(before) != identity(path.lstat()):
                     raise CustomerIntelligenceError(
                         "E_CHANGED",
                         f"{path.name} changed while it was being read.",
@@ -153,11 +153,10 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
         "file_sha256": file_sha256(path),
         "latest": _latest(dt.datetime.now(dt.UTC)),
     }
-    with tempfile.TemporaryDirectory(prefix="check-data-") as name:
-        directory = Path(name)
+    with _scratch(path) as directory:
         rows, work = directory / load.ROWS_FILE, directory / "work"
         work.mkdir()
-        with connect(work / "spill") as connection:
+        with connect(work / "spill", reading.spill_bytes) as connection:
             privacy = Privacy(None, None, "", [])
             reading, written = _convert(connection, reading, parameters, privacy, rows, work)
             yield DryRun(reading, written, connection, rows)
@@ -182,12 +181,12 @@ def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     anything = SourceMapping(columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"))
     reading = recognise(path, anything)
     with (
-        tempfile.TemporaryDirectory(prefix="check-data-") as directory,
-        connect(Path(directory) / "spill") as connection,
+        _scratch(path) as directory,
+        connect(directory / "spill", reading.spill_bytes) as connection,
     ):
         for read in readers(reading):
             try:
-                create_source(connection, read(reading, connection, Path(directory)))
+                create_source(connection, read(reading, connection, directory))
                 connection.execute(f"create table probe as from source limit {PROBED_RECORDS}")
                 break
             except (NotWellFormedError, duckdb.Error) as error:
@@ -197,6 +196,20 @@ def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
         else:
             raise unreadable(path, failure) from failure
         yield list(reading.header), connection
+
+
+@contextlib.contextmanager
+def _scratch(path: Path) -> Iterator[Path]:
+    """Yield a directory that is gone afterwards, to read a file into."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="check-data-") as name:
+            yield Path(name)
+    except OSError as error:
+        raise CustomerIntelligenceError(
+            "E_IO",
+            f"{path.name} could not be read into {tempfile.gettempdir()}: {error}.",
+            "Free some space there, or name another directory in TMPDIR.",
+        ) from error
 
 
 def _convert(
@@ -258,7 +271,7 @@ def _write_load(
     rows = directory / load.ROWS_FILE
     work = directory / "work"
     work.mkdir()
-    with connect(work / "spill") as connection:
+    with connect(work / "spill", reading.spill_bytes) as connection:
         privacy.register(connection)
         reading, written = _convert(connection, reading, parameters, privacy, rows, work)
         warning = None

@@ -11,6 +11,10 @@ from customer_intelligence.ingest.formats.text import Encoding
 from customer_intelligence.ingest.formats.workbook import Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
 
+# Typed values and source values side by side, sorted by order where lines are completed.
+_SPILL_FACTOR = 4
+_SMALLEST_SPILL = 1 << 30
+
 
 @dataclass(frozen=True)
 class TextLayout:
@@ -57,6 +61,8 @@ class Reading:
     mapping: SourceMapping
     layout: TextLayout | SheetsLayout | ParquetLayout | RelationLayout
     path: Path | None = None
+    expanded_bytes: int = 0
+    """What its values take as text, at most."""
     notes: tuple[str, ...] = ()
     """What a person should know, as predicates of the file."""
     date_order: str | None = None
@@ -72,6 +78,11 @@ class Reading:
     def encoding(self) -> str | None:
         """Codec of a text."""
         return self.layout.encoding.name if isinstance(self.layout, TextLayout) else None
+
+    @property
+    def spill_bytes(self) -> int:
+        """What DuckDB may put on the disk while the source is read."""
+        return max(_SMALLEST_SPILL, _SPILL_FACTOR * self.expanded_bytes)
 
     @cached_property
     def keys(self) -> list[str]:

@@ -11,13 +11,21 @@ from pyarrow import ArrowException
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.columns import Columns, resolve_columns
 from customer_intelligence.ingest.engine import connect
-from customer_intelligence.ingest.files import detect_format, unreadable
+from customer_intelligence.ingest.files import (
+    XLSX_MAX_BYTES,
+    detect_format,
+    shorten,
+    shown_names,
+    unreadable,
+)
 from customer_intelligence.ingest.formats import text
-from customer_intelligence.ingest.formats.parquet import scan
+from customer_intelligence.ingest.formats.parquet import check_expansion, scan
 from customer_intelligence.ingest.formats.workbook import Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.presets import matching_preset, preset
 from customer_intelligence.ingest.reading import ParquetLayout, Reading, SheetsLayout, TextLayout
+
+SHOWN_SHEETS = 1_000
 
 
 def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
@@ -37,7 +45,6 @@ def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
         The file is refused.
     """
     if mapping is not None:
-        _check_date_format(mapping)
         return _recognise(path, mapping)
     try:
         return _recognise(path, SourceMapping())
@@ -69,20 +76,6 @@ def read_header(path: Path) -> list[str]:
         raise unreadable(path, error) from error
 
 
-def _check_date_format(mapping: SourceMapping) -> None:
-    if mapping.dates is None or "%" not in mapping.dates:
-        return
-    with connect() as connection:
-        try:
-            connection.execute("select try_strptime('', ?)", [mapping.dates])
-        except duckdb.InvalidInputException as error:
-            raise CustomerIntelligenceError(
-                "E_BAD_MAPPING",
-                f"The mapping's dates does not allow {mapping.dates!r}.",
-                "Use ymd, mdy, dmy or a strptime format such as '%d.%m.%Y %H:%M'.",
-            ) from error
-
-
 def _recognise(path: Path, mapping: SourceMapping) -> Reading:
     recognised = {"parquet": _parquet, "xlsx": _workbook, "csv": _text}[detect_format(path)]
     try:
@@ -92,8 +85,8 @@ def _recognise(path: Path, mapping: SourceMapping) -> Reading:
     unused = [at for at in range(len(reading.header)) if at not in reading.columns.used]
     if not unused:
         return reading
-    listed = ", ".join(repr(reading.header[at]) for at in unused)
-    note = f"has columns that are not used: {listed}"
+    names = [reading.header[at] for at in unused]
+    note = f"has columns that are not used: {shown_names(names)}"
     return dataclasses.replace(reading, notes=(*reading.notes, note))
 
 
@@ -105,10 +98,20 @@ def _parquet(path: Path, mapping: SourceMapping) -> Reading:
     with connect() as connection:
         try:
             described = connection.execute(f"describe select * from {scan(path)}").fetchall()  # noqa: S608  # nosec
+            expanded = check_expansion(path, connection)
         except (duckdb.Error, UnicodeEncodeError) as error:
             raise unreadable(path, error) from error
     names, types = zip(*[row[:2] for row in described], strict=True)
-    return Reading(path.name, header, types, columns, mapping, ParquetLayout(names), path)
+    return Reading(
+        path.name,
+        header,
+        types,
+        columns,
+        mapping,
+        ParquetLayout(names),
+        path,
+        expanded,
+    )
 
 
 def _text(path: Path, mapping: SourceMapping) -> Reading:
@@ -125,6 +128,7 @@ def _text(path: Path, mapping: SourceMapping) -> Reading:
         mapping,
         TextLayout(encoding, text.SEPARATORS[at]),
         path,
+        path.stat().st_size,
         (encoding.note,) if encoding.note else (),
     )
 
@@ -138,9 +142,9 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
     others = [name for name in names if name not in sheets]
     notes = []
     if len(sheets) > 1:
-        notes.append(f"has the table on several sheets: {', '.join(sheets)}")
+        notes.append(f"has the table on several sheets: {_listed(sheets)}")
     if others:
-        notes.append(f"has sheets with another header, not read: {', '.join(others)}")
+        notes.append(f"has sheets with another header, not read: {_listed(others)}")
     return Reading(
         path.name,
         tuple(header),
@@ -149,8 +153,13 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
         mapping,
         SheetsLayout(workbook, sheets),
         path,
+        XLSX_MAX_BYTES,
         tuple(notes),
     )
+
+
+def _listed(sheets: Sequence[str]) -> str:
+    return shorten(", ".join(map(shorten, sheets)), SHOWN_SHEETS)
 
 
 def _first_table(
@@ -162,5 +171,7 @@ def _first_table(
         try:
             return at, resolve_columns(header, mapping, name)
         except CustomerIntelligenceError as refusal:
+            if refusal.code == "E_TOO_WIDE":
+                raise
             refusals.append((len(header) if by_width else 0, refusal))
     raise max(refusals, key=lambda refusal: refusal[0])[1]

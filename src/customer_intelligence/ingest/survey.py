@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.files import shorten
 from customer_intelligence.ingest.reading import Reading
 
 _FIRST_PART = r"^(\d{1,2})[-/.]\d{1,2}[-/.]\d{4}"
@@ -36,7 +37,7 @@ def _date_order(reading: Reading, fetch: Fetch) -> str | None:
         return reading.mapping.dates
     ((day_first, month_first, undecided, either),) = fetch(_date_query(f"c{position}"))
     slashed = day_first or month_first or undecided or either
-    column = reading.header[position]
+    column = shorten(reading.header[position])
     if slashed and fetch("select 1 from source where date_cell is not null limit 1"):
         raise CustomerIntelligenceError(
             "E_AMBIGUOUS_DATES",
@@ -103,8 +104,8 @@ def _currency(reading: Reading, fetch: Fetch) -> str | None:
     if len(codes) > 1 or not all(re.fullmatch("[A-Z]{3}", code) for code in codes):
         raise CustomerIntelligenceError(
             "E_MIXED_CURRENCIES",
-            f'Column "{reading.header[position]}" of {reading.name} does not name one currency '
-            f"by its three-letter code: {', '.join(codes)}.",
+            f'Column "{shorten(reading.header[position])}" of {reading.name} does not name one '
+            f"currency by its three-letter code: {', '.join(map(shorten, codes))}.",
             "Split the file by currency, with a DATA_DIR for each; amounts are not converted.",
         )
     return codes[0] if codes else None
