@@ -17,17 +17,13 @@ import yaml
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.files import printable
 from customer_intelligence.ingest.alarm import FIELDS as FIELDS_OF_REASONS
+from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
 from customer_intelligence.ingest.files import check_regular_file
-from customer_intelligence.ingest.mapping import (
-    FIELDS,
-    SourceMapping,
-    find_mapping,
-    is_unique,
-    matching_preset,
-    preset,
-)
-from customer_intelligence.ingest.pipeline import DryRun, dry_run, probe, read_header
+from customer_intelligence.ingest.mapping import FIELDS, SourceMapping
+from customer_intelligence.ingest.pipeline import DryRun, dry_run, probe
+from customer_intelligence.ingest.presets import find_mapping, matching_preset, preset
+from customer_intelligence.ingest.recognise import read_header
 from customer_intelligence.ingest.rules import MAX_TEXT, NO_CURRENCY
 from customer_intelligence.outputs import write_output
 
@@ -204,8 +200,8 @@ def _draft_rules(run: DryRun, draft: Draft) -> dict[str, Any]:
 
 
 def _report(run: DryRun, path: Path, origin: str, draft: Draft) -> Iterator[str]:
-    written, source, mapping = run.written, run.source, run.mapping
-    about = [source.format, *([source.encoding] if source.encoding else [])]
+    written, reading, mapping = run.written, run.reading, run.reading.mapping
+    about = [reading.format, *([reading.encoding] if reading.encoding else [])]
     yield f"{path.name}: {', '.join(about)}, {_count(written.records, 'record')}; {origin}"
     yield ""
     table = [("field", "column", "filled", "example", "verdict"), *_fields(run)]
@@ -238,26 +234,27 @@ def _report(run: DryRun, path: Path, origin: str, draft: Draft) -> Iterator[str]
         f"{written.quarantined:,} quarantined"
     )
     if loaded:
-        money = f"{written.currency} {amount:,.2f}" if written.currency else f"{amount:,.2f}"
-        yield f"period: {first} to {last}; dates read as {written.date_order or 'dates'}"
+        money = f"{reading.currency} {amount:,.2f}" if reading.currency else f"{amount:,.2f}"
+        yield f"period: {first} to {last}; dates read as {reading.date_order or 'dates'}"
         yield (
             f"{_count(customers, 'customer')}, {_count(invoices, 'invoice')}, lines add up to "
             f"{money}"
         )
-        if written.currency is None:
+        if reading.currency is None:
             yield f"currency: not known, the marts will say {NO_CURRENCY} unless shop.yml names it"
     if cancelled:
         yield f"cancelled: {_count(cancelled, 'line')} of cancelled orders will not count"
     if mapping.order_amount:
         yield f"derived: the lines of an order share {mapping.order_amount}"
-    if "unit_price" not in source.columns and "unit_price" not in source.derivations:
+    if "unit_price" not in reading.columns:
         yield "derived: the unit price, from the line's total and the quantity"
     yield from (f"note: {note}" for note in draft.notes)
-    yield from (f"note: the file {note}" for note in source.notes)
+    yield from (f"note: the file {note}" for note in reading.notes)
 
 
 def _fields(run: DryRun) -> Iterator[tuple[str, str, str, str, str]]:
-    source, mapping = run.source, run.mapping
+    columns, header = run.reading.columns, run.reading.header
+    mapping = run.reading.mapping
     for field in FIELDS:
         bad = sum(
             records
@@ -265,10 +262,10 @@ def _fields(run: DryRun) -> Iterator[tuple[str, str, str, str, str]]:
             if FIELDS_OF_REASONS.get(reason) == field
         )
         verdict = f"{_count(bad, 'value')} cannot be read" if bad else "ok"
-        if field in source.derivations:
+        if field in columns.derived:
             yield field, f"= {mapping.derived[field]}", "", "", verdict
-        elif field in source.columns:
-            positions = [source.columns[field], *source.fallbacks.get(field, [])]
+        elif field in columns.positions:
+            positions = columns.positions[field]
             texts = ", ".join(f"nullif(trim(cast(c{at} as varchar)), '')" for at in positions)
             if field == "invoice_date":
                 texts += ", cast(date_cell as varchar)"
@@ -281,7 +278,7 @@ def _fields(run: DryRun) -> Iterator[tuple[str, str, str, str, str]]:
                 verdict = "ok, once per order" if verdict == "ok" else verdict
             elif field == "customer_id" and filled < records and verdict == "ok":
                 verdict = f"ok; {_count(records - filled, 'line')} of nobody known"
-            name = " or ".join(source.header[at] for at in positions)
+            name = " or ".join(header[at] for at in positions)
             yield field, name, share, _shown(example or ""), verdict
         elif field in mapping.absent:
             yield field, "-", "", "", "absent, see below"

@@ -20,8 +20,9 @@ from pathlib import Path, PurePosixPath
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.files import ARCHIVE_ERRORS
-from customer_intelligence.ingest.mapping import preset
-from customer_intelligence.ingest.pipeline import dry_run, read_header
+from customer_intelligence.ingest.pipeline import dry_run
+from customer_intelligence.ingest.presets import preset
+from customer_intelligence.ingest.recognise import read_header
 
 URL = "https://archive.ics.uci.edu/static/public/352/online+retail.zip"
 HEADER = (

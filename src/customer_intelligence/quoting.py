@@ -1,11 +1,21 @@
-"""Names and texts as SQL, where they cannot be bound as parameters."""
+"""Text of files and of people within SQL: where no parameter can be bound, it stands quoted."""
+
+import glob
+from pathlib import Path
+
+
+def literal(text: str) -> str:
+    """Quote a text as an SQL literal."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    # The parser takes a NUL for the end of the query.
+    return quoted if "\0" not in quoted else "(" + quoted.replace("\0", "' || chr(0) || '") + ")"
 
 
 def identifier(name: str) -> str:
-    """Return a name as a quoted SQL identifier."""
+    """Quote the name of a column or relation."""
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: object) -> str:
-    """Return a text as an SQL literal."""
-    return "'" + str(text).replace("'", "''") + "'"
+def path_literal(path: Path) -> str:
+    """Quote the path of one file: none of its signs stands for other files."""
+    return literal(glob.escape(str(path)))

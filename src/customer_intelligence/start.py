@@ -5,7 +5,6 @@ shop, campaigns, and the clusters that are published now.
 """
 
 import datetime as dt
-import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +15,11 @@ import duckdb
 from customer_intelligence import preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
-from customer_intelligence.ingest.checks import literal
 from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.rules import DEFAULTS, NO_CURRENCY, code_rules
 from customer_intelligence.ingest.shop import SHOP_FILE, read_shop, shop_of_loads
 from customer_intelligence.marts import open_marts, previous_clusters
+from customer_intelligence.quoting import path_literal
 from customer_intelligence.variables import check_variables
 
 SAMPLE = Path("data", "sample")
@@ -175,7 +174,7 @@ def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> 
     """Write the query over all loads, named one by one: one that arrives later is not in it."""
     files = ", ".join(
         # Brackets in the name of a directory are not taken for a pattern.
-        literal(glob.escape(str(directory / "raw" / manifest["load_id"] / load.ROWS_FILE)))
+        path_literal(directory / "raw" / manifest["load_id"] / load.ROWS_FILE)
         for manifest in manifests
     )
     # Loads made before there was such a column hold no cancelled orders.
@@ -219,7 +218,7 @@ def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop
         _make_table(connection, "shop_codes", CODE_COLUMNS, codes)
         _make_table(connection, "previous_clusters", CLUSTER_COLUMNS, previous_clusters(data_dir))
         if assignments:
-            files = ", ".join(literal(glob.escape(str(path))) for path in assignments)
+            files = ", ".join(path_literal(path) for path in assignments)
             connection.execute(
                 "create view raw.campaign_assignments as "  # noqa: S608  # nosec
                 f"select * from read_parquet([{files}])"

@@ -5,12 +5,26 @@ import io
 import struct
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import partial
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpus.case import FIRST, HEADER, LINES, SECOND, THIRD, Case, Line, Quarantined, bytes_case
+from corpus.case import (
+    FIRST,
+    HEADER,
+    LINES,
+    SECOND,
+    THIRD,
+    Case,
+    Content,
+    Line,
+    Quarantined,
+    bytes_case,
+)
 
+REPEATED = pa.DictionaryArray.from_arrays(np.zeros(300_000, np.int32), ["x" * 100_000])
 FIELDS = dict(zip(Line._fields, HEADER, strict=True))
 UTC = dt.UTC
 
@@ -37,7 +51,7 @@ def parquet(
 
 
 def parquet_case(
-    name: str, content: bytes, file_name: str = "orders.parquet", **expected: object
+    name: str, content: Content, file_name: str = "orders.parquet", **expected: object
 ) -> Case:
     """Return the case of a Parquet file; by default the three lines come out."""
     if "refused" not in expected:
@@ -312,6 +326,22 @@ COLUMNS = (
 
 DAMAGED = (
     parquet_case("Parquet cut off", GOOD[:-200], refused="E_UNREADABLE"),
+    parquet_case(
+        "Parquet that repeats one long text",
+        partial(parquet, dict.fromkeys(HEADER, REPEATED), compression="zstd"),
+        refused="E_TOO_BIG",
+        says="would expand to 240,0",
+    ),
+    parquet_case(
+        "Parquet of nothing, for ever",
+        lambda: parquet(dict.fromkeys(HEADER, pa.nulls(140_000_000, pa.bool_()))),
+        refused="E_TOO_BIG",
+    ),
+    parquet_case(
+        "Parquet with five thousand columns",
+        partial(parquet, {f"x{at}": pa.array([1, 2, 3]) for at in range(5000)}),
+        refused="E_TOO_WIDE",
+    ),
     parquet_case("Parquet without its end", GOOD[:1000], refused="E_UNREADABLE"),
     parquet_case("the first bytes of Parquet only", b"PAR1", refused="E_UNREADABLE"),
     parquet_case(

@@ -330,6 +330,12 @@ HEADERS = (
         header=joined([*HEADER, *(f"extra_{at}" for at in range(2000))]),
     ),
     text_case(
+        "a hundred thousand columns",
+        header=joined([*HEADER, *(f"x{at}" for at in range(100_000))]),
+        refused="E_TOO_WIDE",
+        says="has 100,008 columns",
+    ),
+    text_case(
         "a header of a hundred thousand characters",
         [(joined([*line.fields(), *"x" * 1000]), line) for line in LINES],
         header=joined([*HEADER, *(f"{'extra' * 20}_{at}" for at in range(1000))]),

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -116,6 +117,30 @@ def with_shared_texts(content: bytes) -> bytes:
             "[Content_Types].xml": lambda xml: xml.replace(b"</Types>", kind),
         },
     )
+
+
+def referring(cell: bytes, *, new: bytes) -> bytes:
+    """Return a workbook in which one cell calls itself another."""
+    return rewritten(GOOD, {SHEET: lambda xml: xml.replace(b'r="%s"' % cell, b'r="%s"' % new)})
+
+
+def repeating() -> bytes:
+    """Return a small workbook whose 60,000 cells share one text of three megabytes."""
+    rows = b"".join(
+        b'<row r="%d"><c r="A%d" t="s"><v>0</v></c></row>' % (at, at) for at in range(5, 60_000)
+    )
+    text = b"<sst xmlns='%s/main'><si><t>%s</t></si></sst>" % (NAMESPACE, b"x" * 3_000_000)
+    end = b"</sheetData>"
+    return rewritten(GOOD, {SHEET: lambda xml: xml.replace(end, rows + end), TEXTS: lambda _: text})
+
+
+def with_two_sheets_of_one_name() -> bytes:
+    """Return a workbook with two parts of one name, which readers take in different ways."""
+    with zipfile.ZipFile(io.BytesIO(GOOD)) as source, io.BytesIO() as target:
+        with zipfile.ZipFile(target, "w") as file, warnings.catch_warnings(action="ignore"):
+            for name in [*source.namelist(), SHEET]:
+                file.writestr(name, source.read(name))
+        return target.getvalue()
 
 
 def inflating(part: str, *, declared: int | None = None) -> bytes:
@@ -502,6 +527,39 @@ CRAFTED = (
         "a sheet that is listed and not there",
         without_part(workbook({"2009": ROWS, "2010": ROWS}), "xl/worksheets/sheet2.xml"),
         refused="E_UNREADABLE",
+    ),
+    *(
+        book_case(f"a cell {what}", partial(referring, b"B3", new=new), refused="E_UNREADABLE")
+        for what, new in (
+            ("beyond all columns", b"ZZZZZZZ99999999"),
+            ("beyond all rows", b"B99999999999999999999"),
+            ("one row below the last", b"B1048577"),
+            ("one column after the last", b"XFE3"),
+            ("of row 0", b"B0"),
+            ("of no column", b"3"),
+            ("in lower case", b"b3"),
+            ("without a reference in it", b""),
+            ("written as an entity", b"&#66;3"),
+        )
+    ),
+    book_case(
+        "one cell far out, whose row ends unusually",
+        lambda: rewritten(
+            referring(b"B3", new=b"XFD1048576"),
+            {SHEET: lambda xml: xml.replace(b"</row>", b"</row >")},
+        ),
+        refused="E_XLSX_BOMB",
+    ),
+    book_case("a text in cell after cell", repeating, refused="E_XLSX_BOMB"),
+    book_case("two parts of one name", with_two_sheets_of_one_name, refused="E_UNREADABLE"),
+    book_case(
+        "a sheet in UTF-16",
+        rewritten(GOOD, {SHEET: lambda xml: xml.decode().encode("utf-16")}),
+        refused="E_UNREADABLE",
+    ),
+    sheet_case(
+        "a text that looks like a cell far out",
+        [(cells(FIRST, description='r="ZZZZ9"'), FIRST._replace(description='r="ZZZZ9"'))],
     ),
     book_case(
         "one cell at the far end of the sheet",

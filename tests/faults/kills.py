@@ -21,7 +21,7 @@ INGEST_POINTS = [
     "customer_intelligence.ingest.load:publish",
     "customer_intelligence.ingest.load:temporary_load",
     "customer_intelligence.ingest.pipeline:_write_load",
-    "customer_intelligence.ingest.pipeline:_copy_rows",
+    "customer_intelligence.ingest.pipeline:write_rows",
 ]
 
 

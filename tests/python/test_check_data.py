@@ -18,7 +18,7 @@ from customer_intelligence import check_data
 from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
-from customer_intelligence.ingest.mapping import matching_preset, preset
+from customer_intelligence.ingest.presets import matching_preset, preset
 from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.marts import open_marts
 

@@ -33,10 +33,10 @@ from customer_intelligence.cli.loading import load_file
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
 from customer_intelligence.ingest import load as loads
+from customer_intelligence.ingest.formats.text import Structure, measure_structure
 from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
 from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.shop import read_shop
-from customer_intelligence.ingest.text import Structure, measure_structure
 from customer_intelligence.ingest.tombstones import WITHHELD, add_tombstone, customer_hash
 from customer_intelligence.marts import open_marts
 
@@ -469,13 +469,29 @@ def test_day_first_is_proven_by_one_record(tmp_path):
         "decimal: ';'",
         "thousands: '.'\ndecimal: '.'",
         "currency: pounds",
+        'encoding: "utf-16\\0x"',
+        'columns: {invoice_no: "a\\0b"}',
+        'dates: "%d\\0"',
+        f"dates: '%{'d' * 100_000}'",
+        f"columns: {{invoice_no: {'x' * 500_000}}}",
+        f"{'x' * 100_000}: 1",
+        f"order_amount: '{'(' * 900}a{')' * 90}'",
+        "columns: {stock_code: [[a]]}",
+        "absent: [[1], {a: 1}]",
+        "derived: {1: 2}",
+        "thousands: {a: b}",
     ],
+    ids=lambda content: content[:30],
 )
 def test_bad_mapping_is_refused(tmp_path, content):
-    path = tmp_path / "mapping.yml"
+    path = tmp_path / "orders_map.yml"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(CustomerIntelligenceError, match=r"^E_BAD_MAPPING: "):
+    with pytest.raises(CustomerIntelligenceError, match=r"^E_BAD_MAPPING: ") as refused:
         ingest_file(write_csv(tmp_path / "a.csv", []), tmp_path / "data", read_mapping(path))
+    message = str(refused.value)
+    assert "orders_map.yml" in message
+    assert len(message) < 1_000
+    assert message.isprintable()
     assert not (tmp_path / "data").exists()
 
 
@@ -658,7 +674,7 @@ def test_damaged_utf8_is_quarantined_and_not_read_as_latin1(tmp_path):
 def test_structure_is_counted_across_blocks(tmp_path, monkeypatch):
     path = write_csv(tmp_path / "a.csv", text_lines() * 50)
     for size in (7, 64, 1000):
-        monkeypatch.setattr("customer_intelligence.ingest.text.CHUNK_BYTES", size)
+        monkeypatch.setattr("customer_intelligence.ingest.formats.text.CHUNK_BYTES", size)
         structure = measure_structure(path, ",", len(HEADER))
         assert (structure.records, structure.is_well_formed) == (301, True)
 
@@ -686,7 +702,9 @@ def test_text_that_readers_could_cut_differently_is_not_well_formed(tmp_path, te
 def test_reader_that_loses_a_record_is_not_believed(tmp_path, expected_rows):
     path = write_csv(tmp_path / "a.csv", text_lines())
     counted = Structure(len(LINES) + 2, is_well_formed=True)
-    with mock.patch("customer_intelligence.ingest.text.measure_structure", return_value=counted):
+    with mock.patch(
+        "customer_intelligence.ingest.formats.text.measure_structure", return_value=counted
+    ):
         result = ingest_file(path, tmp_path / "data")
     assert "is not well formed; it was read record by record" in result.notes
     assert raw_rows(result.path) == expected_rows
@@ -750,7 +768,9 @@ def test_messy_text_loses_no_record(tmp_path_factory, lines, line_end, encoding)
     assert (result.records == 0) == (not physical)
     # Where the fast reader was allowed, the record by record one finds the same.
     unproven = Structure(0, is_well_formed=False)
-    with mock.patch("customer_intelligence.ingest.text.measure_structure", return_value=unproven):
+    with mock.patch(
+        "customer_intelligence.ingest.formats.text.measure_structure", return_value=unproven
+    ):
         slow = ingest_file(path, directory / "slow")
     for columns in (COMPARED, "line_number"):
         assert raw_rows(slow.path, columns) == raw_rows(result.path, columns)
@@ -779,7 +799,7 @@ def test_a_record_knows_the_line_it_starts_on(tmp_path, line_end, encoding, is_p
         contextlib.nullcontext()
         if is_proven
         else mock.patch(
-            "customer_intelligence.ingest.text.measure_structure", return_value=unproven
+            "customer_intelligence.ingest.formats.text.measure_structure", return_value=unproven
         )
     ):
         result = ingest_file(path, tmp_path / "data")
@@ -1211,7 +1231,7 @@ def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monk
     program = (
         "import os, pathlib, signal, sys\n"
         "from customer_intelligence.ingest import ingest_file, pipeline\n"
-        "pipeline._copy_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "pipeline.write_rows = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         "ingest_file(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))\n"
     )
     data = tmp_path / "data"
@@ -1341,6 +1361,44 @@ def test_file_that_grows_meanwhile_is_refused(tmp_path, monkeypatch):
 
     monkeypatch.setattr("customer_intelligence.ingest.pipeline.file_sha256", grow)
     assert refusal(tmp_path, path).startswith("E_CHANGED: a.csv changed while")
+
+
+@pytest.mark.parametrize("what", ["another file", "a pipe", "a link"])
+def test_what_is_put_in_the_place_of_a_file_is_not_read(tmp_path, monkeypatch, what):
+    path = write_csv(tmp_path / "a.csv", text_lines())
+    other = write_csv(tmp_path / "b.csv", text_lines())
+
+    def put_in_place(*_: object) -> None:
+        status = path.stat()
+        path.unlink()
+        if what == "a pipe":
+            os.mkfifo(path)
+        elif what == "a link":
+            path.symlink_to(other)
+        else:
+            other.replace(path)
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    monkeypatch.setattr("customer_intelligence.ingest.pipeline.check_space", put_in_place)
+    assert re.match("E_CHANGED|E_UNREADABLE", refusal(tmp_path, path))
+
+
+def test_a_raw_record_is_no_larger_than_is_of_use(tmp_path):
+    """Of 100 columns with 100,000 characters each, ten million, about two million are kept."""
+    wide = {f"x{at}": "ä" * 100_000 for at in range(100)}
+    header = [*HEADER, *wide]
+    lines = [[*one_line(Quantity="?"), *wide.values()]]
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(",".join(line) for line in [header, *lines]), encoding="utf-8")
+    table = pa.table({name: [value] for name, value in zip(header, lines[0], strict=True)})
+    pq.write_table(table, tmp_path / "a.parquet")
+    for name in ("a.csv", "a.parquet"):
+        result = ingest_file(tmp_path / name, tmp_path / name.replace(".", "-"))
+        ((raw_record, reasons),) = raw_rows(result.path, "raw_record, reasons")
+        assert reasons == ["R_QUANTITY"]
+        assert 1_900_000 < len(raw_record) < 2_200_000
+        assert json.loads(raw_record)["x99"].endswith("ä…")
+        assert json.loads(raw_record)["Quantity"] == "?"
 
 
 @pytest.mark.parametrize("is_renamed", [False, True], ids=["before", "after"])

@@ -11,7 +11,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from customer_intelligence.ingest.mapping import ALIASES, CURRENCY_SYMBOLS, normalise
+from customer_intelligence.ingest.columns import ALIASES, normalise
+from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS
 
 # Of the records looked at, so many must be of a kind; a few may be damaged.
 MOST = 0.8

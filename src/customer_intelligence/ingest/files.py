@@ -7,7 +7,9 @@ import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from customer_intelligence.errors import CustomerIntelligenceError
 
@@ -54,6 +56,9 @@ FOREIGN_TEXTS = {
     rb"\{\s*[\"}]|\[\s*[{\[\]]": ("JSON", "Export the data as CSV, XLSX or Parquet."),
 }
 _HEAD_BYTES = 1024
+SHOWN_CHARS = 40
+SHOWN_NAMES = 40
+SHOWN_REASON = 300
 
 
 def check_regular_file(path: Path) -> os.stat_result:
@@ -96,6 +101,29 @@ def check_regular_file(path: Path) -> os.stat_result:
     return status
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file that was checked; what was put in its place meanwhile is refused.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_UNREADABLE: it is a link by now, or no regular file; no pipe keeps anybody waiting.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise unreadable(path, "it is no regular file any more")
+    return os.fdopen(descriptor, "rb")
+
+
+def identity(status: os.stat_result) -> tuple[int, ...]:
+    """Return what stays the same while nobody writes to a file or puts another in its place."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
 def check_space(size: int, data_dir: Path) -> None:
     """Refuse a file whose load would not fit on the disk.
 
@@ -136,7 +164,7 @@ def detect_format(path: Path) -> str:
         E_UNKNOWN_FORMAT for anything known to be something else.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(_HEAD_BYTES)
     except OSError as error:
         raise unreadable(path, error) from error
@@ -159,10 +187,21 @@ def shown_name(path: Path) -> str:
     return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
+def shorten(text: str, limit: int = SHOWN_CHARS) -> str:
+    """Return a text of a file as a message may hold it."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """List names of a file in a message, in quotes, and not all of very many."""
+    listed = ", ".join(repr(shorten(name)) for name in names[:SHOWN_NAMES])
+    return listed if len(names) <= SHOWN_NAMES else f"{listed}, … ({len(names):,} in all)"
+
+
 def file_sha256(path: Path) -> str:
     """Return the hex digest of the file's content, reading it in pieces."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
@@ -171,7 +210,7 @@ def file_sha256(path: Path) -> str:
 def unreadable(path: Path, error: object) -> CustomerIntelligenceError:
     """Return the refusal of a file that is damaged or may not be read."""
     lines = str(error).strip().splitlines()
-    reason = lines[0] if lines else type(error).__name__
+    reason = shorten(lines[0], SHOWN_REASON) if lines else type(error).__name__
     return CustomerIntelligenceError(
         "E_UNREADABLE",
         f"{path.name} cannot be read: {reason.rstrip('.')}.",

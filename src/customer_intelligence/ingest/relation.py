@@ -5,14 +5,13 @@ import datetime as dt
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest.checks import (
-    NO_FINDINGS,
-    date_survey_query,
-    literal,
-    proven_date_order,
-    raw_rows_query,
-)
-from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns
+from customer_intelligence.ingest.check import rows_query
+from customer_intelligence.ingest.columns import resolve_columns
+from customer_intelligence.ingest.mapping import SourceMapping
+from customer_intelligence.ingest.read import read_relation
+from customer_intelligence.ingest.reading import Reading, RelationLayout
+from customer_intelligence.ingest.survey import survey
+from customer_intelligence.quoting import identifier, literal
 
 MAX_PARTS = 3
 
@@ -49,7 +48,7 @@ def relation_query(
     parts = relation.split(".")
     if len(parts) > MAX_PARTS or not all(part.strip() for part in parts):
         raise _bad_relation(relation, "is no name", "Write schema.table or database.schema.table.")
-    quoted = ".".join(_quoted(part.strip()) for part in parts)
+    quoted = ".".join(identifier(part.strip().strip('"')) for part in parts)
     try:
         described = connection.execute(f"describe select * from {quoted}").fetchall()  # noqa: S608  # nosec
     except duckdb.Error as error:
@@ -58,7 +57,7 @@ def relation_query(
             relation, f"cannot be read: {reason}", "Name a table or view that the build can see."
         ) from error
     types = {name: kind for name, kind, *_ in described}
-    header = [name for name in types if name != "record_number"]
+    header = tuple(name for name in types if name != "record_number")
     try:
         columns = resolve_columns(header, SourceMapping(), relation)
     except CustomerIntelligenceError as error:
@@ -71,26 +70,23 @@ def relation_query(
     if "record_number" in types:
         number = "cast(record_number as bigint)"
     else:
-        used = ", ".join(_quoted(header[position]) for position in sorted(columns.values()))
+        used = ", ".join(identifier(header[position]) for position in sorted(columns.used))
         number = f"row_number() over (order by {used})"
-    selected = ", ".join(f"{_quoted(name)} as c{position}" for position, name in enumerate(header))
-    source = (
-        f"select {number} as record_number, cast(null as bigint) as line_number, "  # noqa: S608  # nosec
-        f"{selected}, {NO_FINDINGS} from {quoted}"
-    )
-    date_order = None
-    date = columns["invoice_date"]
-    if types[header[date]] == "VARCHAR":
-        survey = date_survey_query(f"c{date}")
-        found = connection.execute(f"with source as ({source}) from ({survey})").fetchone()
-        date_order = proven_date_order(found, header[date], relation)
-    rows = raw_rows_query(
-        columns,
-        {},
-        [types[name] for name in header],
+    reading = Reading(
+        relation,
         header,
+        tuple(types[name] for name in header),
+        columns,
         SourceMapping(),
-        date_order,
+        RelationLayout(quoted, number),
+    )
+    source = read_relation(reading).query
+
+    def fetch(query: str) -> list[tuple]:
+        return connection.execute(f"with source as ({source}) from ({query})").fetchall()
+
+    rows = rows_query(
+        survey(reading, fetch),
         {
             "load_number": "1",
             "load_id": literal(relation),
@@ -100,10 +96,6 @@ def relation_query(
         },
     )
     return f"with source as ({source}) select * from ({rows})"  # noqa: S608  # nosec
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.strip('"').replace('"', '""') + '"'
 
 
 def _bad_relation(relation: str, what: str, hint: str) -> CustomerIntelligenceError:

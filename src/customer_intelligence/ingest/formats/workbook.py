@@ -6,17 +6,18 @@ for what entities in the XML stand for. So all XML is searched first: for such c
 for cells far out, and for what the workbook really inflates to.
 """
 
+import contextlib
 import datetime as dt
 import html
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.files import (
     ARCHIVE_ERRORS,
     CHUNK_BYTES,
@@ -26,7 +27,6 @@ from customer_intelligence.ingest.files import (
     unreadable,
     xlsx_bomb,
 )
-from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns, used_positions
 
 _EPOCH = dt.datetime(1899, 12, 30)  # spreadsheet dates have no zone
 _DAYS_1904 = 1462
@@ -34,7 +34,6 @@ _MAX_SERIAL = 2_958_466  # the day after 9999-12-31
 _NEAR_COLUMNS = 26  # A to Z, counted as used without a look
 _MAX_CELLS = 1 << 26  # 64 columns of as many rows as a sheet can have
 _MAX_ROW_BYTES = 1 << 26
-_LAST_BYTES = 1 << 16
 _ERROR_CELL = re.compile(
     rb"""<(?:\w+:)?c\b(?P<attributes>[^>]*?\bt\s*=\s*["']e["'][^>]*)(?<!/)>"""
     rb"""(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>(?P<error>[^<]*)<""",
@@ -49,8 +48,20 @@ _FORMULA_CELL = re.compile(
     rb"""(?:\w+:)?c\b(?P<attributes>[^>]*)>\s*<(?:\w+:)?f\b[^>]*>(?P<formula>[^<]*)"""
 )
 _TEXT_RESULT = re.compile(rb"""\bt\s*=\s*["']str["']""")
-_DISTANT_CELL = re.compile(rb"""\br\s*=\s*["']([A-Z]{2,3})(\d{1,7})["']""")
+_TEXT_ITEM = re.compile(rb"<(?:\w+:)?si\b")
+_IS_TEXT = rb"""\bt\s*=\s*["']s["']"""
+_OF_TEXT = re.compile(_IS_TEXT)
+_TEXT_CELL = re.compile(_IS_TEXT + rb"[^>]*>\s*<(?:\w+:)?v[^>]*>\s*(\d{1,9})\b")
+_DISTANT_COLUMN = re.compile(rb"""\br\s*=\s*["']([A-Z]{2,3})\d""")
+_ROW_TAG = re.compile(rb"<(?:\w+:)?row\b")
 _ROW_REFERENCE = re.compile(rb"""\br\s*=\s*["'][A-Z]{0,3}(\d{1,7})["']""")
+# A sheet ends at XFD1048576. python-calamine makes room for whatever else a reference names.
+_LAST_ROW = rb"[1-9]\d{0,5}|10[0-3]\d{4}|104[0-7]\d{3}|1048[0-4]\d{2}|10485[0-6]\d|104857[0-6]"
+_LAST_COLUMN = rb"[A-Z]{1,2}|[A-W][A-Z]{2}|X[A-E][A-Z]|XF[A-D]"
+_IMPOSSIBLE_REFERENCE = re.compile(
+    rb"""\br\s*=\s*["'](?!(?:%s)?(?:%s)["'])""" % (_LAST_COLUMN, _LAST_ROW)
+)
+_QUOTED = re.compile(rb""""[^"]*"|'[^']*'""")
 _CELL_REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
 
 
@@ -64,44 +75,50 @@ class Row(NamedTuple):
     errors: tuple[int, ...]
 
 
+@contextlib.contextmanager
+def _calamine(path: Path) -> Iterator[None]:
+    """Turn what python-calamine raises, a panic of its Rust code too, into a refusal."""
+    try:
+        yield
+    except (CalamineError, *ARCHIVE_ERRORS) as error:
+        raise unreadable(path, error) from error
+    except BaseException as error:
+        # It is no Exception, and the class cannot be imported.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise unreadable(path, f"its cells make no sense ({error})") from error
+
+
 class Workbook:
-    """The table of a workbook: its header and its records, over all sheets with that header.
+    """The sheets of a workbook, each with its header.
 
     Parameters
     ----------
     path : Path
         An .xlsx file whose declared sizes have been checked.
-    mapping : SourceMapping, optional
-        Column names; the decimal mark is used to write numbers as text. None to look at the
-        first header only.
+    decimal : str
+        Mark with which numbers are written as text.
 
     Raises
     ------
     CustomerIntelligenceError
-        E_UNREADABLE, E_XLSX_BOMB, E_EMPTY_FILE, or the refusal of `resolve_columns` for the
-        first sheet that holds anything.
+        E_UNREADABLE, E_XLSX_BOMB or E_EMPTY_FILE.
     """
 
-    def __init__(self, path: Path, mapping: SourceMapping | None) -> None:
-        self._decimal = "." if mapping is None else mapping.decimal
-        try:
+    headers: dict[str, list[str]]
+    """Sheet to the names of its columns, in the order of the workbook; empty sheets have none."""
+
+    def __init__(self, path: Path, decimal: str = ".") -> None:
+        self._path, self._decimal = path, decimal
+        with _calamine(path):
             self._errors, self._epoch = _inspect(path)
             book = CalamineWorkbook.from_path(path)
             # Reading a sheet is most of the work, so each is read once and kept.
             self._sheets = {name: book.get_sheet_by_name(name) for name in self._errors}
             headers = {name: self._header(name) for name in self._sheets}
-        except (CalamineError, *ARCHIVE_ERRORS) as error:
-            raise unreadable(path, error) from error
-        headers = {name: header for name, header in headers.items() if header}
-        if not headers:
+        self.headers = {name: header for name, header in headers.items() if header}
+        if not self.headers:
             raise empty_file(path)
-        if mapping is None:
-            self.header = next(iter(headers.values()))
-            return
-        self.header, self.columns = _first_table(headers, mapping, path.name)
-        self._used = used_positions(self.columns, self.header, mapping, path.name)
-        self.sheets = [name for name, header in headers.items() if header == self.header]
-        self.other_sheets = [name for name in headers if name not in self.sheets]
 
     def _header(self, name: str) -> list[str]:
         rows = self._sheets[name].to_python(nrows=1)
@@ -110,11 +127,20 @@ class Workbook:
             header.pop()
         return header
 
-    def rows(self) -> Iterator[Row]:
-        """Yield the records of all sheets in order; rows without any content are no records."""
-        date_column = self.columns["invoice_date"]
-        width = len(self.header)
-        for name in self.sheets:
+    def rows(self, sheets: Sequence[str], dates: int, used: Set[int]) -> Iterator[Row]:
+        """Yield the records of sheets in order; rows without any content are no records.
+
+        Parameters
+        ----------
+        sheets : sequence of str
+            Their names.
+        dates : int
+            Position of the column whose cells may be dates.
+        used : set of int
+            Positions of the columns in which a cell without a value is told.
+        """
+        for name in sheets:
+            width = len(self.headers[name])
             first_row, first_column = self._sheets[name].start or (0, 0)
             for number, cells in self._cells(name):
                 if number <= first_row:
@@ -136,14 +162,21 @@ class Workbook:
                 yield Row(
                     number + 1,
                     fields,
-                    self._date(cells[date_column]) if date_column < len(cells) else None,
-                    tuple(self._used & damaged.keys()),
+                    self._date(cells[dates]) if dates < len(cells) else None,
+                    tuple(used & damaged.keys()),
                 )
 
     def _cells(self, name: str) -> Iterator[tuple[int, list[Any]]]:
         """Yield the rows of a sheet, numbered from 0, from the first column in use on."""
         sheet, number = self._sheets[name], -1
-        for number, row in enumerate(sheet.iter_rows()):
+        with _calamine(self._path):
+            rows = enumerate(sheet.iter_rows())
+        while True:
+            with _calamine(self._path):
+                found = next(rows, None)
+            if found is None:
+                break
+            number, row = found
             yield number, row[len(row) - sheet.width :]
         # Rows of nothing but cells without a value are not in use.
         for below in sorted(self._errors[name]):
@@ -172,18 +205,6 @@ class Workbook:
         return None
 
 
-def _first_table(
-    headers: Mapping[str, list[str]], mapping: SourceMapping, name: str
-) -> tuple[list[str], dict[str, int]]:
-    refusals = []
-    for header in headers.values():
-        try:
-            return header, resolve_columns(header, mapping, name)
-        except CustomerIntelligenceError as refusal:
-            refusals.append(refusal)
-    raise refusals[0]
-
-
 def _inspect(path: Path) -> tuple[dict[str, dict[int, dict[int, str]]], dt.datetime]:
     """Inflate the workbook once, and refuse it or collect the cells without a value.
 
@@ -197,6 +218,10 @@ def _inspect(path: Path) -> tuple[dict[str, dict[int, dict[int, str]]], dt.datet
     limit = min(XLSX_MAX_BYTES, XLSX_MAX_RATIO * path.stat().st_size)
     inflated = 0
     with zipfile.ZipFile(path) as archive:
+        # Of two members with one name, one reader takes the first and another the last.
+        names = [name.casefold() for name in archive.namelist()]
+        if len(set(names)) < len(names):
+            raise ValueError("it holds two parts with one name")
         workbook = archive.read("xl/workbook.xml")
         _refuse_entities(path, workbook)
         parts = _sheet_parts(workbook, archive)
@@ -210,15 +235,39 @@ def _inspect(path: Path) -> tuple[dict[str, dict[int, dict[int, str]]], dt.datet
                     inflated += len(chunk)
                     if inflated > limit:
                         raise xlsx_bomb(path, f"would inflate to more than {limit:,} bytes")
+                    if b"\0" in chunk:
+                        raise ValueError(f"{part} is not written in UTF-8")
                     _refuse_entities(path, tail + chunk)
                     tail = chunk[-len("<!DOCTYPE") :]
                     if scan is not None:
                         scan.read(chunk)
-            if scan is not None and scan.cells > _MAX_CELLS:
-                raise xlsx_bomb(path, f"has a sheet of {scan.cells:,} cells, used or not")
+            if scan is not None:
+                scan.finish()
+                if scan.cells > _MAX_CELLS:
+                    raise xlsx_bomb(path, f"has a sheet of {scan.cells:,} cells, used or not")
+        cells_of_text = sum(scan.cells_of_text for scan in scans.values())
+        _check_texts(path, archive, parts.values(), cells_of_text)
     is_1904 = re.search(rb"""date1904\s*=\s*["'](1|true)["']""", workbook) is not None
     errors = {name: scans[part].errors for name, part in parts.items()}
     return errors, _EPOCH + dt.timedelta(days=_DAYS_1904 if is_1904 else 0)
+
+
+def _check_texts(
+    path: Path, archive: zipfile.ZipFile, sheets: Iterable[str], cells_of_text: int
+) -> None:
+    """Refuse a workbook whose shared texts, repeated in cell after cell, are too many bytes."""
+    part = next((name for name in archive.namelist() if name.endswith("/sharedStrings.xml")), None)
+    if part is None:
+        return
+    sizes = [len(text) for text in _TEXT_ITEM.split(archive.read(part))[1:]]
+    if max(sizes, default=0) * cells_of_text <= XLSX_MAX_BYTES:
+        return
+    taken = 0
+    for sheet in sheets:
+        uses = Counter(_TEXT_CELL.findall(archive.read(sheet)))
+        taken += sum(sizes[int(at)] * count for at, count in uses.items() if int(at) < len(sizes))
+    if taken > XLSX_MAX_BYTES:
+        raise xlsx_bomb(path, f"repeats its texts up to {taken:,} bytes")
 
 
 def _refuse_entities(path: Path, xml: bytes) -> None:
@@ -234,6 +283,8 @@ class _SheetScan:
         self._rest = b""
         self._columns = _NEAR_COLUMNS
         self._rows = 0
+        self._unnamed_rows = 0
+        self.cells_of_text = 0
 
     @property
     def cells(self) -> int:
@@ -247,6 +298,14 @@ class _SheetScan:
         complete, self._rest = xml[:boundary], xml[boundary:]
         if len(self._rest) > _MAX_ROW_BYTES:
             raise ValueError(f"a row takes more than {_MAX_ROW_BYTES:,} bytes")
+        self._find(complete)
+
+    def finish(self) -> None:
+        """Read what followed the last row, whatever its end looked like."""
+        self._find(self._rest)
+        self._rest = b""
+
+    def _find(self, complete: bytes) -> None:
         self._measure(complete)
         if b't="e"' in complete or b"t='e'" in complete:
             found = [
@@ -265,11 +324,19 @@ class _SheetScan:
                 self._add(cell["attributes"], "=" + (cell["formula"] or b"").decode())
 
     def _measure(self, xml: bytes) -> None:
-        rows = [int(row) for row in _ROW_REFERENCE.findall(xml[-_LAST_BYTES:])[-1:]]
-        for letters, row in _DISTANT_CELL.findall(xml):
-            self._columns = max(self._columns, _column_number(letters))
-            rows.append(int(row))
-        self._rows = max([self._rows, *rows])
+        for match in _IMPOSSIBLE_REFERENCE.finditer(xml):
+            start = xml.rfind(b"<", 0, match.start())
+            # Within a tag, and not in a text that only looks like one.
+            if b">" not in _QUOTED.sub(b"", xml[start : match.start()]):
+                raise ValueError("a reference to a cell lies outside of the sheet")
+        self.cells_of_text += len(_OF_TEXT.findall(xml))
+        # Cells and rows without a reference follow each other.
+        self._unnamed_rows += len(_ROW_TAG.findall(xml))
+        in_a_row = max(part.count(b"<c") + part.count(b":c") for part in xml.split(b"row>"))
+        distant = [_column_number(letters) for letters in set(_DISTANT_COLUMN.findall(xml))]
+        self._columns = max([self._columns, in_a_row, *distant])
+        rows = map(int, set(_ROW_REFERENCE.findall(xml)))
+        self._rows = max([self._rows, self._unnamed_rows, *rows])
 
     def _add(self, attributes: bytes, shown: str) -> None:
         reference = _CELL_REFERENCE.search(attributes)

@@ -9,10 +9,19 @@ from typing import Any, NamedTuple, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from customer_intelligence.ingest.text import Record, has_kept_bytes, read_records, show_bytes
-from customer_intelligence.ingest.workbook import Workbook
+from customer_intelligence.ingest.formats.text import (
+    Record,
+    has_kept_bytes,
+    read_records,
+    show_bytes,
+)
+from customer_intelligence.ingest.formats.workbook import Row
 
 BATCH_RECORDS = 50_000
+
+# A raw record holds this many characters, and a thousand of each value at least.
+RAW_RECORD_CHARS = 1 << 21
+RAW_VALUE_CHARS = 1_000
 
 # Reasons that leave no field of the record to be trusted.
 UNREADABLE_REASONS = ("R_FIELD_COUNT", "R_QUOTE", "R_FIELD_LIMIT")
@@ -115,11 +124,10 @@ def text_records(
         )
 
 
-def workbook_records(workbook: Workbook) -> Iterator[StagedRecord]:
-    """Read the records of a workbook's sheets."""
-    width = len(workbook.header)
-    keys = record_keys(workbook.header)
-    for row in workbook.rows():
+def workbook_records(rows: Iterable[Row], keys: Sequence[str]) -> Iterator[StagedRecord]:
+    """Read the records of a workbook's sheets, with one name per column for ``raw_record``."""
+    width = len(keys)
+    for row in rows:
         reasons = []
         fields: Sequence[str | None] = row.fields
         if len(fields) > width:
@@ -134,16 +142,25 @@ def workbook_records(workbook: Workbook) -> Iterator[StagedRecord]:
 
 def record_keys(header: Sequence[str]) -> list[str]:
     """Return one distinct name per column: the header's, numbered where empty or repeated."""
-    keys: list[str] = []
+    keys: dict[str, None] = {}
     for position, name in enumerate(header, start=1):
         key = name or f"column {position}"
-        keys.append(key if key not in keys else f"{key} (column {position})")
-    return keys
+        keys[key if key not in keys else f"{key} (column {position})"] = None
+    return list(keys)
+
+
+def raw_value_chars(width: int) -> int:
+    """Return the length from which on a value of a raw record is cut."""
+    return max(RAW_VALUE_CHARS, RAW_RECORD_CHARS // max(width, 1))
 
 
 def _raw_record(record: Record, keys: Sequence[str]) -> str:
     """Return the source values as JSON: by name, or as a list when names do not fit them."""
-    values = [show_bytes(field) or None for field in record.fields]
+    limit = raw_value_chars(len(record.fields))
+    values = [
+        show_bytes(field if len(field) <= limit else field[:limit] + "…") or None
+        for field in record.fields
+    ]
     named = record.reason is None and len(values) == len(keys)
     content: object = dict(zip(keys, values, strict=True)) if named else values
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))

@@ -18,7 +18,6 @@ import numpy as np
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.files import CHUNK_BYTES, empty_file
-from customer_intelligence.ingest.mapping import SourceMapping, resolve_columns
 
 SEPARATORS = (",", ";", "\t", "|")
 MAX_FIELD_CHARS = 131_072  # also the csv module's own limit
@@ -139,36 +138,6 @@ def detect_encoding(path: Path, configured: str | None) -> Encoding:
     return Encoding(name, is_valid=False, note=f"has bytes that are not {name}")
 
 
-def find_header(
-    path: Path, encoding: Encoding, mapping: SourceMapping
-) -> tuple[list[str], str, dict[str, int]]:
-    """Read the header with each separator and take the one under which the fields are found.
-
-    Returns
-    -------
-    header : list of str
-        Column names in the order of the file.
-    separator : str
-        One of `SEPARATORS`.
-    columns : dict of str to int
-        Field to 0-based position.
-
-    Raises
-    ------
-    CustomerIntelligenceError
-        E_EMPTY_FILE, E_UNKNOWN_FORMAT, or the refusal of `resolve_columns` for the separator
-        that cuts the header into most columns.
-    """
-    refusals: list[tuple[int, CustomerIntelligenceError]] = []
-    for separator in SEPARATORS:
-        header = _header(path, encoding, separator)
-        try:
-            return header, separator, resolve_columns(header, mapping, path.name)
-        except CustomerIntelligenceError as refusal:
-            refusals.append((len(header), refusal))
-    raise max(refusals, key=lambda refusal: refusal[0])[1]
-
-
 def widest_header(path: Path, encoding: Encoding) -> list[str]:
     """Return the header under the separator that cuts it into most columns.
 
@@ -177,10 +146,17 @@ def widest_header(path: Path, encoding: Encoding) -> list[str]:
     CustomerIntelligenceError
         E_EMPTY_FILE or E_UNKNOWN_FORMAT.
     """
-    return max((_header(path, encoding, separator) for separator in SEPARATORS), key=len)
+    return max((read_header(path, encoding, separator) for separator in SEPARATORS), key=len)
 
 
-def _header(path: Path, encoding: Encoding, separator: str) -> list[str]:
+def read_header(path: Path, encoding: Encoding, separator: str) -> list[str]:
+    """Return the names of the columns as one separator cuts them.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_EMPTY_FILE or E_UNKNOWN_FORMAT.
+    """
     with open_text(path, encoding) as stream:
         record = next(read_records(stream, separator, None, HEADER_CHARS), None)
     if record is None or not any(field.strip() for field in record.fields):
@@ -419,15 +395,12 @@ def _quotes_are_placed(data: np.ndarray, quotes: np.ndarray, separator: int) -> 
 
 
 def _parse_quoted(lines: list[str], separator: str) -> tuple[list[str] | None, str | None]:
-    # Before Python 3.11 the csv module refuses NUL; a noncharacter stands in for it.
-    clean = [line.replace("\x00", "\ufdd0") for line in lines]
     try:
-        fields = next(csv.reader(clean, delimiter=separator, strict=True))
+        return next(csv.reader(lines, delimiter=separator, strict=True)), None
     except csv.Error as error:
         if "unexpected end" in str(error):
             return None, "open"
         return None, "limit" if "field larger" in str(error) else "quote"
-    return [field.replace("\ufdd0", "\x00") for field in fields], None
 
 
 def _decodes(path: Path, name: str) -> bool:

@@ -1,0 +1,313 @@
+"""Which column of a file is which field: built-in aliases, and what a mapping says on top."""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.derived import Expression, column_names, parse
+from customer_intelligence.ingest.files import SHOWN_NAMES, shorten
+from customer_intelligence.ingest.mapping import (
+    FIELDS,
+    MONEY_FIELDS,
+    REQUIRED_FIELDS,
+    SourceMapping,
+)
+
+# Every record is one row of as many values, and a quarantined one keeps them all.
+MAX_COLUMNS = 2_500
+# A longer one is no name that somebody gave to a column, and none to suggest.
+LONGEST_NAME = 200
+# Compared without case, blanks, underscores, hyphens, dots and invisible marks.
+ALIASES: dict[str, tuple[str, ...]] = {
+    "invoice_no": (
+        "invoiceno",
+        "invoice",
+        "invoicenumber",
+        "invoiceid",
+        "orderid",
+        "orderno",
+        "ordernumber",
+    ),
+    "stock_code": ("stockcode", "sku", "productcode", "productid", "itemcode", "itemid"),
+    "description": (
+        "description",
+        "productname",
+        "productdescription",
+        "itemname",
+        "itemdescription",
+    ),
+    "quantity": ("quantity", "qty", "units"),
+    "invoice_date": (
+        "invoicedate",
+        "invoicedat",
+        "invoicedatetime",
+        "orderdate",
+        "orderedat",
+        "orderdatetime",
+    ),
+    "unit_price": ("unitprice", "price", "priceperunit", "itemprice"),
+    # Without a unit price only. A bare "total" may be that of the order, so it is no alias.
+    "line_amount": (
+        "lineamount",
+        "linetotal",
+        "linetotalprice",
+        "lineprice",
+        "linevalue",
+        "extendedprice",
+        "extendedamount",
+        "itemtotal",
+        "totalprice",
+    ),
+    "customer_id": ("customerid", "customer", "customerno", "customernumber", "clientid"),
+    "country": ("country", "customercountry", "shippingcountry"),
+    # Both change what counts: a mapping has to name them.
+    "cancelled": (),
+    "currency": (),
+}
+
+# Fragments that make an unrecognised column plausible enough to be suggested, never to be used.
+PLAUSIBLE: dict[str, tuple[str, ...]] = {
+    "invoice_no": ("invoice", "order", "receipt", "transaction"),
+    "stock_code": ("sku", "stock", "article", "product", "item"),
+    "quantity": ("qty", "quant", "units", "pieces"),
+    "invoice_date": ("created", "date", "time", "day"),
+    "unit_price": ("price", "unitcost"),
+    "line_amount": ("total", "amount", "revenue", "sales"),
+    "customer_id": ("cust", "client", "buyer", "user", "email"),
+}
+
+
+@dataclass(frozen=True)
+class Formula:
+    """Arithmetic over columns: the expression, and where each column that it names stands."""
+
+    expression: Expression
+    positions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a file hold which field; positions count from 0."""
+
+    positions: Mapping[str, tuple[int, ...]]
+    """Field to its column, then those that stand in where it is blank."""
+    derived: Mapping[str, Formula] = field(default_factory=dict)
+    """Fields that are worked out."""
+    order_amount: Formula | None = None
+    """What the lines of an order add up to."""
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a field is read from a column or worked out."""
+        return name in self.positions or name in self.derived
+
+    def first(self, name: str) -> int | None:
+        """Return the position of a field's own column."""
+        return self.positions[name][0] if name in self.positions else None
+
+    @cached_property
+    def used(self) -> frozenset[int]:
+        """Positions of all columns that are read into fields."""
+        formulas = [*self.derived.values(), *filter(None, [self.order_amount])]
+        read = [*self.positions.values(), *(formula.positions.values() for formula in formulas)]
+        return frozenset(position for positions in read for position in positions)
+
+
+def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) -> Columns:
+    """Find every field in the header.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Column names as they stand in the file.
+    mapping : SourceMapping
+        Names that take precedence over the aliases.
+    name : str
+        File name, for messages.
+
+    Returns
+    -------
+    Columns
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_TOO_WIDE; E_MISSING_COLUMNS or E_DUPLICATE_COLUMNS, with the header found; E_BAD_MAPPING
+        when there is no column, or more than one, that an expression or a further column of a
+        field names.
+    """
+    if len(header) > MAX_COLUMNS:
+        raise CustomerIntelligenceError(
+            "E_TOO_WIDE",
+            f"{name} has {len(header):,} columns; allowed are {MAX_COLUMNS:,}.",
+            "Export the columns that say what was sold, when, to whom and for how much.",
+        )
+    claimed = {
+        normalise(column)
+        for field_name in mapping.columns
+        for column in _named(mapping, field_name)
+    }
+    found = {
+        field_name: _positions(field_name, header, mapping, claimed)
+        for field_name in FIELDS
+        if field_name not in mapping.derived and field_name not in mapping.absent
+    }
+    if found.get("unit_price") and "line_amount" not in mapping.columns:
+        found["line_amount"] = []
+    missing = _missing_fields(found, mapping)
+    if missing:
+        raise _missing_columns(missing, header, found, name)
+    for field_name, positions in found.items():
+        if len(positions) > 1:
+            names = " and ".join(f'"{shorten(header[position])}"' for position in positions)
+            raise CustomerIntelligenceError(
+                "E_DUPLICATE_COLUMNS",
+                f'Several columns could be "{field_name}" in {name}: {names}. '
+                f"Found: {_listed(header)}.",
+                f"Rename one of them, or set `columns: {{{field_name}: …}}` in mapping.yml.",
+            )
+
+    def formula(text: str, key: str) -> Formula:
+        expression = parse(text)
+        names = column_names(expression)
+        return Formula(expression, {at: _position_of(at, header, name, key) for at in names})
+
+    derived = {
+        field_name: formula(text, f"derived.{field_name}")
+        for field_name, text in mapping.derived.items()
+    }
+    order_amount = mapping.order_amount and formula(mapping.order_amount, "order_amount")
+    further = {
+        field_name: [
+            _position_of(column, header, name, f"columns.{field_name}")
+            for column in _named(mapping, field_name)[1:]
+        ]
+        for field_name in found
+    }
+    return Columns(
+        {
+            field_name: (*positions, *further[field_name])
+            for field_name, positions in found.items()
+            if positions
+        },
+        derived,
+        order_amount or None,
+    )
+
+
+def _missing_fields(
+    found: Mapping[str, Sequence[int]], mapping: SourceMapping
+) -> dict[str, str | None]:
+    """Return the fields that have no column, with the name that the mapping gives it."""
+    missing = {
+        field_name: next(iter(_named(mapping, field_name)), None)
+        for field_name, positions in found.items()
+        if not positions and (field_name in REQUIRED_FIELDS or field_name in mapping.columns)
+    }
+    states_amount = bool(found.get("line_amount")) or "line_amount" in mapping.derived
+    if not states_amount and "line_amount" not in missing:
+        if not found.get("unit_price") and "unit_price" not in mapping.derived:
+            missing.setdefault("unit_price", None)
+        if "quantity" in mapping.absent:
+            missing.setdefault("line_amount", None)
+    return missing
+
+
+def _position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int:
+    matches = [at for at, column in enumerate(header) if column == wanted] or [
+        at for at, column in enumerate(header) if normalise(column) == normalise(wanted)
+    ]
+    if len(matches) != 1:
+        count = "Several columns" if matches else "No column"
+        raise CustomerIntelligenceError(
+            "E_BAD_MAPPING",
+            f'{count} of {name} can be "{shorten(wanted)}", which the mapping\'s {key} names. '
+            f"Found: {_listed(header)}.",
+            "Write the name as it stands in the file, in double quotes.",
+        )
+    return matches[0]
+
+
+def _named(mapping: SourceMapping, field_name: str) -> list[str]:
+    """Return the columns that a mapping names for a field."""
+    column = mapping.columns.get(field_name, [])
+    return [column] if isinstance(column, str) else list(column)
+
+
+def _positions(
+    field_name: str, header: Sequence[str], mapping: SourceMapping, claimed: set[str]
+) -> list[int]:
+    wanted = next(iter(_named(mapping, field_name)), None)
+    names = ALIASES[field_name] if wanted is None else (normalise(wanted),)
+    return [
+        position
+        for position, column in enumerate(header)
+        # A column the mapping gives to one field is not taken by another's alias as well.
+        if normalise(column) in names and (wanted is not None or normalise(column) not in claimed)
+    ]
+
+
+def _missing_columns(
+    missing: Mapping[str, str | None],
+    header: Sequence[str],
+    found: Mapping[str, Sequence[int]],
+    name: str,
+) -> CustomerIntelligenceError:
+    taken = {position for positions in found.values() for position in positions}
+    free = [
+        column
+        for position, column in enumerate(header)
+        if position not in taken and len(column) <= LONGEST_NAME
+    ]
+    pairs, wanted = [], []
+    for field_name, column in missing.items():
+        is_price = field_name == "unit_price" and column is None
+        candidates = MONEY_FIELDS if is_price else (field_name,)
+        suggestions = [(candidate, _suggestion(candidate, free)) for candidate in candidates]
+        suggested, suggestion = next((pair for pair in suggestions if pair[1]), (field_name, None))
+        if suggestion is not None:
+            free.remove(suggestion)
+        pairs.append(f"{suggested}: {suggestion or '<column>'}")
+        wanted.append(
+            " or ".join(f'"{candidate}"' for candidate in candidates)
+            + ("" if column is None else f' (mapped to "{shorten(column)}")')
+        )
+    noun = "Column" if len(missing) == 1 else "Columns"
+    return CustomerIntelligenceError(
+        "E_MISSING_COLUMNS",
+        f"{noun} for {', '.join(wanted)} not found in {name}. Found: {_listed(header)}.",
+        f"Set `columns: {{{', '.join(pairs)}}}` in mapping.yml. `make check-data` drafts it.",
+    )
+
+
+def _suggestion(field_name: str, free: Sequence[str]) -> str | None:
+    for fragment in PLAUSIBLE.get(field_name, ()):
+        for column in free:
+            if fragment in normalise(column):
+                return column
+    close = difflib.get_close_matches(
+        field_name.replace("_", ""), [normalise(column) for column in free], n=1, cutoff=0.75
+    )
+    return next((column for column in free if close and normalise(column) == close[0]), None)
+
+
+def is_unique(name: str, header: Sequence[str]) -> bool:
+    """Tell whether no other column of the header would be taken for the one of this name."""
+    return sum(normalise(column) == normalise(name) for column in header) == 1
+
+
+def normalise(column: str) -> str:
+    """Return the name of a column without what may differ: case, blanks, marks."""
+    # Marks such as a zero-width space are not seen, and not meant.
+    seen = "".join(sign for sign in column if unicodedata.category(sign) != "Cf")
+    return re.sub(r"[\s_.\-]+", "", seen).casefold()
+
+
+def _listed(header: Sequence[str]) -> str:
+    """Return the header for a message, shortened when it is no header at all."""
+    names = [shorten(name) for name in header[:SHOWN_NAMES]]
+    shown = ", ".join(repr(name)[1:-1] for name in names)
+    return f"{shown}, … ({len(header)} columns)" if len(header) > SHOWN_NAMES else shown

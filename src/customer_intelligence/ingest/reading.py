@@ -1,0 +1,103 @@
+"""What is known of one reading of a file or relation, from its recognition to its manifest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from customer_intelligence.ingest.columns import Columns
+from customer_intelligence.ingest.formats.stage import record_keys
+from customer_intelligence.ingest.formats.text import Encoding
+from customer_intelligence.ingest.formats.workbook import Workbook
+from customer_intelligence.ingest.mapping import SourceMapping
+
+# Typed values and source values side by side, sorted by order where lines are completed.
+_SPILL_FACTOR = 4
+_SMALLEST_SPILL = 1 << 30
+
+
+@dataclass(frozen=True)
+class TextLayout:
+    """How a delimited text is cut into records."""
+
+    encoding: Encoding
+    separator: str
+
+
+@dataclass(frozen=True)
+class SheetsLayout:
+    """The sheets of a workbook that hold the table."""
+
+    workbook: Workbook
+    sheets: Sequence[str]
+
+
+@dataclass(frozen=True)
+class ParquetLayout:
+    """The columns of a Parquet file as DuckDB names them."""
+
+    names: Sequence[str]
+
+
+@dataclass(frozen=True)
+class RelationLayout:
+    """A table or view, as SQL names it."""
+
+    relation: str
+    record_number: str
+    """SQL of the number of a record."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A recognised source: every room of the ingest takes it and adds what it finds out."""
+
+    name: str
+    """Of the file or relation, for messages."""
+    header: tuple[str, ...]
+    types: tuple[str, ...]
+    """DuckDB types of the source's columns ``c0``, ``c1``, …."""
+    columns: Columns
+    mapping: SourceMapping
+    layout: TextLayout | SheetsLayout | ParquetLayout | RelationLayout
+    path: Path | None = None
+    expanded_bytes: int = 0
+    """What its values take as text, at most."""
+    notes: tuple[str, ...] = ()
+    """What a person should know, as predicates of the file."""
+    date_order: str | None = None
+    """``ymd``, ``mdy``, ``dmy`` or a strptime format; None where no text needs one."""
+    currency: str | None = None
+
+    @property
+    def format(self) -> str:
+        """``csv``, ``xlsx``, ``parquet`` or ``relation``."""
+        return _FORMATS[type(self.layout)]
+
+    @property
+    def encoding(self) -> str | None:
+        """Codec of a text."""
+        return self.layout.encoding.name if isinstance(self.layout, TextLayout) else None
+
+    @property
+    def spill_bytes(self) -> int:
+        """What DuckDB may put on the disk while the source is read."""
+        return max(_SMALLEST_SPILL, _SPILL_FACTOR * self.expanded_bytes)
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Names of the columns in ``raw_record``."""
+        return record_keys(self.header)
+
+    @property
+    def named_columns(self) -> dict[str, str]:
+        """Field to the name of its column in the file."""
+        return {field: self.header[at[0]] for field, at in self.columns.positions.items()}
+
+
+_FORMATS = {
+    TextLayout: "csv",
+    SheetsLayout: "xlsx",
+    ParquetLayout: "parquet",
+    RelationLayout: "relation",
+}

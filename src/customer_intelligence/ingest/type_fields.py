@@ -1,0 +1,220 @@
+"""Third room, value by value: the SQL that types one field, and the reason where it cannot.
+
+Good values meet the first branch of each `case`; dearer ones are evaluated only for the values
+that do not, because DuckDB computes a branch only for its rows.
+"""
+
+import re
+from typing import NamedTuple
+
+from customer_intelligence.ingest import derived
+from customer_intelligence.ingest.columns import Formula
+from customer_intelligence.ingest.formats.text import MAX_FIELD_CHARS
+from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS, SourceMapping
+from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.quoting import literal
+
+NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
+_INTEGER_TYPES = frozenset(
+    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
+)
+
+_ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]([01]?\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?)?"
+_ISO_DATE_WITH_OFFSET = (
+    r"\d{4}-\d{1,2}-\d{1,2}[T ]([01]?\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})? ?"
+    r"(Z|UTC|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
+)
+_SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
+_INTEGER = r"[+-]?\d{1,18}"
+_WHOLE = r"[+-]?\d+\.?0*"
+_AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
+_WHOLE_ID = r"\d+\.0"
+_FIRST, _SECOND = r"\1", r"\2"
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"
+_NOT_FINITE = r"[+-]?(nan|inf|infinity)"
+_DATE_ORDER_FORMATS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
+_TIME_FORMATS = (" %H:%M", " %H:%M:%S", "", " %I:%M %p", " %I:%M:%S %p")
+
+
+class Cell(NamedTuple):
+    """A value of the source: its SQL, a plain name, and its DuckDB type."""
+
+    name: str
+    kind: str
+
+
+# An untyped null would land as an integer column.
+NOTHING = Cell("cast(null as varchar)", "VARCHAR")
+
+
+class Typed(NamedTuple):
+    """A field: SQL of its value, null where it cannot be typed, and of the reason for that."""
+
+    value: str
+    reason: str = "null"
+
+
+def text(cell: Cell, field: str) -> Typed:
+    """Text as in the source, empty as null; whole numbers without a decimal point."""
+    name, kind = cell
+    if kind in ("DOUBLE", "FLOAT"):
+        # Data frames hold codes with gaps as floats, and the gaps as NaN.
+        return Typed(
+            f"case when isnan({name}) then null "
+            f"when {name} = trunc({name}) and abs({name}) < 1e15 "
+            f"then cast(cast({name} as bigint) as varchar) else cast({name} as varchar) end"
+        )
+    if kind != "VARCHAR":
+        return Typed(f"nullif(cast({name} as varchar), '')")
+    value = f"nullif({name}, '')"
+    if field == "customer_id":
+        value = (
+            f"case when contains({name}, '.0') and regexp_full_match(trim({name}), '{_WHOLE_ID}') "
+            f"then left(trim({name}), -2) else {value} end"
+        )
+    return Typed(f"case when {has_nul(name)} or {is_too_long(name)} then null else {value} end")
+
+
+def quantity(cell: Cell, mapping: SourceMapping) -> Typed:
+    """Whole units."""
+    if cell.kind in _INTEGER_TYPES:
+        value = f"cast({cell.name} as bigint)"
+    text = _number_text(cell, mapping, with_currency=False)
+    if cell.kind not in _INTEGER_TYPES:
+        value = (
+            f"case when regexp_full_match({text}, '{_INTEGER}') then cast({text} as bigint) "
+            f"when regexp_full_match({text}, '{_WHOLE}') "
+            f"then try_cast(regexp_replace({text}, '[.]0*$', '') as bigint) end"
+        )
+    return Typed(
+        value,
+        f"case when regexp_full_match(lower({text}), '{_NOT_FINITE}') then 'R_NOT_FINITE' "
+        f"when regexp_full_match({text}, '{_NUMBER}') and ("
+        f"abs(try_cast({text} as double)) >= 9.2e18) then 'R_OVERFLOW' "
+        "else 'R_QUANTITY' end",
+    )
+
+
+def amount(cell: Cell, mapping: SourceMapping, reason: str) -> Typed:
+    """Money with at most four decimals that mean something; more are noise of a float."""
+    name, kind = cell
+    text = _number_text(cell, mapping, with_currency=True)
+    if kind in _INTEGER_TYPES:
+        value = f"try_cast({name} as decimal(18, 4))"
+    elif kind == "DOUBLE":
+        value = (
+            f"case when abs({name}) < 1e14 and abs({name} * 1e4 - round({name} * 1e4)) < 0.01 "
+            f"then cast(round({name}, 4) as decimal(18, 4)) end"
+        )
+    else:
+        wide = f"try_cast({text} as decimal(38, 18))"
+        value = (
+            f"case when regexp_full_match({text}, '{_AMOUNT}') "
+            f"then cast({text} as decimal(18, 4)) "
+            f"when regexp_full_match({text}, '{_NUMBER}') "
+            f"and abs({wide} - try_cast({wide} as decimal(18, 4))) < 0.000001 "
+            f"then try_cast({wide} as decimal(18, 4)) end"
+        )
+    return Typed(
+        value,
+        f"case when regexp_full_match(lower({text}), '{_NOT_FINITE}') then 'R_NOT_FINITE' "
+        f"when not coalesce(regexp_full_match({text}, '{_NUMBER}'), false) then '{reason}' "
+        f"when abs(try_cast({text} as double)) >= 1e14 then 'R_OVERFLOW' "
+        f"else '{reason}_SCALE' end",
+    )
+
+
+def formula(formula: Formula, reading: Reading) -> str:
+    """Write arithmetic over columns as SQL of the type `derived.TYPE`."""
+
+    def operand(name: str) -> str:
+        position = formula.positions[name]
+        cell = Cell(f"c{position}", reading.types[position])
+        text = _number_text(cell, reading.mapping, with_currency=True)
+        return (
+            f"case when regexp_full_match({text}, '{_NUMBER}') "
+            f"then try_cast({text} as {derived.TYPE}) end"
+        )
+
+    return derived.as_sql(formula.expression, operand)
+
+
+def moment(cell: Cell, date_order: str | None, date_cell: str = "date_cell") -> Typed:
+    """Day and time of day."""
+    name, kind = cell
+    if kind == "DATE" or kind.startswith("TIMESTAMP"):
+        return Typed(f"try_cast({name} as timestamp)", "'R_INVOICE_DATE'")
+    text = f"trim(cast({name} as varchar))"
+    iso = (
+        f"when regexp_full_match({text}, '{_ISO_DATE}') then try_cast({text} as timestamp) "
+        f"when regexp_full_match({text}, '{_ISO_DATE_WITH_OFFSET}') then cast(try_cast("
+        f"regexp_replace(regexp_replace({text}, ' ?(Z|UTC)$', '+00'), ' ([+-])', '{_FIRST}') "
+        "as timestamptz) as timestamp)"
+    )
+    if date_order in _DATE_ORDER_FORMATS:
+        formats = ", ".join(
+            literal(_DATE_ORDER_FORMATS[date_order] + time) for time in _TIME_FORMATS
+        )
+        parsed = (
+            f"case when regexp_full_match({text}, '{_SLASHED_DATE}') "
+            f"then try_strptime(translate({text}, '-.T', '// '), [{formats}]) {iso} end"
+        )
+    elif date_order is not None and "%" in date_order:
+        parsed = f"cast(try_strptime({text}, {literal(date_order)}) as timestamp)"
+    else:
+        parsed = f"case {iso} end"
+    # A date cell of a workbook needs no parsing; elsewhere the column is null.
+    return Typed(f"coalesce({date_cell}, {parsed})", "'R_INVOICE_DATE'")
+
+
+def flag(cell: Cell) -> Typed:
+    """Whether a value such as a time, ``yes`` or 1 says that something happened."""
+    words = ", ".join(literal(word) for word in NO_WORDS)
+    return Typed(f"coalesce(lower(trim(cast({cell.name} as varchar))) not in ({words}), false)")
+
+
+def has_nul(name: str) -> str:
+    """Tell whether a text holds a NUL character."""
+    return f"coalesce(contains({name}, chr(0)), false)"
+
+
+def is_too_long(name: str) -> str:
+    """Tell whether a text is longer than a field may be."""
+    # Bytes are known, characters have to be counted.
+    return (
+        f"coalesce(strlen({name}) > {MAX_FIELD_CHARS} and length({name}) > {MAX_FIELD_CHARS}, "
+        "false)"
+    )
+
+
+def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> str:
+    """Text of a number with the marks of the mapping undone; '' when they are misplaced."""
+    value = f"trim({name})"
+    if with_currency and mapping.currency is not None:
+        code = mapping.currency
+        signs = "|".join(
+            re.escape(sign) for sign in (code, CURRENCY_SYMBOLS.get(code)) if sign is not None
+        )
+        pattern = f"^([+-]?) *(?:{signs}) *|(.) *(?:{signs})$"
+        value = f"regexp_replace({value}, {literal(pattern)}, '{_FIRST}{_SECOND}')"
+    mark, group = mapping.decimal, mapping.thousands
+    if group is not None:
+        pattern = rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+({re.escape(mark)}\d*)?"
+        value = (
+            f"case when not contains({value}, {literal(group)}) then {value} "
+            f"when regexp_full_match({value}, {literal(pattern)}) "
+            f"then replace({value}, {literal(group)}, '') else '' end"
+        )
+    if mark != ".":
+        value = (
+            f"case when contains({value}, '.') then '' "
+            f"else replace({value}, {literal(mark)}, '.') end"
+        )
+    return value
+
+
+def _number_text(cell: Cell, mapping: SourceMapping, *, with_currency: bool) -> str:
+    # A stored number has no marks to undo; its shortest text is exact for decimals and floats.
+    if cell.kind != "VARCHAR":
+        return f"cast({cell.name} as varchar)"
+    return _plain_number(cell.name, mapping, with_currency=with_currency)

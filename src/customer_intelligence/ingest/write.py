@@ -1,0 +1,106 @@
+"""Last room: the raw rows of a source as one Parquet file, and what stands beside it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+
+from customer_intelligence.ingest.check import rows_query
+from customer_intelligence.ingest.privacy import Privacy
+from customer_intelligence.ingest.pseudonyms import key_id
+from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.quoting import path_literal
+
+
+class Written(NamedTuple):
+    """What was written for a file."""
+
+    records: int
+    quarantined: int
+    reasons: dict[str, int]
+    """Quarantined records per reason; one record may have several."""
+    erased: int
+    """Records that named a customer who was erased."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know, as predicates of the file."""
+        notes = []
+        if self.records == 0:
+            notes.append("has a header and no records")
+        if self.quarantined:
+            listed = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.items())
+            notes.append(f"has quarantined records: {listed}")
+        if self.erased:
+            notes.append(
+                f"names customers who were erased, in {self.erased:,} records; they stay erased"
+            )
+        return notes
+
+
+def write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    reading: Reading,
+    parameters: Mapping[str, object],
+    privacy: Privacy,
+    target: Path,
+) -> Written:
+    """Write the raw rows of the view ``source``.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        Where the view is.
+    reading : Reading
+        With what `survey` found.
+    parameters : mapping of str to object
+        Values of `PROVENANCE`.
+    privacy : Privacy
+        What may not be written.
+    target : Path
+        File to write.
+    """
+    query, parameters, erased = privacy.rows_query(connection, rows_query(reading), parameters)
+    connection.execute(
+        f"copy ({query}) to $target (format parquet, compression zstd)",
+        {**parameters, "target": str(target)},
+    )
+    rows = f"read_parquet({path_literal(target)})"
+    ((records, quarantined),) = connection.execute(
+        f"select count(*), count(*) filter (len(reasons) > 0) from {rows}"  # noqa: S608  # nosec
+    ).fetchall()
+    reasons = connection.execute(
+        "select reason, count(*) from "  # noqa: S608  # nosec
+        f"(select unnest(reasons) as reason from {rows} where len(reasons) > 0) "
+        "group by reason order by reason"
+    ).fetchall()
+    return Written(records, quarantined, dict(reasons), erased)
+
+
+def manifest_of(
+    reading: Reading,
+    written: Written,
+    provenance: Mapping[str, Any],
+    privacy: Privacy,
+    loaded_at: dt.datetime,
+) -> dict[str, Any]:
+    """Return what a load's manifest says of its file and of how it was read."""
+    return {
+        **provenance,
+        "format": reading.format,
+        "encoding": reading.encoding,
+        "date_order": reading.date_order,
+        "header": reading.header,
+        "columns": reading.named_columns,
+        "mapping": reading.mapping.as_dict(),
+        "pseudonym_key": key_id(privacy.key) if privacy.key is not None else None,
+        "records": written.records,
+        "accepted": written.records - written.quarantined,
+        "quarantined": written.quarantined,
+        "reasons": written.reasons,
+        "erased": written.erased,
+        "notes": [*reading.notes, *written.notes],
+        "loaded_at": loaded_at.isoformat(),
+    }
