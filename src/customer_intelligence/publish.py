@@ -219,7 +219,7 @@ def _refuse_to_go_back(data_dir: Path, build: Build) -> None:
 @contextlib.contextmanager
 def _attached(connection: DuckDBPyConnection, path: Path) -> Iterator[None]:
     connection.execute(
-        f"attach {literal(path)} as publication (storage_version {literal(STORAGE_VERSION)})"
+        f"attach {literal(str(path))} as publication (storage_version {literal(STORAGE_VERSION)})"
     )
     try:
         # One transaction: each would be written through to the disk by itself.

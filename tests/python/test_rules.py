@@ -7,11 +7,12 @@ import pytest
 import yaml
 from conftest import ROOT
 
+from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file
 from customer_intelligence.ingest import load as loads
 from customer_intelligence.ingest import shop as shops
-from customer_intelligence.ingest.mapping import preset, preset_names
+from customer_intelligence.ingest.presets import preset, preset_names
 from customer_intelligence.ingest.rules import (
     CLASSES,
     DEFAULTS,
@@ -20,7 +21,7 @@ from customer_intelligence.ingest.rules import (
     code_rules,
     differences,
 )
-from customer_intelligence.ingest.shop import main, read_shop, renew
+from customer_intelligence.ingest.shop import read_shop, renew
 from customer_intelligence.variables import VARIABLES, check_variables
 
 HEADER = "order_id,order_date,customer_id,sku,qty,price"
@@ -243,15 +244,15 @@ def test_loads_without_rules_are_refused_with_the_command_that_writes_them(tmp_p
     (data_dir / "shop.yml").unlink()
     with pytest.raises(CustomerIntelligenceError, match="E_NO_SHOP") as refusal:
         ingest_file(orders(tmp_path / "b.csv", "2,2024-01-06,a,X,1,1"), data_dir)
-    assert f"customer_intelligence.ingest.shop --data-dir {data_dir} --mapping" in str(
+    assert f"customer-intelligence shop --data-dir {data_dir} --mapping" in str(
         refusal.value
     )
     # What they mean cannot be told from loads that never said so.
-    assert main(["--data-dir", str(data_dir)]) == 2
+    assert main(["shop", "--data-dir", str(data_dir)]) == 2
     assert "E_NO_SHOP" in capsys.readouterr().err
-    assert main(["--data-dir", str(data_dir), "--mapping", "online_retail"]) == 0
+    assert main(["shop", "--data-dir", str(data_dir), "--mapping", "online_retail"]) == 0
     assert read_shop(data_dir)["cancellation_prefix"] == "C"
-    assert main(["--data-dir", str(data_dir), "--mapping", "shopify"]) == 2
+    assert main(["shop", "--data-dir", str(data_dir), "--mapping", "shopify"]) == 2
     assert "E_SHOP_EXISTS" in capsys.readouterr().err
 
 

@@ -155,6 +155,23 @@ def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
     print_summary(data_dir)
 
 
+@cli.command(epilog=_example("shop --mapping=online_retail"))
+@click.option(
+    "--mapping", metavar="NAME", help="The mapping.yml or preset that the loads were read with."
+)
+@_data_dir
+def shop(mapping: str | None, data_dir: str | None) -> None:
+    """Write shop.yml, the rules of a shop, for loads that have none.
+
+    Loads of an earlier release tell their rules themselves; of others, name the mapping.
+    """
+    from customer_intelligence.ingest.presets import find_mapping
+    from customer_intelligence.ingest.shop import renew
+
+    rules = None if mapping is None else find_mapping(mapping)
+    print(f"written: {renew(find_data_dir(data_dir), rules)}")
+
+
 @cli.command("check-data", epilog=_example("check-data orders.csv --out=mapping.yml"))
 @click.argument("file")
 @click.option("--mapping", metavar="NAME", help="A mapping.yml, or the name of a preset.")

@@ -6,7 +6,7 @@ import logging
 import sys
 from pathlib import Path
 
-from customer_intelligence.ingest.mapping import find_mapping
+from customer_intelligence.ingest.presets import find_mapping
 from customer_intelligence.ingest.pipeline import ingest_file
 
 
