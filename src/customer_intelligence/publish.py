@@ -163,7 +163,7 @@ def publish(
     CustomerIntelligenceError
         `E_SUPERSEDED` when a build that began later has published, `E_EMPTY` when empty marts
         would take the place of others, `E_NOT_VERIFIED` when the copy does not hold the rows that
-        were copied, `E_DATA_DIR` when the list of erased customers cannot be read,
+        were copied, `E_TOMBSTONES` when the list of erased customers cannot be read,
         `E_CANNOT_PUBLISH` when a file cannot be written or `current` is a directory. Nothing
         changes for readers then.
     """

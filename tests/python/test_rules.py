@@ -244,9 +244,7 @@ def test_loads_without_rules_are_refused_with_the_command_that_writes_them(tmp_p
     (data_dir / "shop.yml").unlink()
     with pytest.raises(CustomerIntelligenceError, match="E_NO_SHOP") as refusal:
         ingest_file(orders(tmp_path / "b.csv", "2,2024-01-06,a,X,1,1"), data_dir)
-    assert f"customer-intelligence shop --data-dir {data_dir} --mapping" in str(
-        refusal.value
-    )
+    assert f"customer-intelligence shop --data-dir {data_dir} --mapping" in str(refusal.value)
     # What they mean cannot be told from loads that never said so.
     assert main(["shop", "--data-dir", str(data_dir)]) == 2
     assert "E_NO_SHOP" in capsys.readouterr().err

@@ -161,7 +161,7 @@ def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
 )
 @_data_dir
 def shop(mapping: str | None, data_dir: str | None) -> None:
-    """Write shop.yml, the rules of a shop, for loads that have none.
+    """Write shop.yml for loads that have none.
 
     Loads of an earlier release tell their rules themselves; of others, name the mapping.
     """

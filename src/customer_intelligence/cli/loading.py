@@ -6,8 +6,8 @@ import logging
 import sys
 from pathlib import Path
 
-from customer_intelligence.ingest.presets import find_mapping
 from customer_intelligence.ingest.pipeline import ingest_file
+from customer_intelligence.ingest.presets import find_mapping
 
 
 def load_file(file: str | Path, data_dir: str | Path, mapping: str | None = None) -> None:
