@@ -15,7 +15,8 @@ from pathlib import Path
 
 import duckdb
 
-from customer_intelligence.marts import current_version
+from customer_intelligence import files
+from customer_intelligence.marts import DATABASE, current_version
 
 ROOT = Path(__file__).parents[1]
 # A number from 0 to 1 out of the copy's id, for each purpose another.
@@ -100,11 +101,12 @@ def enlarge(data_dir: Path, out: Path, customers: int) -> Path:
     version = current_version(data_dir)
     folder = out / "published"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"marts-{version}.duckdb"
-    path.unlink(missing_ok=True)
-    shutil.copyfile(data_dir / "published" / path.name, path)
+    files.remove(folder / version)
+    shutil.copytree(data_dir / "published" / version, folder / version)
+    path = folder / version / DATABASE
     path.chmod(0o644)
     with duckdb.connect(str(path)) as marts:
+        marts.execute("use marts")
         (known,) = marts.execute("select count(*) from dim_customers").fetchone()
         copies = -(-customers // known)
         marts.execute(CUSTOMERS.format(copies=copies, customers=known))
@@ -115,7 +117,7 @@ def enlarge(data_dir: Path, out: Path, customers: int) -> Path:
             sql = (data_dir / COMPILED / f"{mart}.sql").read_text("utf-8")
             sql = sql.replace('"warehouse"."marts"."dim_customers"', "dim_customers")
             marts.execute(f"create or replace table {mart} as {sql}")
-    (folder / "CURRENT").write_text(version + "\n")
+    files.link_durably(folder / "current", version)
     return path
 
 
