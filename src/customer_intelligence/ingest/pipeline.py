@@ -206,11 +206,22 @@ def recognise_file(
     if mapping is not None:
         _check_date_format(mapping)
         return _recognise(path, mapping), mapping
-    name = matching_preset(read_header(path))
-    if name is None:
-        return _recognise(path, SourceMapping()), SourceMapping()
-    chosen = preset(name)
-    source = _recognise(path, chosen)
+    try:
+        source = _recognise(path, SourceMapping())
+    except CustomerIntelligenceError as refusal:
+        name = matching_preset(read_header(path)) if refusal.code == "E_MISSING_COLUMNS" else None
+        if name is None:
+            raise
+        chosen = preset(name)
+        source = _recognise(path, chosen)
+    else:
+        # Its columns are known by their names: a preset tells what the shop means by them.
+        name = matching_preset(source.header)
+        if name is None:
+            return source, SourceMapping()
+        chosen = preset(name)
+        if chosen.derived or chosen.order_amount or source.named_columns != chosen.columns:
+            source = _recognise(path, chosen)
     source.notes.append(f"has the header of the preset {name}, and is read so")
     return source, chosen
 
