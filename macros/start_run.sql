@@ -12,7 +12,8 @@
             {% set value = var(name) %}
             {#- YAML reads a day as a date, which JSON does not know. -#}
             {% set is_plain = value is none or value is boolean or value is number
-                or value is string or value is sequence %}
+                or value is string or (value is sequence and value is not mapping
+                and value | select("string") | list | length == value | length) %}
             {% do variables.update({name: value if is_plain else value | string}) %}
         {% endfor %}
         {% set request = tojson({

@@ -524,7 +524,7 @@ def test_command_line_shows_one_message_or_one_summary(tmp_path, capsys):
         ({"UnitPrice": ""}, ["R_UNIT_PRICE"]),
         ({"UnitPrice": "1,234.50"}, ["R_UNIT_PRICE"]),
         ({"UnitPrice": "2,55"}, ["R_UNIT_PRICE"]),
-        ({"UnitPrice": "£2.55"}, ["R_UNIT_PRICE"]),
+        ({"UnitPrice": "€2.55"}, ["R_UNIT_PRICE"]),
         ({"UnitPrice": "2.55555"}, ["R_UNIT_PRICE_SCALE"]),
         ({"UnitPrice": "1e400"}, ["R_OVERFLOW"]),
         ({"UnitPrice": "123456789012345"}, ["R_OVERFLOW"]),

@@ -175,5 +175,6 @@ select
     line_amount,
     invoiced_at,
     invoice_date,
+    is_exact_copy,
     disposition
 from signed

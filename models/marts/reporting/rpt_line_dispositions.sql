@@ -17,7 +17,9 @@ ledger as (
         count(*) as lines,
         sum(line_amount) as amount,
         count(distinct invoice_no) as invoices,
-        count(distinct customer_id) as customers
+        count(distinct customer_id) as customers,
+        count(case when is_exact_copy then 1 end) as copies,
+        sum(case when is_exact_copy then line_amount else 0 end) as copied_amount
     from classified_lines
     group by disposition
 
@@ -32,6 +34,8 @@ select
     cast(ledger.lines as bigint) as lines,
     cast(ledger.amount as decimal(38, 4)) as amount,
     cast(ledger.invoices as bigint) as invoices,
-    cast(ledger.customers as bigint) as customers
+    cast(ledger.customers as bigint) as customers,
+    cast(ledger.copies as bigint) as copies,
+    cast(ledger.copied_amount as decimal(38, 4)) as copied_amount
 from ledger
 inner join line_dispositions on ledger.disposition = line_dispositions.disposition

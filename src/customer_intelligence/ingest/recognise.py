@@ -46,9 +46,17 @@ def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
     """
     if mapping is not None:
         return _recognise(path, mapping)
-    name = matching_preset(read_header(path))
-    if name is None:
-        return _recognise(path, SourceMapping())
+    try:
+        reading = _recognise(path, SourceMapping())
+    except CustomerIntelligenceError as refusal:
+        name = matching_preset(read_header(path)) if refusal.code == "E_MISSING_COLUMNS" else None
+        if name is None:
+            raise
+    else:
+        # Its columns are known by their names: a preset tells what the shop means by them.
+        name = matching_preset(reading.header)
+        if name is None:
+            return reading
     reading = _recognise(path, preset(name))
     note = f"has the header of the preset {name}, and is read so"
     return dataclasses.replace(reading, notes=(*reading.notes, note))
