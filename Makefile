@@ -178,7 +178,7 @@ test-quick: $(ROOT)/.venv/installed-dev
 	cd "$(ROOT)" && git ls-files --modified --others --exclude-standard --deduplicate \
 		-- 'models/*.sql' 'tests/*.sql' 'analyses/*.sql' | xargs -r ls -d 2>/dev/null \
 		| xargs -r .venv/bin/sqlfluff lint
-	cd "$(ROOT)" && CUSTOMER_INTELLIGENCE_QUICK_TESTS=1 .venv/bin/python -m pytest --quiet
+	cd "$(ROOT)" && CUSTOMER_INTELLIGENCE_QUICK_TESTS=1 .venv/bin/python -m pytest --quiet -rfE
 
 # Every issue, in some ten minutes of a processor.
 test: lint

@@ -40,6 +40,7 @@ def own(manifest):
     }
 
 
+@pytest.mark.slow
 def test_strict_parsing_finds_no_deprecation(tmp_path):
     result = subprocess.run(
         [
