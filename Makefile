@@ -153,7 +153,7 @@ test-quick: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && git ls-files --modified --others --exclude-standard --deduplicate \
 		-- 'models/*.sql' 'tests/*.sql' 'analyses/*.sql' | xargs -r ls -d 2>/dev/null \
 		| xargs -r .venv/bin/sqlfluff lint
-	cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_QUICK_TESTS=1 .venv/bin/python -m pytest --quiet
+	cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_QUICK_TESTS=1 .venv/bin/python -m pytest --quiet -rfE
 
 # Every issue, in some ten minutes of a processor.
 test: lint

@@ -53,7 +53,8 @@ QUICK = bool(os.environ.get("CUSTOMER_INTELLIGENCE_QUICK_TESTS"))
 LONG = ("test_build", "test_real_data", "test_degenerate_shops", "test_campaign", "test_check_data")
 # Fits, browsers, servers and files drawn by the hundred; or tests of what dbt built throughout.
 SLOW = (
-    *("test_access", "test_analyses", "test_bad_input", "test_browser", "test_churn"),
+    *("test_access", "test_analyses", "test_audience", "test_bad_input", "test_browser"),
+    "test_churn",
     *("test_clusters", "test_clv_marts", "test_drift", "test_faults", "test_lifetime_value"),
     *("test_products", "test_report", "test_semantic", "test_simulate"),
 )

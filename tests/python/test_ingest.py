@@ -1226,6 +1226,7 @@ def test_damaged_tombstones_stop_the_load(tmp_path):
         ingest_file(write_csv(tmp_path / "a.csv", text_lines()), tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monkeypatch):
     monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", KEY)
     program = (
@@ -1401,6 +1402,7 @@ def test_a_raw_record_is_no_larger_than_is_of_use(tmp_path):
         assert json.loads(raw_record)["Quantity"] == "?"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_renamed", [False, True], ids=["before", "after"])
 def test_killed_load_is_whole_or_not_there(tmp_path, is_renamed):
     path = write_csv(tmp_path / "a.csv", text_lines())

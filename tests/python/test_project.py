@@ -41,6 +41,7 @@ def own(manifest):
     }
 
 
+@pytest.mark.slow
 def test_strict_parsing_finds_no_deprecation(tmp_path):
     result = subprocess.run(
         [
@@ -157,7 +158,7 @@ def test_requirements_hold_names_versions_and_hashes_only():
         assert "://" not in text
         pinned = re.findall(r"^[a-z0-9][^\s=]*==\S+", text, re.M)
         assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.M)) > 50
-        assert "duckdb==1.5.6" in text
+        assert re.search(r"^duckdb==2\.0\.", text, re.M)
 
 
 def test_the_model_functions_know_no_engine_and_two_modules_know_dbt():
