@@ -3,6 +3,7 @@
 import codecs
 import json
 import re
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -57,6 +58,9 @@ class SourceMapping:
         Python codec name of a text file.
     dates : str, optional
         ``ymd``, ``mdy``, ``dmy`` or a strptime format; applies to dates stored as text.
+    timezone : str, optional
+        Zone such as ``Europe/Berlin`` where the file shows UTC: days are those of the zone.
+        Without it, a time counts as the file shows it, whatever its offset.
     decimal, thousands : str
         Marks within numbers stored as text; no thousands mark by default.
     currency : str, optional
@@ -78,6 +82,7 @@ class SourceMapping:
     derived: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     dates: str | None = None
+    timezone: str | None = None
     decimal: str = "."
     thousands: str | None = None
     currency: str | None = None
@@ -104,12 +109,12 @@ class SourceMapping:
                     one,
                     "Give the column's name in the file, in quotes.",
                 )
-        for name in ("columns", "derived", "encoding", "dates", "order_amount"):
+        for name in ("columns", "derived", "encoding", "dates", "timezone", "order_amount"):
             _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
         self._check_vars()
-        for name in ("encoding", "dates", "decimal", "thousands", "currency"):
+        for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
         _require(
@@ -123,6 +128,12 @@ class SourceMapping:
             "dates",
             self.dates,
             "Use ymd, mdy, dmy or a strptime format such as '%d.%m.%Y %H:%M'.",
+        )
+        _require(
+            self.timezone is None or self.timezone in zoneinfo.available_timezones(),
+            "timezone",
+            self.timezone,
+            "Use a name such as Europe/Berlin.",
         )
         _require(self.decimal in (".", ","), "decimal", self.decimal, "Use '.' or ','.")
         _require(
