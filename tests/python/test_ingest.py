@@ -498,6 +498,45 @@ def test_instants_of_parquet_take_the_named_zone_for_their_own(tmp_path):
         assert raw_rows(result.path, "day(invoiced_at)") == [(day,)]
 
 
+def read_prices(tmp_path: Path, written: list[str], **said: str) -> list[Decimal | None]:
+    """Return what is read of prices; None of those in quarantine."""
+    path = write_csv(tmp_path / "a.csv", [one_line(UnitPrice=price) for price in written])
+    result = ingest_file(path, tmp_path / str(said), SourceMapping(**said))
+    rows = raw_rows(result.path, "unit_price, reasons")
+    assert all((price is None) == (reasons == ["R_UNIT_PRICE"]) for price, reasons in rows)
+    return [price for price, _ in rows]
+
+
+def test_bookkeeping_writes_what_is_taken_off_in_its_own_ways(tmp_path):
+    four = Decimal(-4)
+    assert read_prices(tmp_path, ["(4.00)", "( 4 )", "4.00-", "4 -", "−4.00", "－4"]) == [four] * 6
+    # What is negative twice may be either.
+    assert read_prices(tmp_path, ["(-4)", "-4-", "--4", "()", "-", "(4", "4)"]) == [None] * 7
+    dollars = ["($4.00)", "$(4.00)", "-$4", "$-4", "−$4", "4.00 USD-", "4.00- USD", "(USD 4)"]
+    assert read_prices(tmp_path, dollars, currency="USD") == [four] * 8
+    euros = ["(1.250,00 €)", "1.250,00-", "€ −1.250,00"]
+    said = {"currency": "EUR", "decimal": ",", "thousands": "."}
+    assert read_prices(tmp_path, euros, **said) == [Decimal(-1250)] * 3
+
+
+def test_words_for_nobody_are_no_customer(tmp_path):
+    words = ["NULL", "nan", " None ", "N/A", "#N/A", "\\N", "-", ""]
+    people = ["0", "Nanette", "none@x.org", "NULLA", "-1"]
+    path = write_csv(tmp_path / "a.csv", [one_line(CustomerID=name) for name in [*words, *people]])
+    rows = raw_rows(ingest_file(path, tmp_path / "data").path, "customer_id, reasons")
+    assert rows == [(None, [])] * 8 + [(name, []) for name in people]
+
+
+def test_codes_that_went_through_floats_are_whole_again(tmp_path):
+    fields = ("InvoiceNo", "StockCode", "CustomerID")
+    changes = [dict.fromkeys(fields, text) for text in ("536365.0", "536365", "5.01", "v1.0")]
+    path = write_csv(tmp_path / "a.csv", [one_line(**change) for change in changes])
+    rows = raw_rows(
+        ingest_file(path, tmp_path / "data").path, "invoice_no, stock_code, customer_id"
+    )
+    assert rows == [(text,) * 3 for text in ("536365", "536365", "5.01", "v1.0")]
+
+
 def test_day_first_is_proven_by_one_record(tmp_path):
     lines = [one_line(InvoiceDate=f"{day}.12.2010 8:26") for day in (1, 2, 13)]
     result = ingest_file(write_csv(tmp_path / "a.csv", lines), tmp_path / "data")

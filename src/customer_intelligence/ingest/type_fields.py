@@ -16,6 +16,11 @@ from customer_intelligence.ingest.sql import literal
 from customer_intelligence.ingest.survey import OFFSET
 
 NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
+# What programs write where no customer is known.
+NOBODY = ("null", "nan", "none", "n/a", "#n/a", r"\n", "-")
+# With blanks around them.
+LONGEST_WORD = 20
+_CODES = ("invoice_no", "stock_code", "customer_id")
 _INTEGER_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
 )
@@ -28,7 +33,10 @@ _INTEGER = r"[+-]?\d{1,18}"
 _WHOLE = r"[+-]?\d+\.?0*"
 _AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
 _WHOLE_ID = r"\d+\.0"
-_FIRST, _SECOND = r"\1", r"\2"
+_OTHER_MINUS = r"^[(−﹣－]|[-−﹣－]$"
+_IN_PARENTHESES = r"\( *([^-+()−﹣－]+?) *\)"
+_MINUS_AFTER = r"([^-+()−﹣－]+?) ?[-−﹣－]"
+_FIRST, _SECOND, _THIRD = r"\1", r"\2", r"\3"
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"
 _NOT_FINITE = r"[+-]?(nan|inf|infinity)"
 _DATE_ORDER_FORMATS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
@@ -66,11 +74,16 @@ def text(cell: Cell, field: str) -> Typed:
     if kind != "VARCHAR":
         return Typed(f"nullif(cast({name} as varchar), '')")
     value = f"nullif({name}, '')"
-    if field == "customer_id":
+    if field in _CODES:
+        # A column with gaps that went through floats; "10.0" and "10" are one code.
         value = (
             f"case when contains({name}, '.0') and regexp_full_match(trim({name}), '{_WHOLE_ID}') "
             f"then left(trim({name}), -2) else {value} end"
         )
+    if field == "customer_id":
+        words = ", ".join(literal(word) for word in NOBODY)
+        is_word = f"length({name}) <= {LONGEST_WORD} and lower(trim({name})) in ({words})"
+        value = f"case when {is_word} then null else {value} end"
     return Typed(f"case when {has_nul(name)} or {is_too_long(name)} then null else {value} end")
 
 
@@ -227,8 +240,17 @@ def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> 
         signs = "|".join(
             re.escape(sign) for sign in (code, CURRENCY_SYMBOLS.get(code)) if sign is not None
         )
-        pattern = f"^([+-]?) *(?:{signs}) *|(.) *(?:{signs})$"
-        value = f"regexp_replace({value}, {literal(pattern)}, '{_FIRST}{_SECOND}')"
+        pattern = f"^([-+(−﹣－]?) *(?:{signs}) *|(.) *(?:{signs})([-−﹣－)]?)$"
+        value = f"regexp_replace({value}, {literal(pattern)}, '{_FIRST}{_SECOND}{_THIRD}')"
+    # Signs of bookkeeping: (4.00), 4.00- and a minus of its own; none stands twice.
+    value = (
+        f"case when regexp_matches({value}, '{_OTHER_MINUS}') then case "
+        f"when regexp_full_match({value}, '{_IN_PARENTHESES}') "
+        f"then '-' || regexp_extract({value}, '{_IN_PARENTHESES}', 1) "
+        f"when regexp_full_match({value}, '{_MINUS_AFTER}') "
+        f"then '-' || regexp_extract({value}, '{_MINUS_AFTER}', 1) "
+        f"else regexp_replace({value}, '^[−﹣－] ?', '-') end else {value} end"
+    )
     mark, group = mapping.decimal, mapping.thousands
     if group is not None:
         pattern = rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+({re.escape(mark)}\d*)?"
