@@ -236,6 +236,7 @@ def _report(run: DryRun, path: Path, origin: str, draft: Draft) -> Iterator[str]
     if loaded:
         money = f"{reading.currency} {amount:,.2f}" if reading.currency else f"{amount:,.2f}"
         yield f"period: {first} to {last}; dates read as {reading.date_order or 'dates'}"
+        yield f"clock: {reading.clock}"
         yield (
             f"{_count(customers, 'customer')}, {_count(invoices, 'invoice')}, lines add up to "
             f"{money}"

@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpus.case import (
@@ -151,6 +152,19 @@ TYPES = (
     typed("dates in nanoseconds", "invoiced_at", pa.timestamp("ns")),
     typed("dates in milliseconds", "invoiced_at", pa.timestamp("ms")),
     typed("dates in UTC", "invoiced_at", pa.timestamp("us", "UTC")),
+    *(
+        parquet_case(
+            f"dates of the zone {zone}",
+            parquet(
+                {
+                    "InvoiceDate": pc.assume_timezone(
+                        column("invoiced_at", kind=pa.timestamp("us")), zone
+                    )
+                }
+            ),
+        )
+        for zone in ("America/New_York", "Asia/Kolkata", "+02:00", "-09:30")
+    ),
     typed("dates in nanoseconds of a zone", "invoiced_at", pa.timestamp("ns", "America/Lima")),
     typed("texts as bytes", "description", pa.binary()),
     typed("texts of large type", "description", pa.large_string()),

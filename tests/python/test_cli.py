@@ -337,7 +337,10 @@ def place(tmp_path):
 @pytest.mark.parametrize(
     ("out", "code"),
     [
-        *((f"data/{folder}/x.csv", "E_OWN_FOLDER") for folder in ("raw", "build", "published", "campaigns")),
+        *(
+            (f"data/{folder}/x.csv", "E_OWN_FOLDER")
+            for folder in ("raw", "build", "published", "campaigns")
+        ),
         ("here/../data/raw/x.csv", "E_OWN_FOLDER"),
         ("linked/x.csv", "E_OWN_FOLDER"),
         ("here/none/x.csv", "E_NO_FOLDER"),

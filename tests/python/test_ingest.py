@@ -442,6 +442,104 @@ def test_ambiguous_dates_are_refused_until_configured(tmp_path):
     assert '"13/12/2010" (day first) and "12/13/2010" (month first)' in refusal(tmp_path, both)
 
 
+def moments(tmp_path: Path, written: list[str], **said: str) -> list[str]:
+    """Return when a file with these dates says that its lines were sold."""
+    path = write_csv(tmp_path / "a.csv", [one_line(InvoiceDate=date) for date in written])
+    result = ingest_file(path, tmp_path / str(said), SourceMapping(**said))
+    return [str(moment) for (moment,) in raw_rows(result.path, "invoiced_at")]
+
+
+def test_a_sale_is_on_the_day_of_the_clock_in_the_file(tmp_path):
+    dates = ["2026-04-01 01:30:00 +0500", "2026-03-31 20:30 -05:00", "2026-03-31T23:59:59Z"]
+    assert moments(tmp_path, [*dates, "2026-03-31 22:30", "2026-03-31"]) == [
+        "2026-04-01 01:30:00",
+        "2026-03-31 20:30:00",
+        "2026-03-31 23:59:59",
+        "2026-03-31 22:30:00",
+        "2026-03-31 00:00:00",
+    ]
+    assert moments(tmp_path, ["31/03/2026 20:30 -0500", "1/4/2026"]) == [
+        "2026-03-31 20:30:00",
+        "2026-04-01 00:00:00",
+    ]
+    form = "%d %b %Y %H:%M:%S %z"
+    assert moments(tmp_path, ["31 Mar 2026 23:30:00 +0100"], dates=form) == ["2026-03-31 23:30:00"]
+
+
+def test_the_days_of_a_file_in_utc_are_those_of_the_zone_that_is_named(tmp_path):
+    dates = ["2026-03-31 23:30", "2026-03-31T22:30:00Z", "2026-04-01 01:30:00 +0500", "2026-03-31"]
+    assert moments(tmp_path, dates, timezone="Europe/Berlin") == [
+        "2026-04-01 01:30:00",
+        "2026-04-01 00:30:00",
+        "2026-03-31 22:30:00",
+        # A day without a time is a day on whatever clock.
+        "2026-03-31 00:00:00",
+    ]
+    # The hour that happens twice comes twice, the one that does not happen never.
+    autumn = ["2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"]
+    assert moments(tmp_path, autumn, timezone="Europe/Berlin") == ["2025-10-26 02:30:00"] * 2
+    spring = ["2026-03-29T00:59:00Z", "2026-03-29T01:00:00Z"]
+    assert moments(tmp_path, spring, timezone="Europe/Berlin") == [
+        "2026-03-29 01:59:00",
+        "2026-03-29 03:00:00",
+    ]
+
+
+def test_instants_of_parquet_take_the_named_zone_for_their_own(tmp_path):
+    instant = dt.datetime(2026, 3, 31, 23, 30, tzinfo=dt.UTC)
+    columns = dict(zip(HEADER, zip(*text_lines()[:1], strict=True), strict=True))
+    for zone, said, day in (
+        ("UTC", {}, 31),
+        ("UTC", {"timezone": "Europe/Berlin"}, 1),
+        ("Asia/Tokyo", {}, 1),
+        ("Asia/Tokyo", {"timezone": "UTC"}, 31),
+    ):
+        moment = pa.array([instant], pa.timestamp("us", zone))
+        pq.write_table(pa.table({**columns, "InvoiceDate": moment}), tmp_path / "a.parquet")
+        data_dir = tmp_path / f"{zone} {said}".replace("/", " ")
+        result = ingest_file(tmp_path / "a.parquet", data_dir, SourceMapping(**said))
+        assert raw_rows(result.path, "day(invoiced_at)") == [(day,)]
+
+
+def read_prices(tmp_path: Path, written: list[str], **said: str) -> list[Decimal | None]:
+    """Return what is read of prices; None of those in quarantine."""
+    path = write_csv(tmp_path / "a.csv", [one_line(UnitPrice=price) for price in written])
+    result = ingest_file(path, tmp_path / str(said), SourceMapping(**said))
+    rows = raw_rows(result.path, "unit_price, reasons")
+    assert all((price is None) == (reasons == ["R_UNIT_PRICE"]) for price, reasons in rows)
+    return [price for price, _ in rows]
+
+
+def test_bookkeeping_writes_what_is_taken_off_in_its_own_ways(tmp_path):
+    four = Decimal(-4)
+    assert read_prices(tmp_path, ["(4.00)", "( 4 )", "4.00-", "4 -", "−4.00", "－4"]) == [four] * 6
+    # What is negative twice may be either.
+    assert read_prices(tmp_path, ["(-4)", "-4-", "--4", "()", "-", "(4", "4)"]) == [None] * 7
+    dollars = ["($4.00)", "$(4.00)", "-$4", "$-4", "−$4", "4.00 USD-", "4.00- USD", "(USD 4)"]
+    assert read_prices(tmp_path, dollars, currency="USD") == [four] * 8
+    euros = ["(1.250,00 €)", "1.250,00-", "€ −1.250,00"]
+    said = {"currency": "EUR", "decimal": ",", "thousands": "."}
+    assert read_prices(tmp_path, euros, **said) == [Decimal(-1250)] * 3
+
+
+def test_words_for_nobody_are_no_customer(tmp_path):
+    words = ["NULL", "nan", " None ", "N/A", "#N/A", "\\N", "-", ""]
+    people = ["0", "Nanette", "none@x.org", "NULLA", "-1"]
+    path = write_csv(tmp_path / "a.csv", [one_line(CustomerID=name) for name in [*words, *people]])
+    rows = raw_rows(ingest_file(path, tmp_path / "data").path, "customer_id, reasons")
+    assert rows == [(None, [])] * 8 + [(name, []) for name in people]
+
+
+def test_codes_that_went_through_floats_are_whole_again(tmp_path):
+    fields = ("InvoiceNo", "StockCode", "CustomerID")
+    changes = [dict.fromkeys(fields, text) for text in ("536365.0", "536365", "5.01", "v1.0")]
+    path = write_csv(tmp_path / "a.csv", [one_line(**change) for change in changes])
+    rows = raw_rows(
+        ingest_file(path, tmp_path / "data").path, "invoice_no, stock_code, customer_id"
+    )
+    assert rows == [(text,) * 3 for text in ("536365", "536365", "5.01", "v1.0")]
+
+
 def test_day_first_is_proven_by_one_record(tmp_path):
     lines = [one_line(InvoiceDate=f"{day}.12.2010 8:26") for day in (1, 2, 13)]
     result = ingest_file(write_csv(tmp_path / "a.csv", lines), tmp_path / "data")
@@ -584,7 +682,7 @@ def test_record_that_cannot_be_typed_is_kept_with_its_reason(tmp_path, changes, 
         ({"Description": "  "}, "description", "  "),
         ({"InvoiceDate": "2010-12-01T08:26"}, "invoiced_at", AT),
         ({"InvoiceDate": "2010/12/01 8:26:00"}, "invoiced_at", AT),
-        ({"InvoiceDate": "2010-12-01 08:26:00 -0500"}, "invoiced_at", AT + dt.timedelta(hours=5)),
+        ({"InvoiceDate": "2010-12-01 08:26:00 -0500"}, "invoiced_at", AT),
         ({"InvoiceDate": "2010-12-01T08:26:00Z"}, "invoiced_at", AT),
         ({"InvoiceDate": "12/13/2010 8:26 PM"}, "invoiced_at", dt.datetime(2010, 12, 13, 20, 26)),
     ],
@@ -1242,6 +1340,38 @@ def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monk
     assert holds(data, CANARY) != []
     ingest_file(write_csv(tmp_path / "b.csv", text_lines()), data)
     assert holds(data, CANARY) == []
+
+
+# ---------- rooms
+
+ROOMS = (
+    ("errors", "sql", "engine", "derived", "files", "yaml_files", "tombstones", "pseudonyms"),
+    ("mapping", "formats", "shop", "load", "privacy", "alarm"),
+    ("columns",),
+    ("presets", "reading", "draft"),
+    ("recognise",),
+    ("read",),
+    ("survey",),
+    ("type_fields",),
+    ("complete",),
+    ("check",),
+    ("write",),
+    ("relation", "pipeline"),
+    ("__init__",),
+    ("__main__",),
+)
+
+
+def test_an_earlier_room_of_the_ingest_never_imports_a_later_one():
+    room_of = {name: at for at, names in enumerate(ROOMS) for name in names}
+    package = ROOT / "src" / "customer_intelligence" / "ingest"
+    for path in package.rglob("*.py"):
+        own = path.relative_to(package).parts[0].removesuffix(".py")
+        for name in re.findall(
+            r"^from customer_intelligence\.(?:ingest\.)?(\w+)", path.read_text(), re.MULTILINE
+        ):
+            if name != "ingest":
+                assert room_of[name] <= room_of[own], f"{own} imports {name}"
 
 
 # ---------- what a person is told

@@ -45,6 +45,8 @@ derived        quantity, unit_price or line_amount to arithmetic over columns, s
                Where a value in it cannot be read, the field cannot.
 encoding       of a text file, such as cp1252
 dates          ymd, mdy, dmy or a strptime format
+timezone       Area/City where the file shows UTC: days are those of that zone. Without it, a time
+               counts as the file shows it; an offset or zone is not converted
 decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
 thousands      the mark between thousands
 currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml

@@ -136,6 +136,7 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
         cell("invoice_date"),
         reading.date_order,
         "filled_cell" if cell("invoice_date").name == "filled_invoice_date" else "date_cell",
+        mapping.timezone,
     )
     texts = [cell(name) for name in TEXT_FIELDS]
     own = [text.name for text in texts if text.kind == "VARCHAR" and text != NOTHING]

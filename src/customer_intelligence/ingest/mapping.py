@@ -3,6 +3,7 @@
 import codecs
 import json
 import re
+import zoneinfo
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -51,6 +52,9 @@ class SourceMapping:
         Python codec name of a text file.
     dates : str, optional
         ``ymd``, ``mdy``, ``dmy`` or a strptime format; applies to dates stored as text.
+    timezone : str, optional
+        Zone such as ``Europe/Berlin`` where the file shows UTC: days are those of the zone.
+        Without it, a time counts as the file shows it, whatever its offset.
     decimal, thousands : str
         Marks within numbers stored as text; no thousands mark by default.
     currency : str, optional
@@ -73,6 +77,7 @@ class SourceMapping:
     derived: Mapping[str, str] = field(default_factory=dict)
     encoding: str | None = None
     dates: str | None = None
+    timezone: str | None = None
     decimal: str = "."
     thousands: str | None = None
     currency: str | None = None
@@ -99,7 +104,7 @@ class SourceMapping:
                     one,
                     "Give the column's name in the file, in quotes.",
                 )
-        for name in ("columns", "derived", "encoding", "dates", "order_amount"):
+        for name in ("columns", "derived", "encoding", "dates", "timezone", "order_amount"):
             _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
@@ -107,7 +112,7 @@ class SourceMapping:
             "currency" not in self.rules, "rules", "currency", "Write `currency:` outside rules."
         )
         check_rules(self.rules, "The mapping's rules", "E_BAD_MAPPING")
-        for name in ("encoding", "dates", "decimal", "thousands", "currency"):
+        for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
         _require(
@@ -121,6 +126,12 @@ class SourceMapping:
             "dates",
             self.dates,
             "Use ymd, mdy, dmy or a strptime format such as '%d.%m.%Y %H:%M'.",
+        )
+        _require(
+            self.timezone is None or self.timezone in zoneinfo.available_timezones(),
+            "timezone",
+            self.timezone,
+            "Use a name such as Europe/Berlin.",
         )
         _require(self.decimal in (".", ","), "decimal", self.decimal, "Use '.' or ','.")
         _require(

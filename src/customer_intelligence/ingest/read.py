@@ -4,7 +4,8 @@ Each reader turns a reading into a `Source`: a query whose rows have the columns
 ``line_number``, ``c0``, ``c1``, …, ``found_reasons``, ``found_raw_record`` and ``date_cell``.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ NO_FINDINGS = (
     "cast([] as varchar[]) as found_reasons, cast(null as varchar) as found_raw_record, "
     "cast(null as timestamp) as date_cell"
 )
+_FIXED_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})")
 
 
 class NotWellFormedError(Exception):
@@ -64,22 +66,36 @@ def create_source(connection: duckdb.DuckDBPyConnection, source: Source) -> None
 
 
 def _parquet(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:
-    path, names = reading.path, reading.layout.names
+    path, names, zones = reading.path, reading.layout.names, reading.layout.zones
     # Numbers from the file allow several threads, but not beside a column of that name.
     is_numbered = "file_row_number" not in map(str.lower, reading.header)
     number = "file_row_number + 1" if is_numbered else "row_number() over ()"
     return Source(
-        _selected(number, names, scan(path, numbered=is_numbered)),
+        _selected(number, names, scan(path, numbered=is_numbered), zones),
         int(pq.read_metadata(path).num_rows),
     )
 
 
-def _selected(number: str, names: Iterable[str], relation: str) -> str:
-    columns = ", ".join(f"{identifier(name)} as c{at}" for at, name in enumerate(names))
+def _selected(
+    number: str, names: Iterable[str], relation: str, zones: Mapping[int, str] | None = None
+) -> str:
+    values = [identifier(name) for name in names]
+    for at, zone in (zones or {}).items():
+        values[at] = _local_time(values[at], zone)
+    columns = ", ".join(f"{value} as c{at}" for at, value in enumerate(values))
     return (
         f"select {number} as record_number, cast(null as bigint) as line_number, {columns}, "  # noqa: S608  # nosec
         f"{NO_FINDINGS} from {relation}"
     )
+
+
+def _local_time(instant: str, zone: str) -> str:
+    """Write what a clock of a zone, or with an offset such as +02:00, shows at an instant."""
+    fixed = _FIXED_OFFSET.fullmatch(zone)
+    if fixed is None:
+        return f"timezone({literal(zone)}, {instant})"
+    minutes = int(fixed[2]) * 60 + int(fixed[3])
+    return f"timezone('UTC', {instant}) {fixed[1]} to_minutes({minutes})"
 
 
 def _text_fast(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:

@@ -1,7 +1,7 @@
 """What is known of one reading of a file or relation, from its recognition to its manifest."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class ParquetLayout:
     """The columns of a Parquet file as DuckDB names them."""
 
     names: Sequence[str]
+    zones: Mapping[int, str] = field(default_factory=dict)
+    """Position of a column of instants to the zone on whose clock they are shown."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Reading:
     date_order: str | None = None
     """``ymd``, ``mdy``, ``dmy`` or a strptime format; None where no text needs one."""
     currency: str | None = None
+    clock: str = "as the file shows it"
+    """On which clock the days are, in words."""
 
     @property
     def format(self) -> str:
@@ -92,7 +96,7 @@ class Reading:
     @property
     def named_columns(self) -> dict[str, str]:
         """Field to the name of its column in the file."""
-        return {field: self.header[at[0]] for field, at in self.columns.positions.items()}
+        return {name: self.header[at[0]] for name, at in self.columns.positions.items()}
 
 
 _FORMATS = {

@@ -107,13 +107,21 @@ def _parquet(path: Path, mapping: SourceMapping) -> Reading:
         except (duckdb.Error, UnicodeEncodeError) as error:
             raise unreadable(path, error) from error
     names, types = zip(*[row[:2] for row in described], strict=True)
+    # DuckDB knows an instant; whose clock showed it, the writer's own schema says.
+    kinds = pq.read_schema(path).types
+    zones = {
+        at: (None if mapping.timezone else getattr(kinds[at], "tz", None)) or "UTC"
+        for at, kind in enumerate(types)
+        if "WITH TIME ZONE" in kind
+    }
+    types = tuple("TIMESTAMP" if at in zones else kind for at, kind in enumerate(types))
     return Reading(
         path.name,
         header,
         types,
         columns,
         mapping,
-        ParquetLayout(names),
+        ParquetLayout(names, zones),
         path,
         expanded,
     )

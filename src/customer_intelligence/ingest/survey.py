@@ -8,6 +8,8 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.files import shorten
 from customer_intelligence.ingest.reading import Reading
 
+# After a time only: "-2010" at the end of a date is its year. The second group is all of it.
+OFFSET = r"(:\d{2}(?:\.\d{1,9})?) ?(Z|UTC|GMT|([+-])(0\d|1[0-4])(?::?([0-5]\d))?)$"
 _FIRST_PART = r"^(\d{1,2})[-/.]\d{1,2}[-/.]\d{4}"
 _SECOND_PART = r"^\d{1,2}[-/.](\d{1,2})[-/.]\d{4}"
 
@@ -16,7 +18,7 @@ Fetch = Callable[[str], Sequence[tuple]]
 
 
 def survey(reading: Reading, fetch: Fetch) -> Reading:
-    """Find the order of day and month, and the currency.
+    """Find the order of day and month, the currency, and on what clock times are.
 
     Raises
     ------
@@ -24,7 +26,10 @@ def survey(reading: Reading, fetch: Fetch) -> Reading:
         E_AMBIGUOUS_DATES or E_MIXED_CURRENCIES.
     """
     return dataclasses.replace(
-        reading, date_order=_date_order(reading, fetch), currency=_currency(reading, fetch)
+        reading,
+        date_order=_date_order(reading, fetch),
+        currency=_currency(reading, fetch),
+        clock=_clock(reading, fetch),
     )
 
 
@@ -90,6 +95,29 @@ def _date_query(column: str) -> str:
         min(trim(value)) filter (first between 1 and 12 and first = second)
     from parts
     """  # noqa: S608  # nosec  # the column is one of c0, c1, …
+
+
+def _clock(reading: Reading, fetch: Fetch) -> str:
+    """Say on what clock the times are, and which offsets stand beside them."""
+    position = reading.columns.first("invoice_date")
+    zones = getattr(reading.layout, "zones", {})
+    if reading.mapping.timezone is not None:
+        return f"{reading.mapping.timezone}; times without an offset are taken for UTC"
+    if position in zones:
+        return f"{shorten(zones[position])}, which the file names"
+    if reading.types[position] != "VARCHAR":
+        return Reading.clock
+    offset = f"regexp_extract(trim(c{position}), '{OFFSET}', 2)"
+    query = (
+        f"select distinct {offset} from source where contains(c{position}, ':') order by 1 limit 5"  # noqa: S608  # nosec
+    )
+    offsets = [found or "none" for (found,) in fetch(query)]
+    if offsets in ([], ["none"]):
+        return Reading.clock
+    return (
+        f"{Reading.clock}; offsets ({', '.join(offsets)}) are not converted. If the file is in UTC "
+        "and the shop is not, name its zone: `timezone: Area/City`"
+    )
 
 
 def _currency(reading: Reading, fetch: Fetch) -> str | None:

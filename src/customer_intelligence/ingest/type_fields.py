@@ -12,24 +12,31 @@ from customer_intelligence.ingest.columns import Formula
 from customer_intelligence.ingest.formats.text import MAX_FIELD_CHARS
 from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS, SourceMapping
 from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.survey import OFFSET
 from customer_intelligence.quoting import literal
 
 NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
+# What programs write where no customer is known.
+NOBODY = ("null", "nan", "none", "n/a", "#n/a", r"\n", "-")
+# With blanks around them.
+LONGEST_WORD = 20
+_CODES = ("invoice_no", "stock_code", "customer_id")
 _INTEGER_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
 )
 
 _ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]([01]?\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?)?"
-_ISO_DATE_WITH_OFFSET = (
-    r"\d{4}-\d{1,2}-\d{1,2}[T ]([01]?\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})? ?"
-    r"(Z|UTC|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
-)
+# Groups of OFFSET.
+_SIGN, _HOURS, _MINUTES = 3, 4, 5
 _SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
 _INTEGER = r"[+-]?\d{1,18}"
 _WHOLE = r"[+-]?\d+\.?0*"
 _AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
 _WHOLE_ID = r"\d+\.0"
-_FIRST, _SECOND = r"\1", r"\2"
+_OTHER_MINUS = r"^[(−﹣－]|[-−﹣－]$"
+_IN_PARENTHESES = r"\( *([^-+()−﹣－]+?) *\)"
+_MINUS_AFTER = r"([^-+()−﹣－]+?) ?[-−﹣－]"
+_FIRST, _SECOND, _THIRD = r"\1", r"\2", r"\3"
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"
 _NOT_FINITE = r"[+-]?(nan|inf|infinity)"
 _DATE_ORDER_FORMATS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
@@ -67,11 +74,16 @@ def text(cell: Cell, field: str) -> Typed:
     if kind != "VARCHAR":
         return Typed(f"nullif(cast({name} as varchar), '')")
     value = f"nullif({name}, '')"
-    if field == "customer_id":
+    if field in _CODES:
+        # A column with gaps that went through floats; "10.0" and "10" are one code.
         value = (
             f"case when contains({name}, '.0') and regexp_full_match(trim({name}), '{_WHOLE_ID}') "
             f"then left(trim({name}), -2) else {value} end"
         )
+    if field == "customer_id":
+        words = ", ".join(literal(word) for word in NOBODY)
+        is_word = f"length({name}) <= {LONGEST_WORD} and lower(trim({name})) in ({words})"
+        value = f"case when {is_word} then null else {value} end"
     return Typed(f"case when {has_nul(name)} or {is_too_long(name)} then null else {value} end")
 
 
@@ -139,18 +151,22 @@ def formula(formula: Formula, reading: Reading) -> str:
     return derived.as_sql(formula.expression, operand)
 
 
-def moment(cell: Cell, date_order: str | None, date_cell: str = "date_cell") -> Typed:
-    """Day and time of day."""
+def moment(
+    cell: Cell, date_order: str | None, date_cell: str = "date_cell", timezone: str | None = None
+) -> Typed:
+    """Day and time on the clock that the file shows, or on that of a zone where it shows UTC."""
     name, kind = cell
-    if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return Typed(f"try_cast({name} as timestamp)", "'R_INVOICE_DATE'")
-    text = f"trim(cast({name} as varchar))"
-    iso = (
-        f"when regexp_full_match({text}, '{_ISO_DATE}') then try_cast({text} as timestamp) "
-        f"when regexp_full_match({text}, '{_ISO_DATE_WITH_OFFSET}') then cast(try_cast("
-        f"regexp_replace(regexp_replace({text}, ' ?(Z|UTC)$', '+00'), ' ([+-])', '{_FIRST}') "
-        "as timestamptz) as timestamp)"
-    )
+    reason = "'R_INVOICE_DATE'"
+    if kind == "DATE":
+        return Typed(f"try_cast({name} as timestamp)", reason)
+    if "WITH TIME ZONE" in kind:
+        # An instant whose own clock is not known.
+        return Typed(_on_clock(f"timezone('UTC', {name})", timezone), reason)
+    if kind.startswith("TIMESTAMP"):
+        return Typed(_on_clock(f"try_cast({name} as timestamp)", timezone), reason)
+    whole = f"trim(cast({name} as varchar))"
+    text = f"regexp_replace({whole}, '{OFFSET}', '{_FIRST}')"
+    iso = f"when regexp_full_match({text}, '{_ISO_DATE}') then try_cast({text} as timestamp)"
     if date_order in _DATE_ORDER_FORMATS:
         formats = ", ".join(
             literal(_DATE_ORDER_FORMATS[date_order] + time) for time in _TIME_FORMATS
@@ -160,11 +176,40 @@ def moment(cell: Cell, date_order: str | None, date_cell: str = "date_cell") -> 
             f"then try_strptime(translate({text}, '-.T', '// '), [{formats}]) {iso} end"
         )
     elif date_order is not None and "%" in date_order:
-        parsed = f"cast(try_strptime({text}, {literal(date_order)}) as timestamp)"
+        # With its offset, a time would be read as that of UTC.
+        has_offset = date_order.endswith(("%z", "%Z"))
+        form = date_order[:-2].rstrip() if has_offset else date_order
+        parsed = (
+            f"cast(try_strptime({text if has_offset else whole}, {literal(form)}) as timestamp)"
+        )
     else:
         parsed = f"case {iso} end"
+    if timezone is not None:
+        # A day without a time is a day on whatever clock.
+        utc = _on_clock(f"{parsed} - {_offset(whole)}", timezone)
+        parsed = f"case when contains({whole}, ':') then {utc} else {parsed} end"
+        date_cell = _on_clock(date_cell, timezone)
     # A date cell of a workbook needs no parsing; elsewhere the column is null.
-    return Typed(f"coalesce({date_cell}, {parsed})", "'R_INVOICE_DATE'")
+    return Typed(f"coalesce({date_cell}, {parsed})", reason)
+
+
+def _on_clock(utc: str, timezone: str | None) -> str:
+    if timezone is None:
+        return utc
+    local = f"timezone({literal(timezone)}, timezone('UTC', {utc}))"
+    return f"case when isfinite({utc}) then {local} else {utc} end"
+
+
+def _offset(text: str) -> str:
+    """Return the offset from UTC that stands after a time, as an interval."""
+    sign, hours, minutes = (
+        f"regexp_extract({text}, '{OFFSET}', {group})" for group in (_SIGN, _HOURS, _MINUTES)
+    )
+    count = (
+        f"coalesce(try_cast({hours} as integer), 0) * 60 "
+        f"+ coalesce(try_cast({minutes} as integer), 0)"
+    )
+    return f"to_minutes(({count}) * if({sign} = '-', -1, 1))"
 
 
 def flag(cell: Cell) -> Typed:
@@ -195,8 +240,17 @@ def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> 
         signs = "|".join(
             re.escape(sign) for sign in (code, CURRENCY_SYMBOLS.get(code)) if sign is not None
         )
-        pattern = f"^([+-]?) *(?:{signs}) *|(.) *(?:{signs})$"
-        value = f"regexp_replace({value}, {literal(pattern)}, '{_FIRST}{_SECOND}')"
+        pattern = f"^([-+(−﹣－]?) *(?:{signs}) *|(.) *(?:{signs})([-−﹣－)]?)$"
+        value = f"regexp_replace({value}, {literal(pattern)}, '{_FIRST}{_SECOND}{_THIRD}')"
+    # Signs of bookkeeping: (4.00), 4.00- and a minus of its own; none stands twice.
+    value = (
+        f"case when regexp_matches({value}, '{_OTHER_MINUS}') then case "
+        f"when regexp_full_match({value}, '{_IN_PARENTHESES}') "
+        f"then '-' || regexp_extract({value}, '{_IN_PARENTHESES}', 1) "
+        f"when regexp_full_match({value}, '{_MINUS_AFTER}') "
+        f"then '-' || regexp_extract({value}, '{_MINUS_AFTER}', 1) "
+        f"else regexp_replace({value}, '^[−﹣－] ?', '-') end else {value} end"
+    )
     mark, group = mapping.decimal, mapping.thousands
     if group is not None:
         pattern = rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+({re.escape(mark)}\d*)?"
