@@ -789,11 +789,10 @@ def test_a_shop_without_customers_or_days_is_shown_as_it_is(republish):
     assert any("Data as of no day" in element.value for element in app.sidebar.text)
 
 
-@pytest.mark.parametrize("kept", ["max", "min"])
-def test_a_shop_of_one_customer_is_shown_as_it_is(republish, kept):
-    customer = f"(select {kept}(customer_id) from dim_customers)"
+def test_a_shop_of_one_customer_is_shown_as_it_is(republish):
+    customer = "(select max(customer_id) from dim_customers)"
     republish(
-        f"one-{kept}",
+        "one",
         *(
             f"delete from {mart} where customer_id <> {customer}"
             for mart in ("customer_sample", "fct_customer_actions", "fct_orders")
@@ -807,11 +806,10 @@ def test_a_shop_of_one_customer_is_shown_as_it_is(republish, kept):
         " (select max(cohort_month) from rpt_cohort_retention)",
     )
     for view in VIEWS:
-        for link in ({}, {"segment": "Gold"}, {"customer": "no such id"}):
-            app = run(view, **link)
-            assert not app.exception, view
-            assert not re.search(r"\bnan\b", words(app).lower()), view
-            assert not re.search(r"\b1 customers\b", words(app)), view
+        app = run(view, segment="Gold", customer="no such id" if view == "customers.py" else "")
+        assert not app.exception, view
+        assert not re.search(r"\bnan\b", words(app).lower()), view
+        assert not re.search(r"\b1 customers\b", words(app)), view
 
 
 def test_a_new_publication_shows_at_the_next_rerun(republish):
