@@ -20,7 +20,8 @@ from customer_intelligence.ingest.rules import (
     code_rules,
     differences,
 )
-from customer_intelligence.ingest.shop import main, read_shop, renew
+from customer_intelligence.ingest.shop import read_shop, renew
+from customer_intelligence.renew import main
 from customer_intelligence.variables import VARIABLES, check_variables
 
 HEADER = "order_id,order_date,customer_id,sku,qty,price"
@@ -243,9 +244,7 @@ def test_loads_without_rules_are_refused_with_the_command_that_writes_them(tmp_p
     (data_dir / "shop.yml").unlink()
     with pytest.raises(CustomerIntelligenceError, match="E_NO_SHOP") as refusal:
         ingest_file(orders(tmp_path / "b.csv", "2,2024-01-06,a,X,1,1"), data_dir)
-    assert f"customer_intelligence.ingest.shop --data-dir {data_dir} --mapping" in str(
-        refusal.value
-    )
+    assert f"customer_intelligence.renew --data-dir {data_dir} --mapping" in str(refusal.value)
     # What they mean cannot be told from loads that never said so.
     assert main(["--data-dir", str(data_dir)]) == 2
     assert "E_NO_SHOP" in capsys.readouterr().err

@@ -1,15 +1,12 @@
 """The rules of a data directory's shop: ``<data dir>/shop.yml``, and how it comes to be.
 
 The first load writes it, from its preset or mapping; from then on people edit it, and no load
-changes it. ``python -m customer_intelligence.ingest.shop --data-dir DIR [--mapping NAME]`` writes
-it where loads are without one.
+changes it. `customer_intelligence.renew` writes it where loads are without one.
 """
 
-import argparse
 import json
 import os
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +14,7 @@ import yaml
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
-from customer_intelligence.ingest.mapping import SourceMapping, find_mapping, preset
+from customer_intelligence.ingest.mapping import SourceMapping, preset
 from customer_intelligence.ingest.rules import check_rules, differences
 from customer_intelligence.ingest.yaml_files import read_yaml
 
@@ -25,7 +22,7 @@ SHOP_FILE = load.SHOP_FILE
 # Until shop.yml there was, what mappings said lay here, and all else was as in Online Retail.
 FORMER_FILE = "vars.json"
 FORMER_RULES = "online_retail"
-_COMMAND = "python -m customer_intelligence.ingest.shop"
+COMMAND = "python -m customer_intelligence.renew"
 _HEAD = """\
 # The rules of this shop: what its codes, invoice numbers and signs mean, and its currency.
 # Change them by hand: the next build follows them, without loading anything again.
@@ -64,7 +61,7 @@ def shop_of_loads(data_dir: Path) -> dict[str, Any]:
         raise CustomerIntelligenceError(
             "E_NO_SHOP",
             f"{data_dir} holds loads, and no {SHOP_FILE} that says what they mean.",
-            f"Put it back, or write it: `{_COMMAND} --data-dir {data_dir} --mapping NAME`, with "
+            f"Put it back, or write it: `{COMMAND} --data-dir {data_dir} --mapping NAME`, with "
             "the preset or mapping file of the loads (without --mapping where the loads were made "
             "before there was such a file).",
         )
@@ -168,24 +165,3 @@ def _former_rules(raw: Path) -> dict[str, Any]:
     if stated.get("product_code_pattern") == ".*":
         del stated["product_code_pattern"], stated["codes"]
     return stated
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write ``shop.yml`` where loads are without one; 0 when it was written, 2 when not."""
-    parser = argparse.ArgumentParser(prog=_COMMAND, description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", type=Path, required=True, help="directory that holds raw/")
-    parser.add_argument(
-        "--mapping", help="the preset or mapping file that the loads were read with"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        mapping = find_mapping(options.mapping) if options.mapping else None
-        print(f"written: {renew(options.data_dir, mapping)}")
-    except (CustomerIntelligenceError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
