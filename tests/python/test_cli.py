@@ -289,6 +289,7 @@ class Runner:
 
     def invoke(self, words: list[str]) -> Runner:
         self.words, self.argv = words, list(sys.argv)
+        self.target = os.environ["DBT_TARGET_PATH"]
         return self
 
 
@@ -317,7 +318,8 @@ def test_a_build_ends_as_dbt_ended(runner, status, said, tmp_path, monkeypatch, 
     assert capsys.readouterr().err.startswith(said)
     assert runner.words[:3] == ["build", "--exclude-resource-type", "unit_test"]
     assert runner.words[3:5] == ["--vars", '{"publish_empty": true}']
-    assert os.environ["DBT_TARGET_PATH"] == str(tmp_path / "a b" / "build" / "target")
+    assert runner.target == str(tmp_path / "a b" / "build" / "target")
+    assert (os.environ["DBT_TARGET_PATH"], Path.cwd()) == ("", tmp_path), "left as it was found"
     # dbt notes its command line in files that stay.
     assert runner.argv == ["dbt", *runner.words[:5]]
 

@@ -16,7 +16,13 @@ from typing import Any
 import click
 
 from customer_intelligence.cli import ending
-from customer_intelligence.cli.project import enter, find_data_dir, find_project, run_dbt
+from customer_intelligence.cli.project import (
+    enter,
+    find_data_dir,
+    find_project,
+    left_as_found,
+    run_dbt,
+)
 from customer_intelligence.errors import CustomerIntelligenceError
 
 NAME = "customer-intelligence"
@@ -456,7 +462,7 @@ def _run(arguments: Sequence[str] | None) -> object:
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Not `cli.main`: it has endings of its own for an interrupt and a closed pipe.
     try:
-        with cli.make_context(NAME, words or ["--help"]) as context:
+        with left_as_found(), cli.make_context(NAME, words or ["--help"]) as context:
             return cli.invoke(context)
     except click.exceptions.Exit as stop:
         return stop.exit_code

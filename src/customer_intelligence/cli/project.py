@@ -87,6 +87,19 @@ def enter(project: Path, data_dir: Path) -> None:
     os.chdir(project)
 
 
+@contextlib.contextmanager
+def left_as_found() -> Iterator[None]:
+    """Undo after a block what `enter` did to this process."""
+    variables, here = dict(os.environ), os.open(".", os.O_RDONLY)
+    try:
+        yield
+    finally:
+        os.fchdir(here)
+        os.close(here)
+        os.environ.clear()
+        os.environ.update(variables)
+
+
 def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
     """Run dbt in this process, as `dbt ARGUMENTS` would run in the project's directory.
 
@@ -117,7 +130,10 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
             result = dbtRunner().invoke(command)
         finally:
             # What follows in this process opens the same files with settings of its own.
+            environment = DuckDBConnectionManager._ENV
             DuckDBConnectionManager.close_all_connections()
+            if environment is not None:
+                environment.close()
     if result.exception is not None:
         if not isinstance(result.exception, Exception):
             raise result.exception
