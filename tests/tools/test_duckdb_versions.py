@@ -50,8 +50,9 @@ def python(request, tmp_path_factory) -> Path:
     directory = Path(kept) if kept else tmp_path_factory.mktemp("tools")
     environment = directory / f"duckdb-{request.param}"
     interpreter = environment / "bin" / "python"
-    if not interpreter.exists():
-        venv.create(environment, with_pip=True)
+    # What an interrupted run has left has no pip.
+    if not (environment / "bin" / "pip").exists():
+        venv.create(environment, with_pip=True, clear=True)
     install = [interpreter, "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
     subprocess.run([*install, f"duckdb=={request.param}.*"], check=True)
     return interpreter
