@@ -36,7 +36,7 @@ def connect(spill: Path | None = None, spill_bytes: int = 0) -> duckdb.DuckDBPyC
             "preserve_insertion_order": "true",
         }
     )
-    # Dates that carry an offset, and stored instants, are read as UTC.
+    # No zone of this machine decides what an instant is.
     connection.execute("set timezone = 'UTC'")
     connection.execute("set enable_progress_bar = false")
     # The slow path writes again what the fast one wrote; no remembered block may stand in for it.
