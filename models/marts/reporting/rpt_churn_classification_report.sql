@@ -94,7 +94,8 @@ rows_of_report as (
         threshold_name,
         threshold,
         'weighted avg' as class,
-        {{ proportion("sum(precision_rate * support)", "sum(support)") }} as precision_rate,
+        {{ proportion("sum(precision_rate * support)", "sum(support)") }}
+            as precision_rate,
         {{ proportion("sum(recall_rate * support)", "sum(support)") }} as recall_rate,
         {{ proportion("sum(f1_score * support)", "sum(support)") }} as f1_score,
         sum(support) as support
