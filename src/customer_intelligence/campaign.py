@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +17,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from customer_intelligence import lock
+from customer_intelligence import files, lock
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import export_query, not_erased
 from customer_intelligence.ingest.pseudonyms import same_id
@@ -218,15 +217,9 @@ def _write_assignment(path: Path, assigned: pa.Table) -> bool:
 
 
 def _write_whole(path: Path, table: pa.Table) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".campaign-", delete=False) as file:
-        pending = Path(file.name)
-        try:
-            pq.write_table(table, file)
-            file.flush()
-            os.fsync(file.fileno())
-            pending.replace(path)
-        finally:
-            pending.unlink(missing_ok=True)
+    content = pa.BufferOutputStream()
+    pq.write_table(table, content)
+    files.write_atomically(path, content.getvalue().to_pybytes(), 0o600)
 
 
 def as_day(text: str | None) -> dt.date | None:

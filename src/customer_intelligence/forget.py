@@ -27,8 +27,8 @@ from customer_intelligence.traces import Traces, shown, walk
 TEXTS = ("description", "country")
 # What the project makes again when it is asked to.
 GENERATED = ("report.html",)
-# Prefixes of files and folders that a process writes before it renames them.
-LEFTOVERS = (".building-", ".campaign-", ".export-", ".report-", ".tmp-")
+# Names of files and folders that a process writes before it renames them.
+LEFTOVERS = (".*.tmp", ".building-*", ".campaign-*", ".export-*", ".report-*", ".tmp-*")
 # Everything else in a data directory is its owner's.
 _OWN = re.compile(
     r"build/.+|raw/[^/]+\.json|raw/[^/]+/(invoice_lines\.parquet|load\.json)|shop\.yml"
@@ -294,10 +294,10 @@ def _remove_copies(data_dir: Path) -> tuple[str, ...]:
         path for path in (data_dir / "build").iterdir() if path.name not in (".lock", ".gitkeep")
     ]
     copies += [data_dir / name for name in GENERATED]
-    for prefix in LEFTOVERS:
-        copies += data_dir.glob(f"{prefix}*")
+    for pattern in LEFTOVERS:
+        copies += data_dir.glob(pattern)
         for folder in ("raw", "published", campaign.FOLDER):
-            copies += (data_dir / folder).rglob(f"{prefix}*")
+            copies += (data_dir / folder).rglob(pattern)
     removed = [path for path in copies if os.path.lexists(path)]
     for path in removed:
         if path.is_dir() and not path.is_symlink():

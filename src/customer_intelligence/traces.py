@@ -24,6 +24,7 @@ from urllib.parse import unquote_to_bytes
 
 import duckdb
 
+from customer_intelligence import files
 from customer_intelligence.export import NUMBERS, defuse
 from customer_intelligence.ingest.pseudonyms import (
     is_distinctive,
@@ -120,7 +121,7 @@ class Traces:
         return findings
 
     def _search_file(self, path: Path, findings: Findings) -> None:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        with files.open_regular(path) as file:
             head = file.read(16)
             if head[:4] == b"PAR1":
                 found = self._in_parquet(path)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
 ROOT_VARIABLE = "CUSTOMER_INTELLIGENCE_INPUT_ROOT"
@@ -110,13 +111,9 @@ def open_regular(path: Path) -> BinaryIO:
         E_UNREADABLE: it is a link by now, or no regular file; no pipe keeps anybody waiting.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return files.open_regular(path)
     except OSError as error:
         raise unreadable(path, error) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise unreadable(path, "it is no regular file any more")
-    return os.fdopen(descriptor, "rb")
 
 
 def identity(status: os.stat_result) -> tuple[int, ...]:

@@ -8,7 +8,6 @@ import logging
 import os
 import re
 import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +16,13 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
 ROWS_FILE = "invoice_lines.parquet"
 MANIFEST_FILE = "load.json"
 # The rules of the shop: in the data directory, and until they are there in the first load.
 SHOP_FILE = "shop.yml"
-MAX_MANIFEST_BYTES = 16_000_000
 _LOAD_NAME = re.compile(r"(\d{4,})-([0-9a-f]{12})")
 _SHA256 = re.compile("[0-9a-f]{64}")
 _LOG = logging.getLogger(__name__)
@@ -146,14 +145,14 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     if name is None or path.is_symlink():
         raise _damaged(path, "has no name that a load gives itself")
     try:
-        manifest = json.loads(_read_regular_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES))
+        manifest = json.loads(files.read_text(path / MANIFEST_FILE))
         wrong = _first_wrong(manifest, path.name, int(name[1]), name[2])
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, f"has no readable {MANIFEST_FILE} ({error})") from error
     if wrong is not None:
         raise _damaged(path, f"has a {MANIFEST_FILE} whose {wrong} cannot be")
     try:
-        with os.fdopen(_open_regular_file(path / ROWS_FILE), "rb") as file:
+        with files.open_regular(path / ROWS_FILE) as file:
             rows = pq.read_metadata(file).num_rows
     except (OSError, ValueError, ArrowException) as error:
         raise _damaged(path, f"has no readable {ROWS_FILE} ({error})") from error
@@ -238,12 +237,12 @@ def publish(directory: Path, manifest: Mapping[str, Any], shop: str | None) -> P
         (directory / SHOP_FILE).write_text(shop, encoding="utf-8")
         names.append(SHOP_FILE)
     for path in (*(directory / name for name in names), directory):
-        _sync(path)
+        files.sync(path)
     if manifest["load_number"] == 1:
         _set_sample_campaigns_aside(directory.parent.parent)
     final = directory.parent / str(manifest["load_id"])
     directory.replace(final)
-    _sync(directory.parent)
+    files.sync(directory.parent)
     settle_shop(directory.parent.parent)
     return final
 
@@ -262,37 +261,7 @@ def settle_shop(data_dir: Path) -> None:
                 pending.unlink()
             else:
                 pending.replace(place)
-        _sync(data_dir)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that is there whole or not at all, also after a power cut."""
-    pending = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(pending, "x", encoding="utf-8") as file:  # noqa: PTH123  # follows no link
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        pending.replace(path)
-    finally:
-        pending.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _open_regular_file(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ValueError("no regular file")
-    return descriptor
-
-
-def _read_regular_file(path: Path, limit: int) -> str:
-    with os.fdopen(_open_regular_file(path), "rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise ValueError("too large")
-    return content.decode("utf-8")
+        files.sync(data_dir)
 
 
 def _set_sample_campaigns_aside(data_dir: Path) -> None:
@@ -303,14 +272,6 @@ def _set_sample_campaigns_aside(data_dir: Path) -> None:
         aside.mkdir(exist_ok=True)
         assignment.rename(aside / assignment.name)
         _LOG.info("campaign started before the first load, set aside: %s", aside / assignment.name)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _locked(raw: Path) -> CustomerIntelligenceError:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.mapping import SourceMapping
@@ -133,7 +134,7 @@ def renew(data_dir: Path, mapping: SourceMapping | None) -> Path:
             )
         stated = _former_rules(raw) if mapping is None else stated_rules(mapping, mapping.currency)
         checked = check_rules(stated, str(path), "E_BAD_SHOP")
-        load.write_whole(path, shop_text(checked))
+        files.write_atomically(path, shop_text(checked))
         (raw / FORMER_FILE).unlink(missing_ok=True)
     return path
 

@@ -3,12 +3,11 @@
 import datetime as dt
 import hashlib
 import json
-import os
 import secrets
-import stat
 from pathlib import Path
 from typing import Any
 
+from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
 TOMBSTONES_FILE = "tombstones.json"
@@ -34,7 +33,7 @@ def read_tombstones(raw: Path) -> dict[str, Any] | None:
     """
     path = raw / TOMBSTONES_FILE
     try:
-        found = json.loads(_read_file(path))
+        found = json.loads(files.read_text(path))
         bytes.fromhex(found["salt"])
         for entry in found["customers"]:
             _ = entry["hash"] + entry["requested_at"]
@@ -56,15 +55,6 @@ def read_tombstones(raw: Path) -> dict[str, Any] | None:
             "next file that names them.",
         ) from error
     return found
-
-
-def _read_file(path: Path) -> str:
-    # No link is followed, and a pipe does not make anybody wait.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, encoding="utf-8") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no file")
-        return file.read()
 
 
 def customer_hash(salt: str, customer_id: str) -> str:
@@ -91,19 +81,7 @@ def add_tombstone(raw: Path, customer_id: str, now: dt.datetime) -> None:
     others = [entry for entry in found["customers"] if entry["hash"] != wanted]
     found["customers"] = [*others, {"hash": wanted, "requested_at": now.isoformat()}]
     found["erasures"] += 1
-    pending = raw / f".{TOMBSTONES_FILE}"
-    pending.unlink(missing_ok=True)
-    descriptor = os.open(pending, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(found, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
-    pending.replace(raw / TOMBSTONES_FILE)
-    directory = os.open(raw, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
+    files.write_atomically(raw / TOMBSTONES_FILE, json.dumps(found, indent=2))
 
 
 def erasure_number(raw: Path) -> int:

@@ -5,15 +5,14 @@ A scalar is the text that stands there, except for ``null``, ``~`` and nothing (
 and a key is always text.
 """
 
-import os
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
 MAX_BYTES = 1_000_000
@@ -46,13 +45,13 @@ def read_yaml(path: Path, code: str) -> dict[str, Any]:
         ``E_NOT_FOUND`` when there is no such file, else `code`, with the place and the way out.
     """
     try:
-        content = _read_bytes(path)
+        content = files.read_bytes(path, MAX_BYTES)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise CustomerIntelligenceError(
             "E_NOT_FOUND", f"There is no file {_shown(str(path))}.", "Check the path."
         ) from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = getattr(error, "strerror", None) or error
         raise CustomerIntelligenceError(
             code,
             f"{_shown(str(path))} cannot be read: {reason}.",
@@ -76,18 +75,6 @@ def parse_yaml(content: bytes, name: str, code: str) -> dict[str, Any]:
             code, f"{name} does not hold `key: value` lines.", "Write `key: value` lines."
         )
     return found
-
-
-def _read_bytes(path: Path) -> bytes:
-    # A pipe without a writer does not block, and a link is not followed.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("it is no regular file")
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ValueError("it is too large")
-    return content
 
 
 def _document(events: Iterator[yaml.Event]) -> Any:
