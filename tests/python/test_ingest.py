@@ -937,8 +937,9 @@ def test_the_total_of_a_line_is_kept_to_the_penny_and_gives_its_price(tmp_path):
         # Halves are rounded away from zero.
         (20000, Decimal("0.0001"), Decimal("1.0000"), []),
         (-7, Decimal("-0.2857"), Decimal("2.0000"), []),
-        (0, None, Decimal("5.0000"), ["R_UNIT_PRICE"]),
-        (0, None, Decimal("0.0000"), ["R_UNIT_PRICE"]),
+        # An amount without a quantity is that of one unit.
+        (0, Decimal("5.0000"), Decimal("5.0000"), []),
+        (0, Decimal("0.0000"), Decimal("0.0000"), []),
     ]
 
 

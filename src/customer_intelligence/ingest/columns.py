@@ -64,9 +64,12 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "customer_id": ("customerid", "customer", "customerno", "customernumber", "clientid"),
     "country": ("country", "customercountry", "shippingcountry"),
-    # Both change what counts: a mapping has to name them.
+    # They change what counts: a mapping has to name them.
     "cancelled": (),
     "currency": (),
+    "status": (),
+    "refunded_amount": (),
+    "refunded_at": (),
 }
 
 # Fragments that make an unrecognised column plausible enough to be suggested, never to be used.
@@ -99,6 +102,8 @@ class Columns:
     """Fields that are worked out."""
     order_amount: Formula | None = None
     """What the lines of an order add up to."""
+    order_refund: Mapping[str, Formula] = field(default_factory=dict)
+    """What was paid back of an order, and what its goods and their tax came to."""
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a field is read from a column or worked out."""
@@ -111,7 +116,11 @@ class Columns:
     @cached_property
     def used(self) -> frozenset[int]:
         """Positions of all columns that are read into fields."""
-        formulas = [*self.derived.values(), *filter(None, [self.order_amount])]
+        formulas = [
+            *self.derived.values(),
+            *filter(None, [self.order_amount]),
+            *self.order_refund.values(),
+        ]
         read = [*self.positions.values(), *(formula.positions.values() for formula in formulas)]
         return frozenset(position for positions in read for position in positions)
 
@@ -180,6 +189,9 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         for field_name, text in mapping.derived.items()
     }
     order_amount = mapping.order_amount and formula(mapping.order_amount, "order_amount")
+    order_refund = {
+        part: formula(text, f"order_refund.{part}") for part, text in mapping.order_refund.items()
+    }
     further = {
         field_name: [
             _position_of(column, header, name, f"columns.{field_name}")
@@ -195,6 +207,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         },
         derived,
         order_amount or None,
+        order_refund,
     )
 
 
