@@ -4,6 +4,12 @@ with invoice_lines as (
 
 ),
 
+nobody as (
+
+    select customer_id from {{ ref("stg_shop__nobody") }}
+
+),
+
 typed as (
 
     select
@@ -15,24 +21,38 @@ typed as (
         line_number,
         upper(trim(invoice_no)) as invoice_no,
         coalesce(nullif(upper(trim(stock_code)), ''), '(NONE)') as stock_code,
-        nullif(trim(customer_id), '') as customer_id,
+        case
+            when nobody.customer_id is null
+                then nullif(trim(invoice_lines.customer_id), '')
+        end as customer_id,
 
         ---------- text
         nullif(trim(description), '') as description,
         nullif(trim(country), '') as country,
+        nullif(trim(order_status), '') as order_status,
 
         ---------- numbers
         quantity,
         cast(unit_price as decimal(18, 4)) as unit_price,
-        cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))
-            as line_amount,
+        -- One of its signs is enough to take a line back.
+        cast(
+            case
+                when quantity < 0 and invoice_lines.line_amount > 0
+                    then -invoice_lines.line_amount
+                else coalesce(invoice_lines.line_amount, quantity * unit_price)
+            end as decimal(38, 4)
+        ) as line_amount,
+        cast(nullif(refunded_amount, 0) as decimal(38, 4)) as refunded_amount,
+        copy_number,
 
         ---------- times
         invoiced_at,
         cast(invoiced_at as date) as invoice_date,
+        refunded_at,
 
         ---------- flags
         coalesce(is_cancelled_order, false) as is_cancelled_order,
+        coalesce(is_refund_estimated, false) as is_refund_estimated,
 
         ---------- quarantine
         reasons,
@@ -42,6 +62,8 @@ typed as (
         file_sha256
 
     from invoice_lines
+    left join nobody
+        on lower(trim(invoice_lines.customer_id)) = nobody.customer_id
 
 ),
 

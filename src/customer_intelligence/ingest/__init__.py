@@ -84,6 +84,17 @@ product_code_pattern       regular expression of the stock codes that are mercha
                            fails. Without it all codes but those named below are merchandise
 codes                      stock code to class, such as ``{POST: shipping}``
 code_patterns              class to regular expression, such as ``{shipping: '^SHIP'}``
+description_patterns       class to regular expression of the products' text, such as
+                           ``{gift_voucher: '^Gift card'}``, in any case of letters; a code named
+                           under ``codes`` comes before it
+nobody                     list of customer ids that stand for nobody, such as ``[0, Guest]``, in
+                           any case of letters
+statuses                   words of an order's status by what they mean: ``counts``, ``cancelled``
+                           (it did not take place), ``refunded`` (it did, and all of it was paid
+                           back where no amount is stated), ``test``. They come before the words of
+                           ``seeds/order_status_words.csv``; payment that is pending counts and is
+                           told, and so does a word that is not known. Case, ``_``, ``-`` and the
+                           prefix ``wc-`` make no difference
 ========================== ========================================================================
 
 Classes are those of ``seeds/stock_code_classes.csv``. A code by name comes before
