@@ -22,8 +22,9 @@ typed as (
         upper(trim(invoice_no)) as invoice_no,
         coalesce(nullif(upper(trim(stock_code)), ''), '(NONE)') as stock_code,
         case
-            when nobody.customer_id is null
-                then nullif(trim(invoice_lines.customer_id), '')
+            when lower(trim(customer_id)) in (select nobody.customer_id from nobody)
+                then null
+            else nullif(trim(customer_id), '')
         end as customer_id,
 
         ---------- text
@@ -37,9 +38,8 @@ typed as (
         -- One of its signs is enough to take a line back.
         cast(
             case
-                when quantity < 0 and invoice_lines.line_amount > 0
-                    then -invoice_lines.line_amount
-                else coalesce(invoice_lines.line_amount, quantity * unit_price)
+                when quantity < 0 and line_amount > 0 then -line_amount
+                else coalesce(line_amount, quantity * unit_price)
             end as decimal(38, 4)
         ) as line_amount,
         cast(nullif(refunded_amount, 0) as decimal(38, 4)) as refunded_amount,
@@ -62,8 +62,6 @@ typed as (
         file_sha256
 
     from invoice_lines
-    left join nobody
-        on lower(trim(invoice_lines.customer_id)) = nobody.customer_id
 
 ),
 

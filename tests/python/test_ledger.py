@@ -15,6 +15,7 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import ingest_file
 from customer_intelligence.ingest.mapping import mapping_of
 from customer_intelligence.start import find_shop
+from customer_intelligence.summary import taken_for_granted
 
 HEADER = "order,date,customer,sku,quantity,amount"
 COLUMNS = {
@@ -360,6 +361,17 @@ def test_a_refund_that_cannot_be_read_sets_its_line_apart(ledger):
         ([],),
         (["R_REFUND"],),
     ]
+
+
+def test_the_summary_counts_what_is_estimated_unpaid_or_unknown(ledger):
+    refunds = taken_for_granted(ledger(case("refund-with-tax")).connection)
+    assert refunds == {"refunds_estimated": {"count": 2, "amount": 58.3333}}
+    statuses = taken_for_granted(ledger(STATUSES.format(own="Galaxy"), WITH_STATUS).connection)
+    assert statuses == {
+        "orders_not_paid": {"count": 1, "amount": 2},
+        "orders_of_unknown_status": {"count": 1, "amount": 8, "statuses": ["Galaxy"]},
+    }
+    assert taken_for_granted(ledger(SCANS, AMOUNTS).connection) == {}
 
 
 # ---------------------------------------------------------------- gift cards, tests, nobody

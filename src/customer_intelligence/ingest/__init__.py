@@ -42,7 +42,8 @@ columns        field to column: invoice_no, stock_code, quantity, invoice_date, 
                for what became of the order (see ``statuses`` below), ``refunded_amount``, what was
                paid back for the goods of the line, and ``refunded_at``, when. Stock code,
                description and country may have a list of columns: the first that is filled
-               counts. Of several columns of a status each word counts.
+               counts. Of several columns of a status each word counts, and further
+               ones that the file does not have are passed over.
 derived        quantity, unit_price or line_amount to arithmetic over columns, such as
                ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
                (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.

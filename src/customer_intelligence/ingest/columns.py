@@ -12,6 +12,7 @@ from customer_intelligence.ingest.derived import Expression, column_names, parse
 from customer_intelligence.ingest.files import SHOWN_NAMES, shorten
 from customer_intelligence.ingest.mapping import (
     FIELDS,
+    JOINED_FIELDS,
     MONEY_FIELDS,
     REQUIRED_FIELDS,
     SourceMapping,
@@ -196,6 +197,8 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         field_name: [
             _position_of(column, header, name, f"columns.{field_name}")
             for column in _named(mapping, field_name)[1:]
+            # What not every export of a kind has says something more where it is there.
+            if field_name not in JOINED_FIELDS or not is_absent(column, header)
         ]
         for field_name in found
     }
@@ -305,6 +308,11 @@ def _suggestion(field_name: str, free: Sequence[str]) -> str | None:
         field_name.replace("_", ""), [normalise(column) for column in free], n=1, cutoff=0.75
     )
     return next((column for column in free if close and normalise(column) == close[0]), None)
+
+
+def is_absent(name: str, header: Sequence[str]) -> bool:
+    """Tell whether no column of the header would be taken for the one of this name."""
+    return all(normalise(column) != normalise(name) for column in header)
 
 
 def is_unique(name: str, header: Sequence[str]) -> bool:
