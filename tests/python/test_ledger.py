@@ -428,3 +428,17 @@ def test_an_address_in_another_case_is_the_same_customer(ledger):
     assert shop.customers["ann@x.com"] == 40
     assert shop.purchase_days["ann@x.com"] == 2
     assert len(shop.customers) == 6
+
+
+def test_behind_pseudonyms_nobody_stays_nobody_and_one_customer_one(ledger, monkeypatch):
+    """A hash could not be told from another later."""
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", "k" * 32)
+    lines = """order,date,customer,sku,quantity,amount
+        1,2024-01-05, GUEST,X,1,1.00
+        2,2024-01-06,Ann@X.com,X,1,2.00
+        3,2024-01-07,ann@x.com,X,1,4.00
+        4,2024-01-08,b,X,1,8.00
+    """
+    shop = ledger(lines, with_rules(AMOUNTS, nobody=["Guest"]))
+    assert sorted(shop.customers.values()) == [6, 8]
+    assert shop.dispositions["sale_anonymous"] == (1, 1)
