@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from customer_intelligence import preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.relation import relation_query
-from customer_intelligence.ingest.rules import DEFAULTS, NO_CURRENCY, code_rules
+from customer_intelligence.ingest.rules import (
+    DEFAULTS,
+    NO_CURRENCY,
+    code_rules,
+    description_rules,
+    status_rules,
+)
 from customer_intelligence.ingest.shop import SHOP_FILE, read_shop, shop_of_loads
 from customer_intelligence.marts import open_marts, previous_clusters
 from customer_intelligence.quoting import path_literal
@@ -45,6 +52,22 @@ CODE_COLUMNS = {
     "stock_code": "varchar",
     "code_pattern": "varchar",
     "stock_code_class": "varchar",
+}
+DESCRIPTION_COLUMNS = {
+    "description_rule_rank": "integer",
+    "description_pattern": "varchar",
+    "stock_code_class": "varchar",
+}
+STATUS_COLUMNS = {"status_word": "varchar", "status_class": "varchar"}
+NOBODY_COLUMNS = {"customer_id": "varchar"}
+# What loads lack that were made before there was such a column; null means "as before".
+LATER_COLUMNS = {
+    "is_cancelled_order": "boolean",
+    "order_status": "varchar",
+    "refunded_amount": "decimal(18, 4)",
+    "refunded_at": "timestamp",
+    "is_refund_estimated": "boolean",
+    "copy_number": "integer",
 }
 CLUSTER_COLUMNS = {
     "cluster_id": "integer",
@@ -131,6 +154,7 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
     manifests = load.read_manifests(data_dir / "raw")
     if manifests:
         rules = shop_of_loads(data_dir)
+        _check_copies_are_known(data_dir, manifests, rules)
         words = f"{len(manifests)} load(s) in {data_dir}/raw"
         return Shop(words, _lines_of_loads(data_dir, manifests), manifests, rules)
     of_sample = load.read_manifests(sample / "raw")
@@ -144,6 +168,22 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
         )
     words = f"the bundled sample (no load in {data_dir}/raw)"
     return Shop(words, _lines_of_loads(sample, of_sample), of_sample, shop_of_loads(sample))
+
+
+def _check_copies_are_known(
+    data_dir: Path, manifests: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]
+) -> None:
+    """Refuse loads made before copies were told, where the shop drops copies."""
+    if rules.get("copies") != "drop":
+        return
+    for manifest in manifests:
+        directory = data_dir / "raw" / manifest["load_id"]
+        if "copy_number" not in pq.read_schema(directory / load.ROWS_FILE).names:
+            raise CustomerIntelligenceError(
+                "E_OLD_LOAD",
+                f"{directory} does not tell which lines are copies, and {SHOP_FILE} drops them.",
+                f"Remove it and load {manifest['source_file']} again, or write `copies: count`.",
+            )
 
 
 def _evidence_of_loads(data_dir: Path, of_sample: Sequence[Mapping[str, Any]]) -> str | None:
@@ -177,9 +217,9 @@ def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> 
         path_literal(directory / "raw" / manifest["load_id"] / load.ROWS_FILE)
         for manifest in manifests
     )
-    # Loads made before there was such a column hold no cancelled orders.
+    later = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in LATER_COLUMNS.items())
     return (
-        "select cast(null as boolean) as is_cancelled_order where false union all by name "  # noqa: S608  # nosec
+        f"select {later} where false union all by name "  # noqa: S608  # nosec
         f"select * from read_parquet([{files}], union_by_name = true)"
     )
 
@@ -216,6 +256,13 @@ def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop
         )
         codes = [(rank, *rule) for rank, rule in enumerate(code_rules(rules), start=1)]
         _make_table(connection, "shop_codes", CODE_COLUMNS, codes)
+        descriptions = [
+            (rank, *rule) for rank, rule in enumerate(description_rules(rules), start=1)
+        ]
+        _make_table(connection, "shop_descriptions", DESCRIPTION_COLUMNS, descriptions)
+        _make_table(connection, "shop_statuses", STATUS_COLUMNS, status_rules(rules))
+        nobody = [(name,) for name in rules["nobody"]]
+        _make_table(connection, "shop_nobody", NOBODY_COLUMNS, nobody)
         _make_table(connection, "previous_clusters", CLUSTER_COLUMNS, previous_clusters(data_dir))
         if assignments:
             files = ", ".join(path_literal(path) for path in assignments)

@@ -25,6 +25,8 @@ from customer_intelligence.marts import (
     reason_of,
 )
 
+SHOWN_STATUSES = 5
+
 
 def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
     """Read the summary of the current version.
@@ -66,8 +68,9 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     -------
     dict
         JSON-ready: version, as_of_date, currency, rows and tests, customers, net revenue,
-        segments, the churn model's AUC with its interval (null where it was not tested, or
-        nothing was left to rank), status and explanation of each model, the findings, and
+        what counts by a rule that the source does not confirm, segments, the churn model's AUC
+        with its interval (null where it was not tested, or nothing was left to rank), status and
+        explanation of each model, the findings, and
         what drifted: how many things could be told and would count, and a sentence for each
         that did.
     """
@@ -113,6 +116,7 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "customers": int(kpis["customers"]),
         "net_revenue": float(kpis["net_revenue"]),
         "customer_net_revenue": float(kpis["customer_net_revenue"]),
+        "taken_for_granted": taken_for_granted(marts),
         "segments": [
             {"segment": name, "customers": customers, "net_revenue_share": share}
             for name, customers, share in segments
@@ -134,6 +138,39 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     }
 
 
+def taken_for_granted(marts: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """Collect what counts although the source does not quite say so; none where it all does.
+
+    Parameters
+    ----------
+    marts : duckdb.DuckDBPyConnection
+        With fct_returns and rpt_order_statuses.
+
+    Returns
+    -------
+    dict
+        ``refunds_estimated``, ``orders_not_paid`` and ``orders_of_unknown_status``, each with its
+        count and amount, the last one with its words.
+    """
+    ((refunds, refunded),) = marts.execute(
+        "select count(*), sum(amount) from fct_returns where is_estimated"
+    ).fetchall()
+    found: dict[str, dict[str, Any]] = {}
+    if refunds:
+        found["refunds_estimated"] = {"count": refunds, "amount": float(refunded)}
+    statuses = marts.execute(
+        "select status_class, sum(invoices), sum(amount), list(order_status order by order_status) "
+        "from rpt_order_statuses where status_class in ('pending', 'unknown') group by 1"
+    ).fetchall()
+    for kind, invoices, amount, words in sorted(statuses):
+        told = {"count": int(invoices), "amount": float(amount)}
+        if kind == "pending":
+            found["orders_not_paid"] = told
+        else:
+            found["orders_of_unknown_status"] = {**told, "statuses": words}
+    return found
+
+
 def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
     """Put the summary of what a data directory has published into at most 15 lines of text."""
     customers = "1 customer" if summary["customers"] == 1 else f"{summary['customers']:,} customers"
@@ -153,6 +190,7 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
         f"{summary['tests_passed']} tests passed",
         f"{customers}; net revenue {summary['currency']} {summary['net_revenue']:,.2f}, "
         f"{summary['customer_net_revenue']:,.2f} of it by them",
+        *_granted_lines(summary.get("taken_for_granted", {}), summary["currency"]),
         *([f"segments (share of revenue): {' · '.join(segments)}"] if segments else []),
         *skill,
         *summary["findings"],
@@ -161,6 +199,21 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
         f"next: `make dashboard{hint}` to look at them, `make docs{hint}` for lineage and "
         "definitions",
     ]
+
+
+def _granted_lines(granted: dict[str, dict[str, Any]], currency: str) -> list[str]:
+    """Return one line on what counts by a rule, or none."""
+    words = {
+        "refunds_estimated": "refunds are the goods' estimated part of what orders were paid back",
+        "orders_not_paid": "orders count that are not paid yet",
+        "orders_of_unknown_status": "orders count whose status no rule knows",
+    }
+    parts = []
+    for key, told in granted.items():
+        shown = [files.printable(word) for word in told.get("statuses", [])[:SHOWN_STATUSES]]
+        named = f" ({', '.join(shown)}: see statuses in shop.yml)" if shown else ""
+        parts.append(f"{told['count']:,} {words[key]}{named}, {currency} {told['amount']:,.2f}")
+    return [f"taken for granted: {'; '.join(parts)}"] if parts else []
 
 
 def _segment_text(row: dict[str, Any]) -> str:

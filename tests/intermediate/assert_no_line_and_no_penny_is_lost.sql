@@ -1,10 +1,17 @@
 -- Raw = quarantined + every disposition + what is dated after the as-of date, in rows
--- and in money, over every record of every load.
+-- and in money, over every record of every load. What was paid back of a sale is told
+-- beside it, and stands in no record of its own; a quantity below nothing takes back
+-- the amount beside it.
 with raw_lines as (
 
     select
         count(*) as raw_rows,
-        sum(coalesce(line_amount, quantity * unit_price)) as raw_amount
+        sum(
+            case
+                when line_amount > 0 and quantity < 0 then -line_amount
+                else coalesce(line_amount, quantity * unit_price)
+            end
+        ) as raw_amount
     from {{ source("retail", "invoice_lines") }}
 
 ),
@@ -23,9 +30,23 @@ staged_lines as (
 ledger as (
 
     select
-        coalesce(sum(lines), 0) as ledger_rows,
+        coalesce(
+            sum(
+                case
+                    when disposition not in ('refund', 'refund_anonymous') then lines
+                end
+            ), 0
+        ) as ledger_rows,
         coalesce(sum(amount), 0) as ledger_amount
     from {{ ref("rpt_line_dispositions") }}
+
+),
+
+refunds as (
+
+    select coalesce(sum(line_amount), 0) as refund_amount
+    from {{ ref("int_invoice_lines_classified") }}
+    where refunded_line_id is not null
 
 )
 
@@ -36,7 +57,9 @@ select
 from raw_lines
 cross join staged_lines
 cross join ledger
+cross join refunds
 where
     raw_lines.raw_rows <> staged_lines.rows_apart + ledger.ledger_rows
     or coalesce(raw_lines.raw_amount, 0)
-    <> coalesce(staged_lines.amount_apart, 0) + ledger.ledger_amount
+    <> coalesce(staged_lines.amount_apart, 0)
+    + ledger.ledger_amount - refunds.refund_amount

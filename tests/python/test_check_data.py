@@ -344,14 +344,14 @@ def shopify(path: Path, *orders: dict) -> Path:
 SOAP, TOWEL = ("Soap", "SO-1", 2, "15.00", "0.00"), ("Towel", "", 1, "20.00", "5.00")
 
 
-def test_an_order_of_shopify_counts_its_subtotal_without_refunds(tmp_path):
+def test_an_order_of_shopify_counts_its_subtotal_and_tells_its_refund(tmp_path):
     path = shopify(
         tmp_path / "orders_export.csv",
         # Nothing but items: each counts what it costs.
         {"Subtotal": "45.00", "Total": "50.00", "Shipping": "5.00", "lines": [SOAP, TOWEL]},
-        # A tenth off the order, and 10.00 refunded: 30.50 in proportion 30 to 15.
+        # A tenth off the order, and 10.00 refunded, both in proportion 30 to 15.
         {"Subtotal": "40.50", "Refunded Amount": "10.00", "lines": [SOAP, TOWEL]},
-        # Refunded with its shipping: nothing is left, and not less.
+        # Refunded with its shipping: all of it, and not more.
         {"Subtotal": "45.00", "Refunded Amount": "50.00", "lines": [SOAP, TOWEL]},
         {"Subtotal": "45.00", "Cancelled at": "2024-03-05 10:00:00 +0100", "lines": [SOAP, TOWEL]},
         {"Subtotal": "0.00", "Email": "", "lines": [("Gift", "", 1, "0.00", "0.00")]},
@@ -359,7 +359,8 @@ def test_an_order_of_shopify_counts_its_subtotal_without_refunds(tmp_path):
     ingest_file(path, tmp_path / "data")
     rows = raw_rows(
         tmp_path / "data",
-        "invoice_no, stock_code, customer_id, country, line_amount::varchar, is_cancelled_order",
+        "invoice_no, stock_code, customer_id, country, line_amount::varchar, is_cancelled_order, "
+        "refunded_amount::varchar, is_refund_estimated",
     )
     first = [
         ("#1001", "SO-1", "1001@example.com", "DE"),
@@ -367,12 +368,15 @@ def test_an_order_of_shopify_counts_its_subtotal_without_refunds(tmp_path):
     ]
     assert [row[:4] for row in rows[:2]] == first
     assert [row[4] for row in rows] == [
-        "30.0000", "15.0000", "20.3333", "10.1667", "0.0000", "0.0000", "30.0000", "15.0000",
+        "30.0000", "15.0000", "27.0000", "13.5000", "30.0000", "15.0000", "30.0000", "15.0000",
         "0.0000",
+    ]  # fmt: skip
+    assert [row[6:] for row in rows if row[6]] == [
+        ("6.6667", True), ("3.3333", True), ("30.0000", False), ("15.0000", False),
     ]  # fmt: skip
     assert [row[5] for row in rows] == [False] * 6 + [True] * 2 + [False]
     assert rows[-1][2] is None
-    assert read_shop(tmp_path / "data") == {"currency": "EUR"}
+    assert read_shop(tmp_path / "data") == {"currency": "EUR", **preset("shopify").rules}
 
 
 def test_a_preset_is_found_by_the_header_and_by_its_name(tmp_path, capsys):

@@ -1,7 +1,10 @@
 with return_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
-    where disposition in ('return', 'return_anonymous')
+    where
+        disposition in (
+            'return', 'return_anonymous', 'refund', 'refund_anonymous'
+        )
 
 ),
 
@@ -75,6 +78,7 @@ select
     numbered.invoice_date as return_date,
     cast(-numbered.quantity as bigint) as quantity,
     cast(-numbered.line_amount as decimal(38, 4)) as amount,
+    numbered.is_refund_estimated as is_estimated,
     cast(coalesce(main_allocations.match_tier, 'anonymous') as varchar) as match_tier,
     cast(main_allocations.order_id as varchar) as matched_order_id,
     cast(coalesce(main_allocations.matched_quantity, 0) as bigint) as matched_quantity,

@@ -17,6 +17,7 @@ R_LINE_AMOUNT_SCALE   the line's total has more than four decimals that mean som
 R_INVOICE_DATE        the date is missing, impossible or not in the form the file was found to use
 R_DATE_RANGE          the date is before 1990
 R_FUTURE_DATE         the date is more than a day after the moment of loading
+R_REFUND              what was paid back of the line, or when, cannot be read
 R_NOT_FINITE          a number or date is NaN or infinite
 R_OVERFLOW            a number is larger than the raw layer can hold
 R_NUL                 a text holds a NUL character
@@ -37,8 +38,12 @@ columns        field to column: invoice_no, stock_code, quantity, invoice_date, 
                ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a
                price that is not stated is worked out and rounded to four decimals. Two more have
                to be named: ``cancelled``, where a time, yes, true or 1 says that the order does
-               not count, and ``currency``, which must hold one code. Stock code, description and
-               country may have a list of columns: the first that is filled counts.
+               not count, and ``currency``, which must hold one code. So have ``status``, the word
+               for what became of the order (see ``statuses`` below), ``refunded_amount``, what was
+               paid back for the goods of the line, and ``refunded_at``, when. Stock code,
+               description and country may have a list of columns: the first that is filled
+               counts. Of several columns of a status each word counts, and further
+               ones that the file does not have are passed over.
 derived        quantity, unit_price or line_amount to arithmetic over columns, such as
                ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
                (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
@@ -55,6 +60,10 @@ absent         invoice_no, stock_code or quantity where the file has none: what 
 once_per_order fields that stand on an order's first line only, such as invoice_date
 order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
                divided among them in proportion to their own amounts, to the last decimal
+order_refund   arithmetic for the ``amount`` paid back of an order, and for what its goods
+               (``subtotal``) and their ``tax`` came to, such as ``{amount: Refunded, subtotal:
+               Subtotal, tax: Taxes}``: the goods' part of it, refund × subtotal ÷ (subtotal +
+               tax) and at most the subtotal, is divided among the lines
 rules          what the shop's codes, invoice numbers and signs mean: keys of shop.yml, see below
 ============== ====================================================================================
 
@@ -76,6 +85,17 @@ product_code_pattern       regular expression of the stock codes that are mercha
                            fails. Without it all codes but those named below are merchandise
 codes                      stock code to class, such as ``{POST: shipping}``
 code_patterns              class to regular expression, such as ``{shipping: '^SHIP'}``
+description_patterns       class to regular expression of the products' text, such as
+                           ``{gift_voucher: '^Gift card'}``, in any case of letters; a code named
+                           under ``codes`` comes before it
+nobody                     list of customer ids that stand for nobody, such as ``[0, Guest]``, in
+                           any case of letters
+statuses                   words of an order's status by what they mean: ``counts``, ``cancelled``
+                           (it did not take place), ``refunded`` (it did, and all of it was paid
+                           back where no amount is stated), ``test``. They come before the words of
+                           ``seeds/order_status_words.csv``; payment that is pending counts and is
+                           told, and so does a word that is not known. Case, ``_``, ``-`` and the
+                           prefix ``wc-`` make no difference
 ========================== ========================================================================
 
 Classes are those of ``seeds/stock_code_classes.csv``. A code by name comes before

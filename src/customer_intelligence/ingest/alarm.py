@@ -18,6 +18,7 @@ FIELDS = {
     "R_UNIT_PRICE_SCALE": "unit_price",
     "R_LINE_AMOUNT": "line_amount",
     "R_LINE_AMOUNT_SCALE": "line_amount",
+    "R_REFUND": "refunded_amount",
     "R_INVOICE_DATE": "invoice_date",
     "R_DATE_RANGE": "invoice_date",
     "R_FUTURE_DATE": "invoice_date",
@@ -32,6 +33,7 @@ ADVICE = {
         "Where the file states what a line costs, say `columns: {line_amount: …}` in mapping.yml."
     ),
     "R_LINE_AMOUNT": _NUMBERS,
+    "R_REFUND": _NUMBERS,
     "R_LINE_AMOUNT_SCALE": (
         "Probably another column holds it: `columns: {line_amount: …}` in mapping.yml."
     ),

@@ -17,7 +17,7 @@ from customer_intelligence.quoting import literal
 PROVENANCE = {
     name: f"${name}" for name in ("load_number", "load_id", "source_file", "file_sha256", "latest")
 }
-TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country")
+TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country", "status")
 EARLIEST = "timestamp '1990-01-01'"
 
 
@@ -42,7 +42,7 @@ class _Fields(NamedTuple):
 
 
 def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> str:
-    """Write the query that turns ``source`` into raw rows.
+    """Write the query that turns ``source`` and ``copies`` of it into raw rows.
 
     Parameters
     ----------
@@ -82,16 +82,17 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
     shared as (
         select * replace ({fields.amount} as line_amount, {fields.invoice_no} as invoice_no)
         from priced
-    ),
+    ),{_refund_steps(reading)}
     judged as (
-        select *, coalesce(len(found_reasons) = 0 and {is_clean}, false) as is_clean from shared
+        select *, coalesce(len(found_reasons) = 0 and {is_clean}, false) as is_clean
+        from refunded
     )
     select
         cast({provenance["load_number"]} as integer) as load_number,
         {provenance["load_id"]} as load_id,
         {provenance["source_file"]} as source_file,
         {provenance["file_sha256"]} as file_sha256,
-        record_number,
+        judged.record_number,
         line_number,
         invoice_no,
         stock_code,
@@ -103,6 +104,11 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         customer_id,
         country,
         is_cancelled_order,
+        status as order_status,
+        cast(refunded_amount as decimal(18, 4)) as refunded_amount,
+        case when isfinite(refunded_at) then refunded_at end as refunded_at,
+        is_refund_estimated,
+        cast(coalesce(copies.copy_number, 1) as integer) as copy_number,
         case
             when is_clean then cast([] as varchar[])
             when list_has_any(found_reasons, [{unreadable}]) then list_sort(found_reasons)
@@ -113,6 +119,7 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         case when not is_clean then coalesce(found_raw_record, {_raw_record(reading)}) end
             as raw_record
     from judged
+    left join copies on judged.record_number = copies.record_number
     """  # noqa: S608  # nosec  # names are positions, texts of the file are quoted literals
 
 
@@ -138,6 +145,10 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
         "filled_cell" if cell("invoice_date").name == "filled_invoice_date" else "date_cell",
         mapping.timezone,
     )
+    refund = type_fields.amount(cell("refunded_amount"), mapping, "R_REFUND")
+    refund_moment = type_fields.moment(
+        cell("refunded_at"), reading.date_order, "cast(null as timestamp)", mapping.timezone
+    )
     texts = [cell(name) for name in TEXT_FIELDS]
     own = [text.name for text in texts if text.kind == "VARCHAR" and text != NOTHING]
     typed = {field: type_fields.text(cell(field), field) for field in TEXT_FIELDS} | {
@@ -145,6 +156,8 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
         "quantity": quantity,
         "invoiced_at": moment,
         "is_cancelled_order": type_fields.flag(cell("cancelled")),
+        "refunded_amount": Typed(f"abs({refund.value})"),
+        "refunded_at": refund_moment,
         "has_nul": Typed(_any(map(type_fields.has_nul, own))),
         "is_too_long": Typed(_any(map(type_fields.is_too_long, own))),
     }
@@ -172,6 +185,10 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
             f"when invoiced_at < {EARLIEST} then 'R_DATE_RANGE' else 'R_FUTURE_DATE' end",
         ),
     ]
+    for field in ("refunded_amount", "refunded_at"):
+        if field in columns:
+            is_blank = f"not coalesce({complete.is_seen(cell(field).name)}, false)"
+            checks.append(Check(f"{is_blank} or {field} is not null", "'R_REFUND'"))
     return _Fields(cells, typed, price, amounts, invoice_no, checks)
 
 
@@ -181,7 +198,9 @@ def _price(reading: Reading, cell: Cell) -> Typed:
         return type_fields.amount(cell, reading.mapping, "R_UNIT_PRICE")
     quotient = derived.quotient_as_sql("line_amount", "quantity")
     return Typed(
-        f"cast(round({quotient}, 4) as decimal(18, 4))",
+        # An amount without a quantity is that of one unit.
+        f"case when quantity = 0 then line_amount "
+        f"else cast(round({quotient}, 4) as decimal(18, 4)) end",
         # Without an amount or a quantity, theirs is the reason.
         "case when line_amount is not null and quantity is not null then 'R_UNIT_PRICE' end",
     )
@@ -198,7 +217,36 @@ def _computed_columns(reading: Reading) -> list[tuple[str, str]]:
         computed.append((f"derived_{field}", value))
     if columns.order_amount is not None:
         computed.append(("order_amount", type_fields.formula(columns.order_amount, reading)))
+    computed += [
+        (f"refund_{part}", type_fields.formula(formula, reading))
+        for part, formula in columns.order_refund.items()
+    ]
     return computed
+
+
+def _refund_steps(reading: Reading) -> str:
+    """Write the steps that divide the refund of an order among its lines."""
+    if not reading.columns.order_refund:
+        return """
+    refunded as (
+        select *, case when refunded_amount > 0 then false end as is_refund_estimated from shared
+    ),"""
+    return f"""
+    totalled as (
+        select
+            *,
+            {complete.goods_refunded(reading)} as refunded_goods,
+            {complete.goods_cost(reading)} as goods_cost
+        from shared
+    ),
+    refunded as (
+        select
+            * replace ({complete.shared_refund(reading)} as refunded_amount),
+            -- All of the goods were paid back, whatever else was.
+            case when refunded_goods > 0 then refunded_goods < goods_cost end
+                as is_refund_estimated
+        from totalled
+    ),"""  # noqa: S608  # nosec  # names are positions
 
 
 def _raw_record(reading: Reading) -> str:

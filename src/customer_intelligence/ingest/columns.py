@@ -12,6 +12,7 @@ from customer_intelligence.ingest.derived import Expression, column_names, parse
 from customer_intelligence.ingest.files import SHOWN_NAMES, shorten
 from customer_intelligence.ingest.mapping import (
     FIELDS,
+    JOINED_FIELDS,
     MONEY_FIELDS,
     REQUIRED_FIELDS,
     SourceMapping,
@@ -64,9 +65,12 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "customer_id": ("customerid", "customer", "customerno", "customernumber", "clientid"),
     "country": ("country", "customercountry", "shippingcountry"),
-    # Both change what counts: a mapping has to name them.
+    # They change what counts: a mapping has to name them.
     "cancelled": (),
     "currency": (),
+    "status": (),
+    "refunded_amount": (),
+    "refunded_at": (),
 }
 
 # Fragments that make an unrecognised column plausible enough to be suggested, never to be used.
@@ -99,6 +103,8 @@ class Columns:
     """Fields that are worked out."""
     order_amount: Formula | None = None
     """What the lines of an order add up to."""
+    order_refund: Mapping[str, Formula] = field(default_factory=dict)
+    """What was paid back of an order, and what its goods and their tax came to."""
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a field is read from a column or worked out."""
@@ -111,7 +117,11 @@ class Columns:
     @cached_property
     def used(self) -> frozenset[int]:
         """Positions of all columns that are read into fields."""
-        formulas = [*self.derived.values(), *filter(None, [self.order_amount])]
+        formulas = [
+            *self.derived.values(),
+            *filter(None, [self.order_amount]),
+            *self.order_refund.values(),
+        ]
         read = [*self.positions.values(), *(formula.positions.values() for formula in formulas)]
         return frozenset(position for positions in read for position in positions)
 
@@ -180,10 +190,15 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         for field_name, text in mapping.derived.items()
     }
     order_amount = mapping.order_amount and formula(mapping.order_amount, "order_amount")
+    order_refund = {
+        part: formula(text, f"order_refund.{part}") for part, text in mapping.order_refund.items()
+    }
     further = {
         field_name: [
             _position_of(column, header, name, f"columns.{field_name}")
             for column in _named(mapping, field_name)[1:]
+            # What not every export of a kind has says something more where it is there.
+            if field_name not in JOINED_FIELDS or not is_absent(column, header)
         ]
         for field_name in found
     }
@@ -195,6 +210,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         },
         derived,
         order_amount or None,
+        order_refund,
     )
 
 
@@ -292,6 +308,11 @@ def _suggestion(field_name: str, free: Sequence[str]) -> str | None:
         field_name.replace("_", ""), [normalise(column) for column in free], n=1, cutoff=0.75
     )
     return next((column for column in free if close and normalise(column) == close[0]), None)
+
+
+def is_absent(name: str, header: Sequence[str]) -> bool:
+    """Tell whether no column of the header would be taken for the one of this name."""
+    return all(normalise(column) != normalise(name) for column in header)
 
 
 def is_unique(name: str, header: Sequence[str]) -> bool:

@@ -21,13 +21,22 @@ from customer_intelligence.ingest.yaml_files import read_yaml
 REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "customer_id")
 # One of these says what a line costs; where both are given, both are kept.
 MONEY_FIELDS = ("unit_price", "line_amount")
-FIELDS = (*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency")
+FIELDS = (
+    *(*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency"),
+    *("status", "refunded_amount", "refunded_at"),
+)
 DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 # What a shop may do without, when its mapping says so.
 DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
 FALLBACK_FIELDS = ("stock_code", "description", "country")
-ONCE_PER_ORDER_FIELDS = ("invoice_date", "customer_id", "country", "cancelled", "currency")
+# Fields of which every column says something of its own.
+JOINED_FIELDS = ("status",)
+ONCE_PER_ORDER_FIELDS = (
+    *("invoice_date", "customer_id", "country", "cancelled", "currency", "status", "refunded_at"),
+)
+# What an order says of its refund, each an expression.
+REFUND_PARTS = ("amount", "subtotal", "tax")
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
@@ -44,7 +53,8 @@ class SourceMapping:
     ----------
     columns : dict of str to str or list of str
         Field name to the column's name in the file, for columns the aliases do not know. Stock
-        code, description and country may have several: the first that is filled counts.
+        code, description and country may have several: the first that is filled counts. So may
+        the status of an order: each of its words counts.
     derived : dict of str to str
         Quantity, unit price or line amount to the arithmetic that gives it, such as
         ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
@@ -68,6 +78,10 @@ class SourceMapping:
     order_amount : str, optional
         Arithmetic over columns that gives what the lines of an order add up to. It is divided
         among them in proportion to their own amounts.
+    order_refund : dict of str to str
+        Arithmetic for what was paid back of an order (``amount``), and for what its goods
+        (``subtotal``) and their ``tax`` came to. The goods' part of the refund is divided among
+        the lines in proportion to their amounts.
     rules : dict
         What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
         load writes (see `customer_intelligence.ingest.rules`).
@@ -84,6 +98,7 @@ class SourceMapping:
     absent: Sequence[str] = ()
     once_per_order: Sequence[str] = ()
     order_amount: str | None = None
+    order_refund: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,7 +111,8 @@ class SourceMapping:
         )
         for name, column in self.columns.items():
             _require(name in FIELDS, "columns", name, f"Fields are: {', '.join(FIELDS)}.")
-            several = name in FALLBACK_FIELDS and isinstance(column, list) and bool(column)
+            may_be_several = name in (*FALLBACK_FIELDS, *JOINED_FIELDS)
+            several = may_be_several and isinstance(column, list) and bool(column)
             for one in column if several else [column]:
                 _require(
                     isinstance(one, str) and bool(one),
@@ -104,7 +120,8 @@ class SourceMapping:
                     one,
                     "Give the column's name in the file, in quotes.",
                 )
-        for name in ("columns", "derived", "encoding", "dates", "timezone", "order_amount"):
+        texts = ("columns", "derived", "encoding", "dates", "timezone")
+        for name in (*texts, "order_amount", "order_refund"):
             _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
@@ -159,18 +176,10 @@ class SourceMapping:
                 f"Fields that can be derived are: {', '.join(DERIVABLE_FIELDS)}.",
             )
             key = f"derived.{name}"
-            _require(isinstance(text, str), key, text, "Write it in quotes.")
             _require(
                 name not in self.columns, key, text, "Name a column or derive the field, not both."
             )
-            try:
-                parse(text)
-            except ValueError as error:
-                raise CustomerIntelligenceError(
-                    "E_BAD_MAPPING",
-                    f"The mapping's {key} does not allow {shortened(text)}: {error}.",
-                    example,
-                ) from error
+            _check_formula(key, text, example)
 
     def _check_orders(self) -> None:
         for key, allowed in (
@@ -185,7 +194,9 @@ class SourceMapping:
         for name in self.absent:
             is_named = name in self.columns or name in self.derived
             _require(not is_named, "absent", name, "Name a column or say it is absent, not both.")
-        needs_orders = bool(self.once_per_order) or self.order_amount is not None
+        needs_orders = (
+            bool(self.once_per_order) or self.order_amount is not None or bool(self.order_refund)
+        )
         _require(
             not (needs_orders and "invoice_no" in self.absent),
             "absent",
@@ -193,17 +204,28 @@ class SourceMapping:
             "Lines can only be taken together by the invoice number that the file states.",
         )
         if self.order_amount is not None:
-            example = "Write `order_amount: 'Subtotal - \"Refunded Amount\"'`."
-            _require(isinstance(self.order_amount, str), "order_amount", self.order_amount, example)
-            try:
-                parse(self.order_amount)
-            except ValueError as error:
-                raise CustomerIntelligenceError(
-                    "E_BAD_MAPPING",
-                    f"The mapping's order_amount does not allow "
-                    f"{shortened(self.order_amount)}: {error}.",
-                    example,
-                ) from error
+            example = "Write `order_amount: 'Subtotal - \"Order Discount\"'`."
+            _check_formula("order_amount", self.order_amount, example)
+        example = (
+            "Write `order_refund: {amount: Refunded, subtotal: Subtotal, tax: Taxes}`; the amount "
+            "has to be there."
+        )
+        _require(
+            isinstance(self.order_refund, Mapping)
+            and (not self.order_refund or "amount" in self.order_refund),
+            "order_refund",
+            self.order_refund,
+            example,
+        )
+        for part, text in self.order_refund.items():
+            _require(part in REFUND_PARTS, "order_refund", part, example)
+            _check_formula(f"order_refund.{part}", text, example)
+        _require(
+            not (self.order_refund and "refunded_amount" in self.columns),
+            "order_refund",
+            self.order_refund,
+            "Name a column of each line's refund or say what orders state, not both.",
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return how files are read, as plain values for the manifest; rules are not of it."""
@@ -283,6 +305,18 @@ def _is_text_encoding(encoding: str) -> bool:
     except (LookupError, ValueError):
         return False
     return True
+
+
+def _check_formula(key: str, text: object, example: str) -> None:
+    _require(isinstance(text, str), key, text, "Write it in quotes.")
+    try:
+        parse(str(text))
+    except ValueError as error:
+        raise CustomerIntelligenceError(
+            "E_BAD_MAPPING",
+            f"The mapping's {key} does not allow {shortened(text)}: {error}.",
+            example,
+        ) from error
 
 
 def _check_texts(key: str, value: object) -> None:

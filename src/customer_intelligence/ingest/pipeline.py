@@ -103,6 +103,7 @@ def ingest_file(
             read_tombstones(raw),
             reading.keys[reading.columns.positions["customer_id"][0]],
             [reading.keys[position] for position in sorted(reading.columns.used)],
+            (reading.mapping.rules if rules is None else rules).get("nobody", ()),
         )
         for manifest in manifests:
             if manifest["file_sha256"] == sha256:

@@ -32,6 +32,7 @@ from customer_intelligence.ingest.pseudonyms import (
     same_id_as_sql,
 )
 from customer_intelligence.ingest.tombstones import WITHHELD, customer_hash
+from customer_intelligence.quoting import literal
 
 _CUTS = [re.compile(mark) for mark in (",", ";", "\t", r"\|", '"', '[,;\t|"\r\n]')]
 
@@ -56,12 +57,15 @@ class Privacy:
         Name of the customer's column in ``raw_record``.
     fields : sequence of str
         Names of all columns in ``raw_record`` that are read into fields.
+    nobody : sequence of str
+        Ids that stand for nobody, by the shop's rules: as pseudonyms they could not be told later.
     """
 
     key: str | None
     tombstones: Mapping[str, Any] | None
     customer: str
     fields: Sequence[str]
+    nobody: Sequence[str] = ()
 
     @cached_property
     def _hashes(self) -> frozenset[str]:
@@ -107,6 +111,10 @@ class Privacy:
             parameters |= {"inner": inner, "outer": outer}
             customer, raw_record = pseudonym_as_sql("customer_id"), "redacted(raw_record)"
             shown, shared = customer, pseudonym_as_sql(shared)
+            if self.nobody:
+                words = ", ".join(literal(word.strip().lower()) for word in self.nobody)
+                is_somebody = f"lower({_TRIMMED}) not in ({words})"
+                customer = f"case when {is_somebody} then {customer} end"
         if self._hashes:
             erased = self._find_erased(connection, query, parameters, customer, shared)
             is_erased = "record_number in (select record_number from erased)"

@@ -83,7 +83,11 @@ def text(cell: Cell, field: str) -> Typed:
     if field == "customer_id":
         words = ", ".join(literal(word) for word in NOBODY)
         is_word = f"length({name}) <= {LONGEST_WORD} and lower(trim({name})) in ({words})"
-        value = f"case when {is_word} then null else {value} end"
+        # E-mail addresses compare without case.
+        value = (
+            f"case when contains({name}, '@') then lower({name}) "
+            f"when {is_word} then null else {value} end"
+        )
     return Typed(f"case when {has_nul(name)} or {is_too_long(name)} then null else {value} end")
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from customer_intelligence.ingest.check import rows_query
+from customer_intelligence.ingest.complete import copies_query
 from customer_intelligence.ingest.privacy import Privacy
 from customer_intelligence.ingest.pseudonyms import key_id
 from customer_intelligence.ingest.reading import Reading
@@ -62,6 +63,7 @@ def write_rows(
     target : Path
         File to write.
     """
+    connection.execute(f"create or replace temp table copies as {copies_query(reading)}")
     query, parameters, erased = privacy.rows_query(connection, rows_query(reading), parameters)
     connection.execute(
         f"copy ({query}) to $target (format parquet, compression zstd)",
