@@ -22,7 +22,7 @@ typed as (
         nullif(trim(country), '') as country,
 
         ---------- numbers
-        quantity,
+        {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} as quantity,
         cast(unit_price as decimal(18, 4)) as unit_price,
         cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))
             as line_amount,
@@ -35,7 +35,14 @@ typed as (
         coalesce(is_cancelled_order, false) as is_cancelled_order,
 
         ---------- quarantine
-        reasons,
+        -- Loads of before held whole units of up to 18 digits.
+        case
+            when
+                quantity is not null
+                and {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} is null
+                then list_append(reasons, 'R_OVERFLOW')
+            else reasons
+        end as reasons,
 
         ---------- source
         source_file,

@@ -4,7 +4,9 @@ with raw_lines as (
 
     select
         count(*) as raw_rows,
-        sum(coalesce(line_amount, quantity * unit_price)) as raw_amount
+        sum(
+            cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))
+        ) as raw_amount
     from {{ source("retail", "invoice_lines") }}
 
 ),

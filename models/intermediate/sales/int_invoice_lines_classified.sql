@@ -144,7 +144,7 @@ disposed as (
 ),
 
 -- Units of sales are positive and those of returns negative, whatever the source
--- writes; an amount without a quantity is one unit.
+-- writes; an amount without a quantity is one unit, three quarters of a unit are not.
 signed as (
 
     select
@@ -166,7 +166,9 @@ select
     customer_id,
     description,
     country,
-    coalesce(unit_sign * greatest(abs(quantity), 1), quantity) as quantity,
+    cast(coalesce(
+        unit_sign * case when quantity = 0 then 1 else abs(quantity) end, quantity
+    ) as decimal(18, 4)) as quantity,
     case
         when unit_sign is null then unit_price
         when quantity = 0 then cast(abs(line_amount) as decimal(18, 4))

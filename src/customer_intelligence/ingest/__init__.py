@@ -9,7 +9,8 @@ sheets hold the table, their rows follow each other sheet by sheet.
 Reason                The record is quarantined because
 ===================== ==========================================================================
 R_INVOICE_NO          the invoice number is empty
-R_QUANTITY            the quantity is missing or no whole number
+R_QUANTITY            the quantity is missing or no number
+R_QUANTITY_SCALE      the quantity has more than four decimals that mean something
 R_UNIT_PRICE          the unit price is missing, no number, or an amount for no units
 R_UNIT_PRICE_SCALE    the unit price has more than four decimals that mean something
 R_LINE_AMOUNT         the line's total is missing or no number

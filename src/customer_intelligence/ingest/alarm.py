@@ -14,6 +14,7 @@ SHOWN_CHARS = 40
 FIELDS = {
     "R_INVOICE_NO": "invoice_no",
     "R_QUANTITY": "quantity",
+    "R_QUANTITY_SCALE": "quantity",
     "R_UNIT_PRICE": "unit_price",
     "R_UNIT_PRICE_SCALE": "unit_price",
     "R_LINE_AMOUNT": "line_amount",
@@ -27,6 +28,7 @@ _DATES = "Probably `dates:` in mapping.yml says how to read it, such as '%d.%m.%
 ADVICE = {
     "R_INVOICE_NO": "Probably another column holds it: `columns: {invoice_no: …}` in mapping.yml.",
     "R_QUANTITY": _NUMBERS,
+    "R_QUANTITY_SCALE": _NUMBERS,
     "R_UNIT_PRICE": _NUMBERS,
     "R_UNIT_PRICE_SCALE": (
         "Where the file states what a line costs, say `columns: {line_amount: …}` in mapping.yml."

@@ -130,7 +130,8 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
     if "quantity" in mapping.absent:
         # Without a quantity, a line is one unit, sold or taken back.
         quantity = Typed(
-            "case when line_amount is not null then cast(if(line_amount < 0, -1, 1) as bigint) end"
+            "case when line_amount is not null "
+            "then cast(if(line_amount < 0, -1, 1) as decimal(18, 4)) end"
         )
     moment = type_fields.moment(
         cell("invoice_date"),
