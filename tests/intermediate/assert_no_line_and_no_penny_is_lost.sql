@@ -18,7 +18,16 @@ staged_lines as (
         sum(lines.line_amount) as amount_apart
     from {{ ref("stg_retail__invoice_lines") }} as lines
     cross join {{ ref("int_as_of") }} as as_of
-    where lines.is_quarantined or lines.invoice_date > as_of.as_of_date
+    where
+        lines.is_quarantined
+        or (
+            lines.invoice_date > as_of.as_of_date
+            -- What is dated far off is in the ledger, unless a variable cuts it off.
+            and (
+                {{ date_var("as_of_date") }} is not null
+                or lines.invoice_date <= as_of.last_invoice_date
+            )
+        )
 
 ),
 

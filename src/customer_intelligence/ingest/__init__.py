@@ -53,7 +53,8 @@ thousands      the mark between thousands
 currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml
 absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
                at one time is an invoice, lines are of no product in particular, or of one unit
-once_per_order fields that stand on an order's first line only, such as invoice_date
+once_per_order fields that stand on an order's first line only, such as invoice_date; with
+               invoice_no among them, a line without one belongs to the order above it
 order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
                divided among them in proportion to their own amounts, to the last decimal
 rules          what the shop's codes, invoice numbers and signs mean: keys of shop.yml, see below
@@ -72,6 +73,10 @@ negative_lines_are_returns whether a negative amount is a return (``false``: onl
                            number tells); true
 copies                     ``drop`` where the export repeats lines, so that the second and later
                            lines that are equal in all columns do not count; ``count``
+invoice_numbers            ``restart`` where they begin anew each month, year or till, so that no
+                           load replaces an invoice of an earlier one; ``lasting``
+far_off_dates              ``count`` where the few lines that are dated far from all others are
+                           dated right; ``set_apart``
 product_code_pattern       regular expression of the stock codes that are merchandise, in any case
                            of letters; a code that no rule knows is then unclassified, and a test
                            fails. Without it all codes but those named below are merchandise

@@ -27,7 +27,9 @@ DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
 FALLBACK_FIELDS = ("stock_code", "description", "country")
-ONCE_PER_ORDER_FIELDS = ("invoice_date", "customer_id", "country", "cancelled", "currency")
+ONCE_PER_ORDER_FIELDS = (
+    *("invoice_no", "invoice_date", "customer_id", "country", "cancelled", "currency"),
+)
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
