@@ -1346,8 +1346,18 @@ def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monk
 # ---------- rooms
 
 ROOMS = (
-    ("errors", "sql", "engine", "derived", "files", "yaml_files", "tombstones", "pseudonyms"),
-    ("mapping", "formats", "shop", "load", "privacy", "alarm"),
+    (
+        "errors",
+        "quoting",
+        "rules",
+        "engine",
+        "derived",
+        "files",
+        "yaml_files",
+        "tombstones",
+        "pseudonyms",
+    ),
+    ("mapping", "formats", "shop", "load", "privacy", "alarm", "replacing"),
     ("columns",),
     ("presets", "reading", "draft"),
     ("recognise",),

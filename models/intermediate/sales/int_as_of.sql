@@ -1,5 +1,4 @@
-{#- Days from the rest of the lines that a date may always lie, and share of the lines that may
-    be dated wrongly. -#}
+{#- Days from the rest of the lines that a date may always lie. -#}
 {%- set near_days = 60 -%}
 {%- set as_of_date = date_var("as_of_date") -%}
 with invoice_days as (
@@ -110,7 +109,8 @@ believed as (
             case
                 when
                     far_gaps.lines_before <= far_gaps.tolerated_lines
-                    and far_gaps.previous_date < coalesce(sure.first_end, far_gaps.invoice_date)
+                    and far_gaps.previous_date
+                    < coalesce(sure.first_end, far_gaps.invoice_date)
                     then far_gaps.invoice_date
             end
         ) as first_date,
@@ -118,7 +118,8 @@ believed as (
             case
                 when
                     far_gaps.lines_from <= far_gaps.tolerated_lines
-                    and far_gaps.invoice_date > coalesce(sure.last_start, far_gaps.previous_date)
+                    and far_gaps.invoice_date
+                    > coalesce(sure.last_start, far_gaps.previous_date)
                     then far_gaps.previous_date
             end
         ) as last_date

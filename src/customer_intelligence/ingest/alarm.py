@@ -46,6 +46,26 @@ ADVICE_OTHERWISE = "Look at the file there, and export it again."
 ADVICE_DERIVED = "Probably `derived:` in mapping.yml names the wrong columns."
 
 
+def without_number(
+    connection: duckdb.DuckDBPyConnection, rows: Path, reasons: Mapping[str, int]
+) -> str | None:
+    """Say what the records without an invoice number come to, and what to do; or None."""
+    if "R_INVOICE_NO" not in reasons:
+        return None
+    ((count, amount),) = connection.execute(
+        "select count(*), "
+        "coalesce(sum(cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))), 0) "
+        "from read_parquet(?) where list_contains(reasons, 'R_INVOICE_NO')",
+        [glob.escape(str(rows))],
+    ).fetchall()
+    return (
+        f"WARNING: {count:,} record{'s' * (count != 1)} without an invoice number "
+        f"{'do' if count != 1 else 'does'} not count ({amount:,.2f}). Where "
+        "the number stands on an order's first line only, write `once_per_order: [invoice_no]` in "
+        "mapping.yml; where the file has none to go by, `absent: [invoice_no]`."
+    )
+
+
 def warning(
     connection: duckdb.DuckDBPyConnection,
     rows: Path,

@@ -51,7 +51,7 @@ def filled_invoice_no(reading: Reading) -> list[tuple[str, str]]:
     """
     if "invoice_no" not in reading.mapping.once_per_order:
         return []
-    number = f"cast({_unless_blank(reading.columns.first('invoice_no'), reading)} as varchar)"
+    number = _unless_blank(reading.columns.positions["invoice_no"][0], reading)
     above = "order by record_number rows between unbounded preceding and current row"
     return [("filled_invoice_no", f"last_value({number} ignore nulls) over ({above})")]
 
@@ -86,6 +86,9 @@ def made_invoice_no(file_sha256: str) -> str:
 
 def _unless_blank(position: int, reading: Reading) -> str:
     name = f"c{position}"
+    if reading.types[position] in ("DOUBLE", "FLOAT"):
+        # Data frames hold gaps of numbers as NaN.
+        return f"case when not isnan({name}) then {name} end"
     if reading.types[position] != "VARCHAR":
         return name
     return f"case when {is_seen(name)} then {name} end"
