@@ -116,7 +116,8 @@ def orders(customer_id: str) -> pd.DataFrame:
     """Return a customer's orders, oldest first."""
     return query(
         """
-        select order_id, ordered_at, lines, units, net_revenue::double as net_revenue,
+        select order_id, ordered_at, lines, units::double as units,
+            net_revenue::double as net_revenue,
             returned_amount::double as returned_amount, is_void
         from fct_orders
         where customer_id = $id

@@ -33,7 +33,7 @@ typed as (
         nullif(trim(order_status), '') as order_status,
 
         ---------- numbers
-        quantity,
+        {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} as quantity,
         cast(unit_price as decimal(18, 4)) as unit_price,
         -- One of its signs is enough to take a line back.
         cast(
@@ -55,7 +55,14 @@ typed as (
         coalesce(is_refund_estimated, false) as is_refund_estimated,
 
         ---------- quarantine
-        reasons,
+        -- Loads of before held whole units of up to 18 digits.
+        case
+            when
+                quantity is not null
+                and {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} is null
+                then list_append(reasons, 'R_OVERFLOW')
+            else reasons
+        end as reasons,
 
         ---------- source
         source_file,

@@ -46,6 +46,8 @@ RULE_COLUMNS = {
     "adjustment_prefix": "varchar",
     "negative_lines_are_returns": "boolean",
     "drops_copies": "boolean",
+    "invoice_numbers_restart": "boolean",
+    "believes_far_off_dates": "boolean",
 }
 CODE_COLUMNS = {
     "code_rule_rank": "integer",
@@ -251,6 +253,8 @@ def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop
                     rules["adjustment_prefix"],
                     rules["negative_lines_are_returns"],
                     rules["copies"] == "drop",
+                    rules["invoice_numbers"] == "restart",
+                    rules["far_off_dates"] == "count",
                 )
             ],
         )

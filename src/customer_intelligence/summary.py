@@ -68,10 +68,10 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     -------
     dict
         JSON-ready: version, as_of_date, currency, rows and tests, customers, net revenue,
-        what counts by a rule that the source does not confirm, segments, the churn model's AUC
-        with its interval (null where it was not tested, or nothing was left to rank), status and
-        explanation of each model, the findings, and
-        what drifted: how many things could be told and would count, and a sentence for each
+        what counts by a rule that the source does not confirm, what is dated far off (null where
+        nothing is), segments, the churn model's AUC with its interval (null where it was not
+        tested, or nothing was left to rank), status and explanation of each model, the findings,
+        and what drifted: how many things could be told and would count, and a sentence for each
         that did.
     """
     marts.execute("select * from build_info")
@@ -95,6 +95,9 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     drift = marts.execute(
         "select subject_label, status, sentence from rpt_drift order by kind, subject"
     ).fetchall()
+    far_off = marts.execute(
+        "select lines, amount from rpt_line_dispositions where disposition = 'far_off_date'"
+    ).fetchone()
     findings = [
         row[0]
         for row in marts.execute(
@@ -112,6 +115,9 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "currency": build["currency"],
         "rows_in": build["rows_in"],
         "rows_quarantined": build["rows_quarantined"],
+        "far_off_dates": None
+        if far_off is None
+        else {"lines": far_off[0], "amount": float(far_off[1])},
         "tests_passed": build["tests_passed"],
         "customers": int(kpis["customers"]),
         "net_revenue": float(kpis["net_revenue"]),
@@ -188,6 +194,7 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
         f"as of {summary['as_of_date'] or 'no day'} ({summary['cleaning_policy']} cleaning): "
         f"{summary['rows_in']:,} rows in, {summary['rows_quarantined']:,} quarantined, "
         f"{summary['tests_passed']} tests passed",
+        *_far_off_lines(summary),
         f"{customers}; net revenue {summary['currency']} {summary['net_revenue']:,.2f}, "
         f"{summary['customer_net_revenue']:,.2f} of it by them",
         *_granted_lines(summary.get("taken_for_granted", {}), summary["currency"]),
@@ -214,6 +221,18 @@ def _granted_lines(granted: dict[str, dict[str, Any]], currency: str) -> list[st
         named = f" ({', '.join(shown)}: see statuses in shop.yml)" if shown else ""
         parts.append(f"{told['count']:,} {words[key]}{named}, {currency} {told['amount']:,.2f}")
     return [f"taken for granted: {'; '.join(parts)}"] if parts else []
+
+
+def _far_off_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what is set apart by its date, with the way out; a summary of before has none."""
+    found = summary.get("far_off_dates")
+    if found is None:
+        return []
+    lines = "1 line is" if found["lines"] == 1 else f"{found['lines']:,} lines are"
+    return [
+        f"WARNING: {lines} dated far from all others and set apart ({summary['currency']} "
+        f"{found['amount']:,.2f}): mend the dates, or write `far_off_dates: count` into shop.yml"
+    ]
 
 
 def _segment_text(row: dict[str, Any]) -> str:

@@ -9,7 +9,9 @@ with raw_lines as (
         sum(
             case
                 when line_amount > 0 and quantity < 0 then -line_amount
-                else coalesce(line_amount, quantity * unit_price)
+                else cast(
+                    coalesce(line_amount, quantity * unit_price) as decimal(38, 4)
+                )
             end
         ) as raw_amount
     from {{ source("retail", "invoice_lines") }}
@@ -23,7 +25,16 @@ staged_lines as (
         sum(lines.line_amount) as amount_apart
     from {{ ref("stg_retail__invoice_lines") }} as lines
     cross join {{ ref("int_as_of") }} as as_of
-    where lines.is_quarantined or lines.invoice_date > as_of.as_of_date
+    where
+        lines.is_quarantined
+        or (
+            lines.invoice_date > as_of.as_of_date
+            -- What is dated far off is in the ledger, unless a variable cuts it off.
+            and (
+                {{ date_var("as_of_date") }} is not null
+                or lines.invoice_date <= as_of.last_invoice_date
+            )
+        )
 
 ),
 

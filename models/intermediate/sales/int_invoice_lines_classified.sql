@@ -7,7 +7,7 @@ with readable_lines as (
 
 as_of as (
 
-    select as_of_date from {{ ref("int_as_of") }}
+    select * from {{ ref("int_as_of") }}
 
 ),
 
@@ -43,22 +43,80 @@ invoice_numbers as (
 
 known_lines as (
 
-    select readable_lines.*
+    select
+        readable_lines.*,
+        coalesce(
+            readable_lines.invoice_date < as_of.first_invoice_date
+            or readable_lines.invoice_date > as_of.last_invoice_date, false
+        ) as is_far_off
     from readable_lines
     cross join as_of
-    where readable_lines.invoice_date <= as_of.as_of_date
+    -- What lies beyond the last day of trade is known where no variable says otherwise.
+    where
+        readable_lines.invoice_date <= as_of.as_of_date
+        or readable_lines.invoice_date > case
+            when {{ date_var("as_of_date") }} is null then as_of.last_invoice_date
+        end
 
 ),
 
--- Only the newest load of an invoice counts: a corrected file replaces it whole.
-reloaded_invoices as (
+reloaded_numbers as (
 
-    select
-        invoice_no,
-        max(load_number) as newest_load_number
+    select known_lines.invoice_no
     from known_lines
-    group by invoice_no
-    having min(load_number) <> max(load_number)
+    cross join rules
+    where not rules.invoice_numbers_restart
+    group by known_lines.invoice_no
+    having min(known_lines.load_number) <> max(known_lines.load_number)
+
+),
+
+reloaded_days as (
+
+    select distinct
+        known_lines.load_number,
+        known_lines.invoice_no,
+        known_lines.invoice_date,
+        known_lines.customer_id,
+        lower(known_lines.customer_id) as same_customer
+    from known_lines
+    inner join reloaded_numbers
+        on known_lines.invoice_no = reloaded_numbers.invoice_no
+
+),
+
+-- A corrected file replaces an invoice of the same number and customer, within a week.
+replaced_days as (
+
+    select distinct
+        earlier.load_number,
+        earlier.invoice_no,
+        earlier.invoice_date,
+        earlier.customer_id
+    from reloaded_days as earlier
+    inner join reloaded_days as later
+        on
+            earlier.invoice_no = later.invoice_no
+            and earlier.same_customer = later.same_customer
+            and earlier.load_number < later.load_number
+            and abs(
+                {{ day_difference("earlier.invoice_date", "later.invoice_date") }}
+            ) <= 7
+    union
+    select
+        earlier.load_number,
+        earlier.invoice_no,
+        earlier.invoice_date,
+        earlier.customer_id
+    from reloaded_days as earlier
+    inner join reloaded_days as later
+        on
+            earlier.invoice_no = later.invoice_no
+            and earlier.load_number < later.load_number
+            and abs(
+                {{ day_difference("earlier.invoice_date", "later.invoice_date") }}
+            ) <= 7
+    where earlier.customer_id is null or later.customer_id is null
 
 ),
 
@@ -77,9 +135,7 @@ described as (
 
     select
         known_lines.*,
-        coalesce(
-            known_lines.load_number < reloaded_invoices.newest_load_number, false
-        ) as is_superseded,
+        replaced_days.invoice_no is not null as is_superseded,
         coalesce(known_lines.copy_number > 1, false) as is_exact_copy,
         coalesce(
             case
@@ -116,8 +172,12 @@ described as (
         on
             known_lines.load_number = partly_refunded_invoices.load_number
             and known_lines.invoice_no = partly_refunded_invoices.invoice_no
-    left join reloaded_invoices
-        on known_lines.invoice_no = reloaded_invoices.invoice_no
+    left join replaced_days
+        on
+            known_lines.invoice_no = replaced_days.invoice_no
+            and known_lines.load_number = replaced_days.load_number
+            and known_lines.invoice_date = replaced_days.invoice_date
+            and known_lines.customer_id is not distinct from replaced_days.customer_id
 
 ),
 
@@ -129,6 +189,7 @@ disposed as (
         *,
         case
             when is_superseded then 'superseded'
+            when is_far_off then 'far_off_date'
             when '{{ var("cleaning_policy") }}' = 'classic'
                 then case
                         when customer_id is null then 'dropped_no_customer'
@@ -162,7 +223,7 @@ disposed as (
 ),
 
 -- Units of sales are positive and those of returns negative, whatever the source
--- writes; an amount without a quantity is one unit.
+-- writes; an amount without a quantity is one unit, three quarters of a unit are not.
 signed as (
 
     select
@@ -227,7 +288,7 @@ select
     customer_id,
     description,
     country,
-    units as quantity,
+    cast(units as decimal(18, 4)) as quantity,
     price as unit_price,
     line_amount,
     invoiced_at,
@@ -250,17 +311,15 @@ select
     refunds.customer_id,
     refunds.description,
     refunds.country,
-    case
+    cast(case
         when refunds.paid_back = refunds.line_amount then -refunds.units
         else
-            cast(
-                -floor(
-                    cast(refunds.units as double)
-                    * cast(refunds.paid_back as double)
-                    / cast(refunds.line_amount as double) + 0.000000001
-                ) as bigint
+            -floor(
+                cast(refunds.units as double)
+                * cast(refunds.paid_back as double)
+                / cast(refunds.line_amount as double) + 0.000000001
             )
-    end as quantity,
+    end as decimal(18, 4)) as quantity,
     refunds.price as unit_price,
     -refunds.paid_back as line_amount,
     refunds.paid_back_at as invoiced_at,

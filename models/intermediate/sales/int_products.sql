@@ -5,7 +5,8 @@ with classified_lines as (
     where
         (stock_code_class = 'product' or disposition = 'sale')
         and disposition not in (
-            'superseded', 'exact_duplicate', 'test_order', 'cancelled_order',
+            'superseded', 'far_off_date', 'exact_duplicate', 'test_order',
+            'cancelled_order',
             'contradictory'
         )
 

@@ -249,7 +249,7 @@ select
     purchases.invoice_no as purchase_invoice_no,
     purchases.invoice_date as purchase_date,
     shared.return_date,
-    cast(shared.units as bigint) as units,
+    cast(shared.units as decimal(38, 4)) as units,
     cast(
         shared.amount_so_far - coalesce(lag(shared.amount_so_far) over (
             partition by shared.return_line_id order by shared.units_so_far

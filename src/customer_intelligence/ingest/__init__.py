@@ -9,7 +9,8 @@ sheets hold the table, their rows follow each other sheet by sheet.
 Reason                The record is quarantined because
 ===================== ==========================================================================
 R_INVOICE_NO          the invoice number is empty
-R_QUANTITY            the quantity is missing or no whole number
+R_QUANTITY            the quantity is missing or no number
+R_QUANTITY_SCALE      the quantity has more than four decimals that mean something
 R_UNIT_PRICE          the unit price is missing, no number, or an amount for no units
 R_UNIT_PRICE_SCALE    the unit price has more than four decimals that mean something
 R_LINE_AMOUNT         the line's total is missing or no number
@@ -57,7 +58,8 @@ thousands      the mark between thousands
 currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml
 absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
                at one time is an invoice, lines are of no product in particular, or of one unit
-once_per_order fields that stand on an order's first line only, such as invoice_date
+once_per_order fields that stand on an order's first line only, such as invoice_date; with
+               invoice_no among them, a line without one belongs to the order above it
 order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
                divided among them in proportion to their own amounts, to the last decimal
 order_refund   arithmetic for the ``amount`` paid back of an order, and for what its goods
@@ -80,6 +82,10 @@ negative_lines_are_returns whether a negative amount is a return (``false``: onl
                            number tells); true
 copies                     ``drop`` where the export repeats lines, so that the second and later
                            lines that are equal in all columns do not count; ``count``
+invoice_numbers            ``restart`` where they begin anew each month, year or till, so that no
+                           load replaces an invoice of an earlier one; ``lasting``
+far_off_dates              ``count`` where the few lines that are dated far from all others are
+                           dated right; ``set_apart``
 product_code_pattern       regular expression of the stock codes that are merchandise, in any case
                            of letters; a code that no rule knows is then unclassified, and a test
                            fails. Without it all codes but those named below are merchandise

@@ -14,6 +14,7 @@ SHOWN_CHARS = 40
 FIELDS = {
     "R_INVOICE_NO": "invoice_no",
     "R_QUANTITY": "quantity",
+    "R_QUANTITY_SCALE": "quantity",
     "R_UNIT_PRICE": "unit_price",
     "R_UNIT_PRICE_SCALE": "unit_price",
     "R_LINE_AMOUNT": "line_amount",
@@ -28,6 +29,7 @@ _DATES = "Probably `dates:` in mapping.yml says how to read it, such as '%d.%m.%
 ADVICE = {
     "R_INVOICE_NO": "Probably another column holds it: `columns: {invoice_no: …}` in mapping.yml.",
     "R_QUANTITY": _NUMBERS,
+    "R_QUANTITY_SCALE": _NUMBERS,
     "R_UNIT_PRICE": _NUMBERS,
     "R_UNIT_PRICE_SCALE": (
         "Where the file states what a line costs, say `columns: {line_amount: …}` in mapping.yml."
@@ -44,6 +46,26 @@ ADVICE = {
 }
 ADVICE_OTHERWISE = "Look at the file there, and export it again."
 ADVICE_DERIVED = "Probably `derived:` in mapping.yml names the wrong columns."
+
+
+def without_number(
+    connection: duckdb.DuckDBPyConnection, rows: Path, reasons: Mapping[str, int]
+) -> str | None:
+    """Say what the records without an invoice number come to, and what to do; or None."""
+    if "R_INVOICE_NO" not in reasons:
+        return None
+    ((count, amount),) = connection.execute(
+        "select count(*), "
+        "coalesce(sum(cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))), 0) "
+        "from read_parquet(?) where list_contains(reasons, 'R_INVOICE_NO')",
+        [glob.escape(str(rows))],
+    ).fetchall()
+    return (
+        f"WARNING: {count:,} record{'s' * (count != 1)} without an invoice number "
+        f"{'do' if count != 1 else 'does'} not count ({amount:,.2f}). Where "
+        "the number stands on an order's first line only, write `once_per_order: [invoice_no]` in "
+        "mapping.yml; where the file has none to go by, `absent: [invoice_no]`."
+    )
 
 
 def warning(

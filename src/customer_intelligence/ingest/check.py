@@ -57,6 +57,7 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         A query; with the parameters of `PROVENANCE` unless others are given.
     """
     fields = _fields(reading, provenance)
+    numbered = _named(complete.filled_invoice_no(reading))
     completed = _named(complete.filled_columns(reading))
     computed = _named(_computed_columns(reading))
     typed = _named((name, typed.value) for name, typed in fields.typed.items())
@@ -67,8 +68,11 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
     )
     unreadable = ", ".join(literal(reason) for reason in UNREADABLE_REASONS)
     return f"""
-    with completed as (
-        select *{completed} from source
+    with numbered as (
+        select *{numbered} from source
+    ),
+    completed as (
+        select *{completed} from numbered
     ),
     computed as (
         select *{computed} from completed
@@ -137,7 +141,8 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
     if "quantity" in mapping.absent:
         # Without a quantity, a line is one unit, sold or taken back.
         quantity = Typed(
-            "case when line_amount is not null then cast(if(line_amount < 0, -1, 1) as bigint) end"
+            "case when line_amount is not null "
+            "then cast(if(line_amount < 0, -1, 1) as decimal(18, 4)) end"
         )
     moment = type_fields.moment(
         cell("invoice_date"),

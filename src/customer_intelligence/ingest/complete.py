@@ -32,7 +32,7 @@ def cells(reading: Reading) -> dict[str, Cell]:
 def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
     """Yield name and SQL of the columns that `cells` refers to and the source does not have."""
     for field, cell in cells(reading).items():
-        if not cell.name.startswith("filled_"):
+        if not cell.name.startswith("filled_") or field == "invoice_no":
             continue
         positions = reading.columns.positions[field]
         value = _unless_blank(positions[0], reading)
@@ -50,6 +50,18 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
             has_own = f"coalesce(date_cell is not null or {own} is not null, false)"
             first = _first_of_order("date_cell", reading)
             yield "filled_cell", f"case when {has_own} then date_cell else {first} end"
+
+
+def filled_invoice_no(reading: Reading) -> list[tuple[str, str]]:
+    """Return name and SQL of the order number where it stands on an order's first line only.
+
+    The other columns of `filled_columns` look for an order's first line by it.
+    """
+    if "invoice_no" not in reading.mapping.once_per_order:
+        return []
+    number = _unless_blank(reading.columns.positions["invoice_no"][0], reading)
+    above = "order by record_number rows between unbounded preceding and current row"
+    return [("filled_invoice_no", f"last_value({number} ignore nulls) over ({above})")]
 
 
 def shared_amount(reading: Reading) -> str:
@@ -154,13 +166,16 @@ def _parts(positions: tuple[int, ...], reading: Reading) -> Iterator[str]:
 
 def _unless_blank(position: int, reading: Reading) -> str:
     name = f"c{position}"
+    if reading.types[position] in ("DOUBLE", "FLOAT"):
+        # Data frames hold gaps of numbers as NaN.
+        return f"case when not isnan({name}) then {name} end"
     if reading.types[position] != "VARCHAR":
         return name
     return f"case when {is_seen(name)} then {name} end"
 
 
 def _first_of_order(value: str, reading: Reading) -> str:
-    invoice = f"c{reading.columns.first('invoice_no')}"
+    invoice = cells(reading)["invoice_no"].name
     return (
         f"case when {is_seen(invoice)} then "
         f"first_value({value} ignore nulls) over (partition by {invoice} order by record_number "

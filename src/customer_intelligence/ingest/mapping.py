@@ -33,7 +33,8 @@ FALLBACK_FIELDS = ("stock_code", "description", "country")
 # Fields of which every column says something of its own.
 JOINED_FIELDS = ("status",)
 ONCE_PER_ORDER_FIELDS = (
-    *("invoice_date", "customer_id", "country", "cancelled", "currency", "status", "refunded_at"),
+    *("invoice_no", "invoice_date", "customer_id", "country", "cancelled", "currency", "status"),
+    "refunded_at",
 )
 # What an order says of its refund, each an expression.
 REFUND_PARTS = ("amount", "subtotal", "tax")

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest import alarm, load, shop
+from customer_intelligence.ingest import alarm, load, replacing, shop
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.engine import MISTAKES, connect
 from customer_intelligence.ingest.files import (
@@ -116,7 +116,7 @@ def ingest_file(
         try:
             with load.temporary_load(raw) as directory:
                 result, manifest, currency = _write_load(
-                    reading, directory, number, sha256, privacy
+                    reading, directory, number, sha256, privacy, manifests, rules or {}
                 )
                 stated = shop.stated_rules(reading.mapping, currency)
                 if identity(before) != identity(path.lstat()):
@@ -262,7 +262,13 @@ def _convert(
 
 
 def _write_load(
-    reading: Reading, directory: Path, number: int, sha256: str, privacy: Privacy
+    reading: Reading,
+    directory: Path,
+    number: int,
+    sha256: str,
+    privacy: Privacy,
+    manifests: list[dict[str, Any]],
+    rules: Mapping[str, Any],
 ) -> tuple[load.LoadResult, dict[str, Any], str | None]:
     """Write the rows of a load; return what became of the file, its manifest and currency."""
     load_id = f"{number:04d}-{sha256[:12]}"
@@ -281,12 +287,14 @@ def _write_load(
     with connect(work / "spill", reading.spill_bytes) as connection:
         privacy.register(connection)
         reading, written = _convert(connection, reading, parameters, privacy, rows, work)
-        warning = None
+        again = replacing.compare(connection, rows, manifests, rules, provenance["source_file"])
+        warning = alarm.without_number(connection, rows, written.reasons)
         if written.quarantined > alarm.ALARMING_SHARE * written.records:
             keys = {field: reading.keys[at[0]] for field, at in reading.columns.positions.items()}
             warning = alarm.warning(connection, rows, written.records, written.reasons, keys, final)
     shutil.rmtree(work)
     manifest = manifest_of(reading, written, provenance, privacy, loaded_at)
+    manifest["notes"] += again
     result = load.LoadResult(
         provenance["source_file"],
         load_id,

@@ -35,6 +35,8 @@ CLASSES = (
 COPIES = ("count", "drop")
 # What becomes of an order whose status is one of the shop's words.
 STATUSES = ("counts", "cancelled", "refunded", "test")
+INVOICE_NUMBERS = ("lasting", "restart")
+FAR_OFF_DATES = ("set_apart", "count")
 MAX_CODES = 20_000
 MAX_WORDS = 1_000
 MAX_PATTERN = 500
@@ -172,10 +174,13 @@ def _flag(value: object) -> bool:
     raise _NotAllowedError(value, "Write true or false.")
 
 
-def _copies(value: object) -> str:
-    if isinstance(value, str) and value in COPIES:
-        return value
-    raise _NotAllowedError(value, f"Write {' or '.join(COPIES)}.")
+def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        raise _NotAllowedError(value, f"Write {' or '.join(words)}.")
+
+    return check
 
 
 def _codes(value: object) -> dict[str, str]:
@@ -262,7 +267,9 @@ KEYS: dict[str, Callable[[object], Any]] = {
     "cancellation_prefix": _prefix,
     "adjustment_prefix": _prefix,
     "negative_lines_are_returns": _flag,
-    "copies": _copies,
+    "copies": _one_of(COPIES),
+    "invoice_numbers": _one_of(INVOICE_NUMBERS),
+    "far_off_dates": _one_of(FAR_OFF_DATES),
     "product_code_pattern": _pattern,
     "codes": _codes,
     "code_patterns": _code_patterns,
@@ -277,6 +284,8 @@ DEFAULTS: dict[str, Any] = {
     "adjustment_prefix": None,
     "negative_lines_are_returns": True,
     "copies": "count",
+    "invoice_numbers": "lasting",
+    "far_off_dates": "set_apart",
     "product_code_pattern": None,
     "codes": {},
     "code_patterns": {},

@@ -29,8 +29,6 @@ _ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]([01]?\d|2[0-3]):\d{2}(:\d{2}(\.\d
 # Groups of OFFSET.
 _SIGN, _HOURS, _MINUTES = 3, 4, 5
 _SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
-_INTEGER = r"[+-]?\d{1,18}"
-_WHOLE = r"[+-]?\d+\.?0*"
 _AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
 _WHOLE_ID = r"\d+\.0"
 _OTHER_MINUS = r"^[(−﹣－]|[-−﹣－]$"
@@ -92,29 +90,19 @@ def text(cell: Cell, field: str) -> Typed:
 
 
 def quantity(cell: Cell, mapping: SourceMapping) -> Typed:
-    """Whole units."""
-    if cell.kind in _INTEGER_TYPES:
-        value = f"cast({cell.name} as bigint)"
-    text = _number_text(cell, mapping, with_currency=False)
-    if cell.kind not in _INTEGER_TYPES:
-        value = (
-            f"case when regexp_full_match({text}, '{_INTEGER}') then cast({text} as bigint) "
-            f"when regexp_full_match({text}, '{_WHOLE}') "
-            f"then try_cast(regexp_replace({text}, '[.]0*$', '') as bigint) end"
-        )
-    return Typed(
-        value,
-        f"case when regexp_full_match(lower({text}), '{_NOT_FINITE}') then 'R_NOT_FINITE' "
-        f"when regexp_full_match({text}, '{_NUMBER}') and ("
-        f"abs(try_cast({text} as double)) >= 9.2e18) then 'R_OVERFLOW' "
-        "else 'R_QUANTITY' end",
-    )
+    """Units, or what was weighed or measured."""
+    return _decimal(cell, mapping, "R_QUANTITY", with_currency=False)
 
 
 def amount(cell: Cell, mapping: SourceMapping, reason: str) -> Typed:
-    """Money with at most four decimals that mean something; more are noise of a float."""
+    """Money."""
+    return _decimal(cell, mapping, reason, with_currency=True)
+
+
+def _decimal(cell: Cell, mapping: SourceMapping, reason: str, *, with_currency: bool) -> Typed:
+    """Type a number with at most four decimals that mean something; more are noise of a float."""
     name, kind = cell
-    text = _number_text(cell, mapping, with_currency=True)
+    text = _number_text(cell, mapping, with_currency=with_currency)
     if kind in _INTEGER_TYPES:
         value = f"try_cast({name} as decimal(18, 4))"
     elif kind == "DOUBLE":

@@ -24,6 +24,8 @@ class Written(NamedTuple):
     """Quarantined records per reason; one record may have several."""
     erased: int
     """Records that named a customer who was erased."""
+    invoices_of_several: tuple[int, int] = (0, 0)
+    """Invoices that name several customers, and those of several days."""
 
     @property
     def notes(self) -> list[str]:
@@ -38,6 +40,10 @@ class Written(NamedTuple):
             notes.append(
                 f"names customers who were erased, in {self.erased:,} records; they stay erased"
             )
+        counts = zip(self.invoices_of_several, ("customers", "days"), strict=True)
+        several = [f"of several {of} ({count:,})" for count, of in counts if count]
+        if several:
+            notes.append(f"has invoices {' and '.join(several)}; each of them is an order then")
         return notes
 
 
@@ -78,7 +84,14 @@ def write_rows(
         f"(select unnest(reasons) as reason from {rows} where len(reasons) > 0) "
         "group by reason order by reason"
     ).fetchall()
-    return Written(records, quarantined, dict(reasons), erased)
+    (several,) = connection.execute(
+        "select count(*) filter (first_customer <> last_customer), "  # noqa: S608  # nosec
+        "count(*) filter (first_day <> last_day) from ("
+        "select min(trim(customer_id)) as first_customer, max(trim(customer_id)) as last_customer, "
+        "min(cast(invoiced_at as date)) as first_day, max(cast(invoiced_at as date)) as last_day "
+        f"from {rows} where len(reasons) = 0 group by upper(trim(invoice_no)))"
+    ).fetchall()
+    return Written(records, quarantined, dict(reasons), erased, several)
 
 
 def manifest_of(
