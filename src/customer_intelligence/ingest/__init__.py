@@ -9,6 +9,7 @@ sheets hold the table, their rows follow each other sheet by sheet.
 Reason                The record is quarantined because
 ===================== ==========================================================================
 R_INVOICE_NO          the invoice number is empty
+R_LOST_DIGITS         an id such as 1.23457E+11 is a number that has lost its last digits
 R_QUANTITY            the quantity is missing or no whole number
 R_UNIT_PRICE          the unit price is missing, no number, or an amount for no units
 R_UNIT_PRICE_SCALE    the unit price has more than four decimals that mean something

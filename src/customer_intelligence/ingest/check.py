@@ -146,6 +146,9 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
         "invoiced_at": moment,
         "is_cancelled_order": type_fields.flag(cell("cancelled")),
         "has_nul": Typed(_any(map(type_fields.has_nul, own))),
+        "has_lost_digits": Typed(
+            _any(type_fields.has_lost_digits(cell(name)) for name in type_fields.CODES)
+        ),
         "is_too_long": Typed(_any(map(type_fields.is_too_long, own))),
     }
     price = _price(reading, cell("unit_price"))
@@ -161,6 +164,7 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
     checks = [
         Check("not has_nul", "'R_NUL'"),
         Check("not is_too_long", "'R_FIELD_LIMIT'"),
+        Check("not has_lost_digits", "'R_LOST_DIGITS'"),
         Check(has_invoice, "'R_INVOICE_NO'"),
         Check("quantity is not null", quantity.reason),
         Check("unit_price is not null", price.reason),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from customer_intelligence.ingest.reading import Reading
-from customer_intelligence.ingest.type_fields import NOTHING, Cell
+from customer_intelligence.ingest.type_fields import NOTHING, Cell, is_nobody
 
 _SOMETHING_SEEN = r"[^\s\p{Z}\p{Cf}]"
 
@@ -31,7 +31,9 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
         positions = reading.columns.positions[field]
         value = _unless_blank(positions[0], reading)
         if len(positions) > 1:
-            parts = (f"cast({_unless_blank(at, reading)} as varchar)" for at in positions)
+            parts = [f"cast({_unless_blank(at, reading)} as varchar)" for at in positions]
+            if field == "customer_id":
+                parts = [f"case when not {is_nobody(part)} then {part} end" for part in parts]
             value = f"coalesce({', '.join(parts)})"
         if field in reading.mapping.once_per_order:
             value = f"coalesce({value}, {_first_of_order(value, reading)})"

@@ -101,7 +101,7 @@ def ingest_file(
         privacy = Privacy(
             check_key(manifests),
             read_tombstones(raw),
-            reading.keys[reading.columns.positions["customer_id"][0]],
+            [reading.keys[position] for position in reading.columns.positions["customer_id"]],
             [reading.keys[position] for position in sorted(reading.columns.used)],
         )
         for manifest in manifests:
@@ -163,7 +163,7 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
         rows, work = directory / load.ROWS_FILE, directory / "work"
         work.mkdir()
         with connect(work / "spill", reading.spill_bytes) as connection:
-            privacy = Privacy(None, None, "", [])
+            privacy = Privacy(None, None, [], [])
             reading, written = _convert(connection, reading, parameters, privacy, rows, work)
             yield DryRun(reading, written, connection, rows)
 

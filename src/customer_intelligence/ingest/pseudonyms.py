@@ -91,10 +91,15 @@ def same_id(text: str) -> str:
     return "".join("i" if c == "\u0130" else c.lower() for c in plain) if "@" in plain else plain
 
 
+def same_code_as_sql(text: str) -> str:
+    """Write in SQL the form that all spellings of a code share: `same_id`, but for its case."""
+    plain = f"regexp_replace({text}, '{_WITHOUT_MEANING}', '', 'g')"
+    return f"regexp_replace({plain}, '^([0-9]+)\\.0$', '\\1')"
+
+
 def same_id_as_sql(text: str) -> str:
     """Write `same_id` of a text in SQL."""
-    plain = f"regexp_replace({text}, '{_WITHOUT_MEANING}', '', 'g')"
-    plain = f"regexp_replace({plain}, '^([0-9]+)\\.0$', '\\1')"
+    plain = same_code_as_sql(text)
     return f"case when contains({text}, '@') then lower({plain}) else {plain} end"
 
 

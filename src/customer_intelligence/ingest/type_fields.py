@@ -11,6 +11,11 @@ from customer_intelligence.ingest import derived
 from customer_intelligence.ingest.columns import Formula
 from customer_intelligence.ingest.formats.text import MAX_FIELD_CHARS
 from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS, SourceMapping
+from customer_intelligence.ingest.pseudonyms import (
+    same_code_as_sql,
+    same_id_as_sql,
+    without_unseen,
+)
 from customer_intelligence.ingest.reading import Reading
 from customer_intelligence.ingest.survey import OFFSET
 from customer_intelligence.quoting import literal
@@ -20,7 +25,7 @@ NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
 NOBODY = ("null", "nan", "none", "n/a", "#n/a", r"\n", "-")
 # With blanks around them.
 LONGEST_WORD = 20
-_CODES = ("invoice_no", "stock_code", "customer_id")
+CODES = ("invoice_no", "stock_code", "customer_id")
 _INTEGER_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
 )
@@ -32,7 +37,12 @@ _SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
 _INTEGER = r"[+-]?\d{1,18}"
 _WHOLE = r"[+-]?\d+\.?0*"
 _AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
-_WHOLE_ID = r"\d+\.0"
+# Nothing of such a code is to be taken off.
+_PLAIN_CODE = "[0-9A-Za-z_-]*"
+# What spreadsheets (1.23457E+11, 1E+05) and programs (1.23457E11) make of a long number.
+_LOST_DIGITS = r"[-+]?\d([.,]\d+)?[eE]\+\d{1,3}|[-+]?\d[.,]\d+[eE]\d{1,3}"
+# Up to these, floats of 64 and of 32 bits hold whole numbers exactly.
+_EXACT_UP_TO = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _OTHER_MINUS = r"^[(−﹣－]|[-−﹣－]$"
 _IN_PARENTHESES = r"\( *([^-+()−﹣－]+?) *\)"
 _MINUS_AFTER = r"([^-+()−﹣－]+?) ?[-−﹣－]"
@@ -62,29 +72,47 @@ class Typed(NamedTuple):
 
 
 def text(cell: Cell, field: str) -> Typed:
-    """Text as in the source, empty as null; whole numbers without a decimal point."""
+    """Text as in the source, empty as null; codes in the form that all their spellings share."""
     name, kind = cell
-    if kind in ("DOUBLE", "FLOAT"):
+    if kind in _EXACT_UP_TO:
         # Data frames hold codes with gaps as floats, and the gaps as NaN.
         return Typed(
             f"case when isnan({name}) then null "
-            f"when {name} = trunc({name}) and abs({name}) < 1e15 "
+            f"when {name} = trunc({name}) and abs({name}) <= {_EXACT_UP_TO['DOUBLE']} "
             f"then cast(cast({name} as bigint) as varchar) else cast({name} as varchar) end"
         )
     if kind != "VARCHAR":
         return Typed(f"nullif(cast({name} as varchar), '')")
     value = f"nullif({name}, '')"
-    if field in _CODES:
-        # A column with gaps that went through floats; "10.0" and "10" are one code.
+    if field in CODES:
+        same = same_id_as_sql(name) if field == "customer_id" else same_code_as_sql(name)
         value = (
-            f"case when contains({name}, '.0') and regexp_full_match(trim({name}), '{_WHOLE_ID}') "
-            f"then left(trim({name}), -2) else {value} end"
+            f"nullif(case when regexp_full_match({name}, '{_PLAIN_CODE}') then {name} "
+            f"else {same} end, '')"
         )
     if field == "customer_id":
-        words = ", ".join(literal(word) for word in NOBODY)
-        is_word = f"length({name}) <= {LONGEST_WORD} and lower(trim({name})) in ({words})"
-        value = f"case when {is_word} then null else {value} end"
+        value = f"case when {is_nobody(name)} then null else {value} end"
     return Typed(f"case when {has_nul(name)} or {is_too_long(name)} then null else {value} end")
+
+
+def is_nobody(name: str) -> str:
+    """Tell whether a text is one of the words for no customer."""
+    words = ", ".join(literal(word) for word in NOBODY)
+    bare = f"lower(trim({without_unseen(name)}))"
+    return f"coalesce(length({name}) <= {LONGEST_WORD} and {bare} in ({words}), false)"
+
+
+def has_lost_digits(cell: Cell) -> str:
+    """Tell whether a code is a number of which a spreadsheet or a float kept the first digits."""
+    name, kind = cell
+    if kind in _EXACT_UP_TO:
+        return f"coalesce(isfinite({name}) and abs({name}) > {_EXACT_UP_TO[kind]}, false)"
+    if kind != "VARCHAR" or cell == NOTHING:
+        return "false"
+    return (
+        f"coalesce((contains({name}, 'E') or contains({name}, 'e')) "
+        f"and regexp_full_match(trim({name}), '{_LOST_DIGITS}'), false)"
+    )
 
 
 def quantity(cell: Cell, mapping: SourceMapping) -> Typed:

@@ -31,6 +31,7 @@ from customer_intelligence.ingest.files import (
 _EPOCH = dt.datetime(1899, 12, 30)  # spreadsheet dates have no zone
 _DAYS_1904 = 1462
 _MAX_SERIAL = 2_958_466  # the day after 9999-12-31
+_FIRST_INEXACT = 1e15
 _NEAR_COLUMNS = 26  # A to Z, counted as used without a look
 _MAX_CELLS = 1 << 26  # 64 columns of as many rows as a sheet can have
 _MAX_ROW_BYTES = 1 << 26
@@ -189,7 +190,10 @@ class Workbook:
         if isinstance(cell, bool):
             return str(cell).upper()
         if isinstance(cell, float | int):
-            is_whole = cell == int(cell) and abs(cell) < 1e15
+            if abs(cell) >= _FIRST_INEXACT:
+                # As the spreadsheet shows it: 15 digits are all that it keeps of a number.
+                return f"{cell:.15g}".replace(".", self._decimal)
+            is_whole = cell == int(cell)
             # A number has no decimal mark of its own: it is written with the configured one.
             return str(int(cell)) if is_whole else repr(cell).replace(".", self._decimal)
         return str(cell)

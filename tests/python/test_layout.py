@@ -1,0 +1,160 @@
+"""Whatever the shape of a shop's file, each line is read once, for its customer, to the penny."""
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from customer_intelligence.ingest import SourceMapping, ingest_file
+from customer_intelligence.ingest import load as loads
+from customer_intelligence.ingest.pseudonyms import KEY_VARIABLE, pseudonym, stored_id
+from customer_intelligence.ingest.tombstones import add_tombstone
+
+CASES = Path(__file__).parents[1] / "cases"
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+KEY = "correct horse battery staple, and more of it"
+
+
+def load(path: Path, tmp_path: Path, **said):
+    """Load a file as a user would, into a data directory of its own."""
+    mapping = SourceMapping(**said) if said else None
+    return ingest_file(path, tmp_path / f"data {len(list(tmp_path.iterdir()))}", mapping)
+
+
+def write(tmp_path: Path, *lines: str, header: str = HEADER, name: str = "a.csv") -> Path:
+    path = tmp_path / name
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+def rows(result, columns: str, where: str = "true") -> list[tuple]:
+    """Return columns of a load's rows, in the order of the file."""
+    path = str(result.path / "invoice_lines.parquet")
+    query = f"select {columns} from read_parquet(?) where {where} order by record_number"
+    with duckdb.connect() as connection:
+        return connection.execute(query, [path]).fetchall()
+
+
+def bought_by(tmp_path: Path, customers: list[str], column: str = "customer_id", **said):
+    """Return what becomes of ids: the id, None of nobody, or the reason against it."""
+    lines = [f"1,2,T,1,2022-01-01,10,{customer},FR" for customer in customers]
+    result = load(write(tmp_path, *lines), tmp_path, **said)
+    return [
+        reasons[0] if reasons else value for value, reasons in rows(result, f"{column}, reasons")
+    ]
+
+
+# ---------- identity
+
+
+def test_all_spellings_of_a_customer_are_one(tmp_path):
+    ann = ["Ann@X.com", "ann@x.com", " ann@x.com ", "a\u200bnn@x.com\u00a0", "ANN@X.COM"]
+    assert bought_by(tmp_path, ann) == ["ann@x.com"] * 5
+    number = ["123", "123.0", " 123", "\ufeff123.0"]
+    assert bought_by(tmp_path, number) == ["123"] * 4
+    # Zeros and the case of a code may mean something; the first digit of a phone is a plus.
+    others = ["0123", "ab-1", "AB-1", "+491700000000", "N/A\u200b", "Zoë Q"]
+    assert bought_by(tmp_path, others) == [*others[:4], None, "Zoë Q"]
+
+
+def test_invoices_and_products_have_one_spelling_too(tmp_path):
+    lines = ["\u200bA 1\u00a0,b 2 ,T,1,2022-01-01,10,c,FR", "A 1,b 2,T,1,2022-01-01,10,c,FR"]
+    result = load(write(tmp_path, *lines), tmp_path)
+    assert rows(result, "invoice_no, stock_code") == [("A 1", "b 2")] * 2
+
+
+def test_email_case(tmp_path):
+    result = load(CASES / "email-case" / "orders.csv", tmp_path)
+    orders = rows(result, "invoice_no", "customer_id = 'ann@x.com'")
+    assert orders == [("#2006",), ("#2007",)]
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["plain", "pseudonymised"])
+def test_whoever_was_erased_stays_so_under_every_spelling_and_in_texts(tmp_path, monkeypatch, key):
+    if key:
+        monkeypatch.setenv(KEY_VARIABLE, key)
+    data = tmp_path / "data"
+    path = write(tmp_path, "1,2,T,1,2022-01-01,10,other,FR", name="first.csv")
+    raw = ingest_file(path, data).path.parent
+    add_tombstone(raw, stored_id("ANN@x.com", loads.read_manifests(raw)), dt.datetime.now(dt.UTC))
+    path = write(
+        tmp_path,
+        "1,2,for Ann@X.com and ANN@X.COM,1,2022-01-01,10, aNn@x.com,FR",
+        "2,2,for Bob@X.com,1,2022-01-01,10,Bob@x.com,FR",
+        "2,2,T,many,2022-01-01,10,Ann@X.com,FR",
+    )
+    result = ingest_file(path, data)
+    bob = pseudonym(key, "bob@x.com") if key else "bob@x.com"
+    shown = bob if key else "Bob@X.com"
+    assert rows(result, "customer_id, description", "len(reasons) = 0") == [
+        (None, "for  and "),
+        (bob, f"for {shown}"),
+    ]
+    assert "nn@" not in str(rows(result, "columns(*)")).lower()
+
+
+def test_email_or_phone(tmp_path, monkeypatch):
+    columns = {
+        "invoice_no": "Name",
+        "invoice_date": "Created at",
+        "customer_id": ["Email", "Phone"],
+        "stock_code": "Lineitem sku",
+        "quantity": "Lineitem quantity",
+        "unit_price": "Lineitem price",
+    }
+    path = CASES / "email-or-phone" / "orders.csv"
+    customers = rows(load(path, tmp_path, columns=columns), "customer_id")
+    assert customers == [("a@example.org",), ("+100000001",), ("+100000001",)]
+    # Who stands in the other column is hidden as well.
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    header = path.read_text().splitlines()[0]
+    path = write(
+        tmp_path,
+        "#1,2021-01-01,Ann@example.org,+491700000000,X,many,10.00",
+        "#2,2021-01-01,NULL,+491700000000,X,1,10.00",
+        header=header,
+    )
+    result = load(path, tmp_path, columns=columns)
+    ann, phone = pseudonym(KEY, "ann@example.org"), pseudonym(KEY, "+491700000000")
+    assert rows(result, "customer_id") == [(ann,), (phone,)]
+    raw = json.loads(rows(result, "raw_record")[0][0])
+    assert (raw["Email"], raw["Phone"]) == (ann, phone)
+
+
+def test_scientific_ids(tmp_path):
+    result = load(CASES / "scientific-ids" / "lines.csv", tmp_path)
+    lost = rows(result, "reasons", "customer_id like '%E+11'")
+    assert lost == [(["R_LOST_DIGITS"],)] * (result.quarantined or 1)
+    assert any("format the column of ids as text" in note for note in result.notes)
+    reason = "R_LOST_DIGITS"
+    shortened = ["1.23457E+11", '"1,23457E+11"', "1.2e17", "1E+05", " 4.9171E+12 "]
+    for column, at in (("customer_id", 6), ("invoice_no", 0), ("stock_code", 1)):
+        lines = [["1", "2", "T", "1", "2022-01-01", "10", "c", "FR"] for _ in shortened]
+        for line, text in zip(lines, shortened, strict=True):
+            line[at] = text
+        found = load(write(tmp_path, *map(",".join, lines)), tmp_path)
+        assert rows(found, "reasons") == [([reason],)] * 5, column
+    codes = ["12E45", "1E5", "E+11", "1.2.3E+4", "e12@x.org"]
+    assert bought_by(tmp_path, codes) == codes
+
+
+def test_ids_of_a_workbook_that_are_too_long_for_it(tmp_path):
+    result = load(CASES / "workbooks" / "e_longids.xlsx", tmp_path)
+    assert result.reasons == {"R_LOST_DIGITS": 20}
+
+
+def test_words_for_nobody_and_telephones(tmp_path):
+    result = load(CASES / "words-for-nobody" / "lines.csv", tmp_path)
+    assert len(rows(result, "1", "customer_id is null")) == 14
+    result = load(CASES / "phone-ids" / "lines.csv", tmp_path)
+    assert len(rows(result, "1", "customer_id like '+4917%'")) == result.records
+
+
+def test_local_clock(tmp_path):
+    columns = {"invoice_date": "created at", "customer_id": "email"}
+    columns |= {"invoice_no": "order", "stock_code": "sku"}
+    result = load(CASES / "local-clock" / "orders.csv", tmp_path, columns=columns)
+    days = rows(result, "invoice_no, strftime(invoiced_at, '%m-%d')")
+    assert days == [("A1", "04-01"), ("A2", "04-01"), ("A3", "03-31"), ("A4", "04-02")]
