@@ -2,14 +2,17 @@
 
 import datetime as dt
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file
 from customer_intelligence.ingest import load as loads
 from customer_intelligence.ingest.pseudonyms import KEY_VARIABLE, pseudonym, stored_id
+from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.tombstones import add_tombstone
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -158,3 +161,153 @@ def test_local_clock(tmp_path):
     result = load(CASES / "local-clock" / "orders.csv", tmp_path, columns=columns)
     days = rows(result, "invoice_no, strftime(invoiced_at, '%m-%d')")
     assert days == [("A1", "04-01"), ("A2", "04-01"), ("A3", "03-31"), ("A4", "04-02")]
+
+
+# ---------- money
+
+
+@pytest.fixture(scope="module")
+def database():
+    with duckdb.connect() as connection:
+        yield connection
+
+
+def priced(database, prices: list[str]) -> list:
+    """Return what is read of prices, None of those in quarantine."""
+    database.execute(
+        "create or replace table lines as select row_number() over () as record_number, "
+        "'1' as invoice_no, 'A' as stock_code, 'c' as customer_id, 1 as quantity, "
+        "timestamp '2022-01-01' as invoice_date, unnest($prices) as unit_price",
+        {"prices": prices},
+    )
+    query = relation_query(database, "lines", dt.datetime(2026, 1, 1))
+    found = database.execute(
+        f"select unit_price, reasons from ({query}) order by record_number"
+    ).fetchall()
+    return [None if reasons else value for value, reasons in found]
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        ["$4.00", "$ 4", "US$4.00", "4.00 USD", "USD 4.00", "$4.00 USD", "4.00 (USD)", "[USD]4.00"],
+        ["4,00 €", "€4,00", "4,00\u00a0€", "EUR 4,00", "4,00 EUR"],
+        ["zł4.00", "4.00 zł", "4.00 PLN"],
+        ["4.00 kr.", "kr 4.00", "4.00kr", "SEK 4"],
+        ["₹4.00", "Rs.4.00", "Rs 4"],
+        ["R$ 4,00", "BRL 4,00"],
+        ["₫4.00", "4.00\u202f₫"],
+    ],
+)
+def test_an_amount_may_carry_the_sign_of_its_currency(database, prices):
+    assert priced(database, prices) == [Decimal(4)] * len(prices)
+
+
+def test_amounts_of_several_currencies_are_not_added(database, tmp_path):
+    with pytest.raises(CustomerIntelligenceError, match=r"E_MIXED_CURRENCIES: .*several"):
+        priced(database, ["$4.00", "€4.00"])
+    # A shop whose currency is said counts only what is in it.
+    lines = [f"1,A,T,1,2022-01-01,{price},c,FR" for price in ("$4.00", "€4.00")]
+    result = load(write(tmp_path, *lines), tmp_path, currency="EUR")
+    assert rows(result, "reasons") == [(["R_UNIT_PRICE"],), ([],)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (["1,250.00", "9.00"], ["1250", "9"]),
+        (["1,250", "9.00"], ["1250", "9"]),
+        (["1.250,00", "9,00"], ["1250", "9"]),
+        (["1.250", "9,50"], ["1250", "9.5"]),
+        (["1 250,00", "9,00"], ["1250", "9"]),
+        (["1'250.00", "9.00"], ["1250", "9"]),
+        (["1,250,000", "9"], ["1250000", "9"]),
+        (["($1,250.00)", "9.00"], ["-1250", "9"]),
+        (["0,750", "9"], ["0.75", "9"]),
+        (["0.750", "1.25"], ["0.75", "1.25"]),
+        # Nothing shows what the comma is, or the file contradicts itself.
+        (["1,250", "9"], [None, "9"]),
+        (["1,250.00", "9,50"], [None, None]),
+        (["1,25.00", "9.00"], [None, "9"]),
+    ],
+)
+def test_thousands_are_read_where_the_file_proves_them(database, written, meant):
+    expected = [None if text is None else Decimal(text) for text in meant]
+    assert priced(database, written) == expected
+
+
+def test_a_mark_that_may_be_either_is_asked_for_by_name(tmp_path):
+    result = load(write(tmp_path, '1,2,T,1,2022-01-01,"1,250",c,FR'), tmp_path)
+    assert any("`thousands:" in note and "`decimal:" in note for note in result.notes)
+
+
+def test_parentheses(tmp_path):
+    columns = {
+        "invoice_no": "Transaction ID",
+        "invoice_date": "Date",
+        "customer_id": "Customer ID",
+        "quantity": "Qty",
+        "stock_code": ["SKU", "Item"],
+        "description": "Item",
+        "line_amount": "Net Sales",
+    }
+    result = load(CASES / "parentheses" / "parentheses.csv", tmp_path, columns=columns)
+    amounts = [Decimal("8.00"), Decimal("-4.00"), Decimal("1250.00")]
+    assert [amount for (amount,) in rows(result, "line_amount")] == amounts
+
+
+def test_percent_is_a_share_of_a_hundred(tmp_path):
+    header = HEADER + ",Off"
+    lines = [f"{at},2,T,2,2022-01-01,10,c,FR,{off}" for at, off in enumerate(("12%", "0 %", ".5"))]
+    derived = {"line_amount": "UnitPrice * Quantity * (1 - Off)"}
+    result = load(write(tmp_path, *lines, header=header), tmp_path, derived=derived)
+    amounts = [amount for (amount,) in rows(result, "line_amount")]
+    assert amounts == [Decimal("17.60"), Decimal(20), Decimal(10)]
+
+
+LINES = ["1,A,T,2,2022-01-01,10,c,FR", "2,B,T,1,2022-01-02,5,d,FR"]
+
+
+@pytest.mark.parametrize(
+    "total",
+    [
+        "Total,,,,,25.00,,",
+        "Summe:,,,3,2022-01-31,8.33,,",
+        ",,Grand Total,,,25.00,,",
+        "3,,GESAMT,1,2022-01-31,25.00,,",
+        "3,Total,,1,2022-01-31,25.00,,FR",
+    ],
+)
+def test_a_line_of_totals_is_no_sale(tmp_path, total):
+    result = load(write(tmp_path, *LINES, total), tmp_path)
+    assert result.reasons == {"R_TOTAL_ROW": 1}
+    assert [reasons for (reasons,) in rows(result, "reasons")][:2] == [[], []]
+
+
+def test_subtotals_and_the_total_of_all_are_no_sales(tmp_path):
+    subtotal = "9,,Subtotal,1,2022-01-31,25,,"
+    more = ["3,A,T,1,2022-02-01,7,c,FR", "9,,Subtotal,1,2022-02-28,7,,"]
+    result = load(write(tmp_path, *LINES, subtotal, *more, "9,,Total,1,2022-02-28,32,,"), tmp_path)
+    assert result.reasons == {"R_TOTAL_ROW": 3}
+    assert rows(result, "sum(quantity * unit_price)::int as record_number", "reasons = []") == [
+        (32,)
+    ]
+
+
+def test_what_is_only_called_total_is_sold(tmp_path):
+    result = load(write(tmp_path, *LINES, "3,C,Total,1,2022-02-01,7,c,FR"), tmp_path)
+    assert result.quarantined == 0
+
+
+def test_two_columns_that_claim_to_be_the_amount_are_told(tmp_path):
+    header = HEADER + ",Line Total"
+    lines = [
+        "1,A,T,2,2022-01-01,10,c,FR,20",
+        "2,B,T,2,2022-01-02,5,d,FR,9",
+        "3,B,T,1,2022-01-02,5,d,FR,5",
+    ]
+    path = write(tmp_path, *lines, header=header)
+    for said in ({}, {"columns": {"line_amount": "Line Total"}}):
+        (note,) = [note for note in load(path, tmp_path, **said).notes if "stated amounts" in note]
+        assert note.startswith("has 1 lines whose stated amounts (9.00)")
+        assert "price times quantity (10.00)" in note

@@ -26,6 +26,9 @@ R_ENCODING            bytes of the record are not text in the file's encoding
 R_FIELD_COUNT         the record has more or fewer fields than the header
 R_QUOTE               a quoted field is never closed, or goes on after its closing quote
 R_CELL_ERROR          a cell holds an Excel error such as #N/A
+R_REPEATED_HEADER     it is the header again, as in files that were joined
+R_TOTAL_ROW           it is no line but a total: the sum of the lines above it, or a word such as
+                      Total in place of an invoice number or of what a line needs
 ===================== ==========================================================================
 
 mapping.yml says what a file cannot tell by itself. All keys are optional.

@@ -99,6 +99,8 @@ class Columns:
     """Fields that are worked out."""
     order_amount: Formula | None = None
     """What the lines of an order add up to."""
+    rival_amount: int | None = None
+    """Column that seems to say what a line costs, beside a price that is read."""
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a field is read from a column or worked out."""
@@ -155,8 +157,9 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         for field_name in FIELDS
         if field_name not in mapping.derived and field_name not in mapping.absent
     }
+    rivals = []
     if found.get("unit_price") and "line_amount" not in mapping.columns:
-        found["line_amount"] = []
+        rivals, found["line_amount"] = found.get("line_amount", []), []
     missing = _missing_fields(found, mapping)
     if missing:
         raise _missing_columns(missing, header, found, name)
@@ -195,6 +198,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         },
         derived,
         order_amount or None,
+        rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
     )
 
 

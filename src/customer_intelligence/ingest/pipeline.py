@@ -29,6 +29,7 @@ import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import alarm, load, shop
+from customer_intelligence.ingest.check import claims_query
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.engine import MISTAKES, connect
 from customer_intelligence.ingest.files import (
@@ -238,6 +239,8 @@ def _convert(
             create_source(connection, source)
             surveyed = survey(reading, fetch)
             written = write_rows(connection, surveyed, parameters, privacy, rows)
+            claims = claims_query(surveyed)
+            disagreement = _disagreement(fetch(claims)[0]) if claims else None
         except (NotWellFormedError, duckdb.Error) as error:
             if isinstance(error, MISTAKES):
                 raise
@@ -254,10 +257,23 @@ def _convert(
         )
     else:
         raise unreadable(reading.path, failure) from failure
+    if disagreement is not None:
+        surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, disagreement))
     if read is not ways[0]:
         note = "is not well formed; it was read record by record"
         surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, note))
     return surveyed, written
+
+
+def _disagreement(claims: tuple) -> str | None:
+    """Say how far the two amounts of lines differ."""
+    lines, stated, computed = claims
+    if not lines:
+        return None
+    return (
+        f"has {lines:,} lines whose stated amounts ({stated:,.2f}) are not price times quantity "
+        f"({computed:,.2f}); map `line_amount` to count what is stated, or leave it out"
+    )
 
 
 def _write_load(

@@ -51,6 +51,18 @@ class RelationLayout:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What stands in and beside the numbers of a text."""
+
+    decimal: str = "."
+    thousands: str | None = None
+    signs: tuple[str, ...] = ()
+    """Codes and signs of the currency that may stand beside an amount."""
+    is_plain: bool = False
+    """Whether no number has anything but digits, a minus and a point."""
+
+
+@dataclass(frozen=True)
 class Reading:
     """A recognised source: every room of the ingest takes it and adds what it finds out."""
 
@@ -70,6 +82,9 @@ class Reading:
     date_order: str | None = None
     """``ymd``, ``mdy``, ``dmy`` or a strptime format; None where no text needs one."""
     currency: str | None = None
+    marks: Marks = Marks()
+    has_totals: bool = False
+    """Whether a record calls itself a total."""
     clock: str = "as the file shows it"
     """On which clock the days are, in words."""
 

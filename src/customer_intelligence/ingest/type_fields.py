@@ -10,13 +10,12 @@ from typing import NamedTuple
 from customer_intelligence.ingest import derived
 from customer_intelligence.ingest.columns import Formula
 from customer_intelligence.ingest.formats.text import MAX_FIELD_CHARS
-from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS, SourceMapping
 from customer_intelligence.ingest.pseudonyms import (
     same_code_as_sql,
     same_id_as_sql,
     without_unseen,
 )
-from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.reading import Marks, Reading
 from customer_intelligence.ingest.survey import OFFSET
 from customer_intelligence.quoting import literal
 
@@ -44,10 +43,12 @@ _LOST_DIGITS = r"[-+]?\d([.,]\d+)?[eE]\+\d{1,3}|[-+]?\d[.,]\d+[eE]\d{1,3}"
 # Up to these, floats of 64 and of 32 bits hold whole numbers exactly.
 _EXACT_UP_TO = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _OTHER_MINUS = r"^[(−﹣－]|[-−﹣－]$"
-_IN_PARENTHESES = r"\( *([^-+()−﹣－]+?) *\)"
-_MINUS_AFTER = r"([^-+()−﹣－]+?) ?[-−﹣－]"
+_BLANKS = "[ \u00a0\u2009\u202f]*"
+_IN_PARENTHESES = rf"\({_BLANKS}([^-+()−﹣－]+?){_BLANKS}\)"
+_MINUS_AFTER = rf"([^-+()−﹣－]+?){_BLANKS}[-−﹣－]"
 _FIRST, _SECOND, _THIRD = r"\1", r"\2", r"\3"
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"
+_PERCENT = rf"{_BLANKS}[%٪﹪％]{_BLANKS}$"
 _NOT_FINITE = r"[+-]?(nan|inf|infinity)"
 _DATE_ORDER_FORMATS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
 _TIME_FORMATS = (" %H:%M", " %H:%M:%S", "", " %I:%M %p", " %I:%M:%S %p")
@@ -115,11 +116,11 @@ def has_lost_digits(cell: Cell) -> str:
     )
 
 
-def quantity(cell: Cell, mapping: SourceMapping) -> Typed:
+def quantity(cell: Cell, marks: Marks) -> Typed:
     """Whole units."""
     if cell.kind in _INTEGER_TYPES:
         value = f"cast({cell.name} as bigint)"
-    text = _number_text(cell, mapping, with_currency=False)
+    text = _number_text(cell, marks, with_currency=False)
     if cell.kind not in _INTEGER_TYPES:
         value = (
             f"case when regexp_full_match({text}, '{_INTEGER}') then cast({text} as bigint) "
@@ -135,10 +136,10 @@ def quantity(cell: Cell, mapping: SourceMapping) -> Typed:
     )
 
 
-def amount(cell: Cell, mapping: SourceMapping, reason: str) -> Typed:
+def amount(cell: Cell, marks: Marks, reason: str) -> Typed:
     """Money with at most four decimals that mean something; more are noise of a float."""
     name, kind = cell
-    text = _number_text(cell, mapping, with_currency=True)
+    text = _number_text(cell, marks, with_currency=True)
     if kind in _INTEGER_TYPES:
         value = f"try_cast({name} as decimal(18, 4))"
     elif kind == "DOUBLE":
@@ -170,10 +171,19 @@ def formula(formula: Formula, reading: Reading) -> str:
     def operand(name: str) -> str:
         position = formula.positions[name]
         cell = Cell(f"c{position}", reading.types[position])
-        text = _number_text(cell, reading.mapping, with_currency=True)
-        return (
+        text = _number_text(cell, reading.marks, with_currency=True)
+        value = (
             f"case when regexp_full_match({text}, '{_NUMBER}') "
             f"then try_cast({text} as {derived.TYPE}) end"
+        )
+        if cell.kind != "VARCHAR" or reading.marks.is_plain:
+            return value
+        # Twelve of a hundred are .12, however they are written.
+        share = _plain_number(f"regexp_replace({cell.name}, '{_PERCENT}', '')", reading.marks)
+        return (
+            f"case when regexp_matches({cell.name}, '{_PERCENT}') then "
+            f"case when regexp_full_match({share}, '{_AMOUNT}') "
+            f"then try_cast({share} || 'e-2' as {derived.TYPE}) end else {value} end"
         )
 
     return derived.as_sql(formula.expression, operand)
@@ -260,16 +270,22 @@ def is_too_long(name: str) -> str:
     )
 
 
-def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> str:
+def _plain_number(name: str, marks: Marks, *, with_currency: bool = False) -> str:
     """Text of a number with the marks of the mapping undone; '' when they are misplaced."""
     value = f"trim({name})"
-    if with_currency and mapping.currency is not None:
-        code = mapping.currency
-        signs = "|".join(
-            re.escape(sign) for sign in (code, CURRENCY_SYMBOLS.get(code)) if sign is not None
+    if marks.is_plain:
+        return value
+    if with_currency and marks.signs:
+        # The longest first: "US$" is no "$" after "US".
+        signs = "|".join(map(re.escape, sorted(marks.signs, key=len, reverse=True)))
+        sign = f"(?:{signs})\\.?"
+        aside = rf"(?:\({sign}\)|\[{sign}\])"
+        pattern = (
+            f"^{aside}{_BLANKS}|^([-+(−﹣－]?){_BLANKS}{sign}{_BLANKS}"
+            f"|(.){_BLANKS}(?:{aside}|{sign})([-−﹣－)]?)$"
         )
-        pattern = f"^([-+(−﹣－]?) *(?:{signs}) *|(.) *(?:{signs})([-−﹣－)]?)$"
-        value = f"regexp_replace({value}, {literal(pattern)}, '{_FIRST}{_SECOND}{_THIRD}')"
+        kept = f"{_FIRST}{_SECOND}{_THIRD}"
+        value = f"regexp_replace({value}, {literal(pattern)}, '{kept}', 'g')"
     # Signs of bookkeeping: (4.00), 4.00- and a minus of its own; none stands twice.
     value = (
         f"case when regexp_matches({value}, '{_OTHER_MINUS}') then case "
@@ -277,9 +293,9 @@ def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> 
         f"then '-' || regexp_extract({value}, '{_IN_PARENTHESES}', 1) "
         f"when regexp_full_match({value}, '{_MINUS_AFTER}') "
         f"then '-' || regexp_extract({value}, '{_MINUS_AFTER}', 1) "
-        f"else regexp_replace({value}, '^[−﹣－] ?', '-') end else {value} end"
+        f"else regexp_replace({value}, '^[−﹣－]{_BLANKS}', '-') end else {value} end"
     )
-    mark, group = mapping.decimal, mapping.thousands
+    mark, group = marks.decimal, marks.thousands
     if group is not None:
         pattern = rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+({re.escape(mark)}\d*)?"
         value = (
@@ -295,8 +311,8 @@ def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> 
     return value
 
 
-def _number_text(cell: Cell, mapping: SourceMapping, *, with_currency: bool) -> str:
+def _number_text(cell: Cell, marks: Marks, *, with_currency: bool) -> str:
     # A stored number has no marks to undo; its shortest text is exact for decimals and floats.
     if cell.kind != "VARCHAR":
         return f"cast({cell.name} as varchar)"
-    return _plain_number(cell.name, mapping, with_currency=with_currency)
+    return _plain_number(cell.name, marks, with_currency=with_currency)
