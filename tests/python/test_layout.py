@@ -311,3 +311,133 @@ def test_two_columns_that_claim_to_be_the_amount_are_told(tmp_path):
         (note,) = [note for note in load(path, tmp_path, **said).notes if "stated amounts" in note]
         assert note.startswith("has 1 lines whose stated amounts (9.00)")
         assert "price times quantity (10.00)" in note
+
+
+# ---------- layout
+
+AMAZON = {
+    "invoice_no": "order id",
+    "invoice_date": "date/time",
+    "customer_id": "settlement id",
+    "line_amount": "product sales",
+}
+
+
+def test_a_header_below_other_lines_is_found_by_its_names(tmp_path):
+    path = CASES / "preamble" / "orders.csv"
+    result = load(path, tmp_path, columns=AMAZON, dates="%b %d, %Y %I:%M:%S %p PST")
+    assert rows(result, "record_number, line_number, invoice_no, line_amount, reasons") == [
+        (1, 5, "111-1", Decimal(10), [])
+    ]
+    assert "has its header on line 4; what is above it is not read" in result.notes
+
+
+@pytest.mark.parametrize("above", ["Sales 2022,,,,,,,", 'of "Shop", 2022', "a;b;c\n\n", ",,,,,,,"])
+def test_lines_above_are_no_records_and_lines_keep_their_numbers(tmp_path, above):
+    path = write(tmp_path, HEADER, *LINES, header=above)
+    result = load(path, tmp_path, encoding="utf-8")
+    assert (result.records, result.quarantined) == (2, 0)
+    first = 3 + above.count("\n")
+    assert rows(result, "line_number") == [(first,), (first + 1,)]
+    damaged = write(tmp_path, HEADER, *LINES, "few", header=above, name="b.csv")
+    result = load(damaged, tmp_path, encoding="utf-8")
+    assert rows(result, "line_number, reasons", "reasons != []") == [(first + 2, ["R_FIELD_COUNT"])]
+
+
+def test_the_line_of_the_header_can_be_said(tmp_path):
+    header = HEADER.replace("CustomerID", "Customer")
+    path = write(tmp_path, header, *LINES)
+    assert rows(load(path, tmp_path, header_row=2), "customer_id") == [("c",), ("d",)]
+    with pytest.raises(CustomerIntelligenceError, match="E_MISSING_COLUMNS"):
+        load(path, tmp_path, header_row=3)
+    with pytest.raises(CustomerIntelligenceError, match="nothing on line 9"):
+        load(path, tmp_path, header_row=9)
+
+
+def test_a_header_that_comes_again_is_no_sale(tmp_path):
+    path = write(tmp_path, LINES[0], HEADER, LINES[1], "\ufeff" + HEADER)
+    result = load(path, tmp_path)
+    assert (result.records, result.reasons) == (4, {"R_REPEATED_HEADER": 2})
+
+
+def test_blanks_between_columns(tmp_path):
+    columns = {"invoice_date": "date", "quantity": "number_of_cds", "line_amount": "dollar_value"}
+    said = {"columns": columns, "absent": ["invoice_no", "stock_code"]}
+    result = load(CASES / "blanks-between-columns" / "orders.txt", tmp_path, **said)
+    assert rows(result, "customer_id, invoiced_at::date::varchar, quantity::int, line_amount") == [
+        ("00001", "2021-01-01", 1, Decimal("11.77")),
+        ("00002", "2021-01-12", 1, Decimal("12.00")),
+        ("00002", "2021-01-12", 5, Decimal("77.00")),
+    ]
+
+
+def test_columns_of_fixed_width_are_cut_where_all_lines_are_blank(tmp_path):
+    path = tmp_path / "fixed.txt"
+    path.write_text(
+        "Invoice SKU   Description  Qty InvoiceDate       Price Customer\n"
+        "1       A 1   Blue mug       2 2022-01-01 10:00   5.00 c\n"
+        "2       B2    Tea            1 2022-01-02 10:00  10.00 \n"
+        "3       B2                  10 2022-01-02 10:00   1.00 d\n"
+        "4       B2    Far too long a text 2022-01-02      1.00 d\n"
+    )
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:4], *[lines[3]] * 46, lines[4]]))
+    result = load(path, tmp_path, encoding="utf-8")
+    assert rows(result, "stock_code, description, unit_price, customer_id")[:3] == [
+        ("A 1", "Blue mug", Decimal(5), "c"),
+        ("B2", "Tea", Decimal(10), None),
+        ("B2", None, Decimal(1), "d"),
+    ]
+    assert (result.records, result.reasons) == (50, {"R_FIELD_COUNT": 1})
+
+
+@pytest.mark.parametrize(
+    ("name", "records", "amount"),
+    [
+        ("preamble/title.xlsx", 5, 150),
+        ("workbooks/a_title.xlsx", 20, 100),
+        ("workbooks/b_merged.xlsx", 20, 100),
+        ("workbooks/c_order.xlsx", 40, 200),
+        ("workbooks/c2_names.xlsx", 40, 200),
+    ],
+)
+def test_workbooks(tmp_path, name, records, amount):
+    said = {"columns": {"line_amount": "Sales"}} if Path(name).name == "title.xlsx" else {}
+    result = load(CASES / name, tmp_path, **said)
+    assert (result.records, result.quarantined) == (records, 0)
+    amounts = "sum(coalesce(line_amount, quantity * unit_price))::int"
+    by_sheet = "count(distinct customer_id) >= 3 and bool_and(len(stock_code) <= 5)"
+    assert rows(result, f"{amounts}, {by_sheet}, 1 as record_number") == [(amount, True, 1)]
+
+
+def test_merged_cells_repeat_who_and_when_and_never_money(tmp_path):
+    book = openpyxl.Workbook()
+    sheet = book.active
+    lines = [[1, "A", "T", 1, dt.datetime(2022, 1, 1), 10, "c", "FR"]]
+    lines += [[None, "B", "T", 1, None, None, None, None], [2, *lines[0][1:6], None, "FR"]]
+    for line in [HEADER.split(","), *lines]:
+        sheet.append(line)
+    for area in ("A2:A3", "E2:E3", "F2:F3", "G2:G3"):
+        sheet.merge_cells(area)
+    book.save(tmp_path / "a.xlsx")
+    assert rows(load(tmp_path / "a.xlsx", tmp_path), "invoice_no, customer_id, reasons") == [
+        ("1", "c", []),
+        ("1", "c", ["R_UNIT_PRICE"]),
+        ("2", None, []),
+    ]
+
+
+def test_a_second_sheet_that_lacks_a_column_is_refused_by_name(tmp_path):
+    book = openpyxl.Workbook()
+    for title, lost in (("2021", None), ("2022", "InvoiceDate"), ("Notes", None)):
+        sheet = book.create_sheet(title)
+        if title == "Notes":
+            sheet.append(["Country", "Contact"])
+            continue
+        sheet.append([f"x{name}" if name == lost else name for name in HEADER.split(",")])
+        sheet.append([1, "A", "T", 1, dt.datetime(2022, 1, 1), 10, "c", "FR"])
+    book.save(tmp_path / "a.xlsx")
+    with pytest.raises(
+        CustomerIntelligenceError, match=r"E_OTHER_SHEET: The sheet 2022 of a\.xlsx"
+    ):
+        load(tmp_path / "a.xlsx", tmp_path)

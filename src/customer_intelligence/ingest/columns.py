@@ -21,6 +21,8 @@ from customer_intelligence.ingest.mapping import (
 MAX_COLUMNS = 2_500
 # A longer one is no name that somebody gave to a column, and none to suggest.
 LONGEST_NAME = 200
+# Below a title, or on a sheet that is no table, a longer row is taken for no header.
+LONGEST_HEADER = 1 << 16
 # Compared without case, blanks, underscores, hyphens, dots and invisible marks.
 ALIASES: dict[str, tuple[str, ...]] = {
     "invoice_no": (
@@ -199,6 +201,20 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         derived,
         order_amount or None,
         rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
+    )
+
+
+def names_fields(header: Sequence[str], mapping: SourceMapping) -> bool:
+    """Tell, without a word of why not, whether a row names what every line has."""
+    if len(header) > MAX_COLUMNS or sum(map(len, header)) > LONGEST_HEADER:
+        return False
+    names = {normalise(column) for column in header}
+    return all(
+        names & ({normalise(column) for column in named[:1]} or set(ALIASES[field_name]))
+        for field_name in (*REQUIRED_FIELDS, *mapping.columns)
+        if field_name not in mapping.derived
+        and field_name not in mapping.absent
+        and (named := _named(mapping, field_name)) is not None
     )
 
 

@@ -31,6 +31,7 @@ ONCE_PER_ORDER_FIELDS = ("invoice_date", "customer_id", "country", "cancelled", 
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
+MAX_HEADER_ROW = 100_000
 MAX_TEXT_CHARS = 1_000
 DATE_ORDERS = ("ymd", "mdy", "dmy")
 THOUSANDS = (",", ".", " ", "'", "\u00a0", "\u202f")
@@ -71,6 +72,8 @@ class SourceMapping:
     rules : dict
         What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
         load writes (see `customer_intelligence.ingest.rules`).
+    header_row : int, optional
+        Line of a text, or row of a sheet, on which the header stands, from 1.
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -85,6 +88,7 @@ class SourceMapping:
     once_per_order: Sequence[str] = ()
     order_amount: str | None = None
     rules: Mapping[str, Any] = field(default_factory=dict)
+    header_row: int | None = None
 
     def __post_init__(self) -> None:
         """Check every value; raises CustomerIntelligenceError with the code E_BAD_MAPPING."""
@@ -115,6 +119,13 @@ class SourceMapping:
         for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
+        row = self.header_row
+        _require(
+            row is None or (type(row) is int and 1 <= row <= MAX_HEADER_ROW),
+            "header_row",
+            row,
+            "Write the number of the line on which the names of the columns stand, from 1.",
+        )
         _require(
             self.encoding is None or _is_text_encoding(self.encoding),
             "encoding",

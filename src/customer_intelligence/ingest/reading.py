@@ -7,8 +7,8 @@ from pathlib import Path
 
 from customer_intelligence.ingest.columns import Columns
 from customer_intelligence.ingest.formats.stage import record_keys
-from customer_intelligence.ingest.formats.text import Encoding
-from customer_intelligence.ingest.formats.workbook import Workbook
+from customer_intelligence.ingest.formats.text import Encoding, Separator
+from customer_intelligence.ingest.formats.workbook import Table, Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
 
 # Typed values and source values side by side, sorted by order where lines are completed.
@@ -21,7 +21,9 @@ class TextLayout:
     """How a delimited text is cut into records."""
 
     encoding: Encoding
-    separator: str
+    separator: Separator
+    skipped: int = 0
+    """Lines above the header."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class SheetsLayout:
     """The sheets of a workbook that hold the table."""
 
     workbook: Workbook
-    sheets: Sequence[str]
+    sheets: Sequence[Table]
 
 
 @dataclass(frozen=True)
