@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import openpyxl
 import pytest
 
 from customer_intelligence.errors import CustomerIntelligenceError
@@ -441,3 +442,95 @@ def test_a_second_sheet_that_lacks_a_column_is_refused_by_name(tmp_path):
         CustomerIntelligenceError, match=r"E_OTHER_SHEET: The sheet 2022 of a\.xlsx"
     ):
         load(tmp_path / "a.xlsx", tmp_path)
+
+
+# ---------- dates
+
+
+def dated(database, dates: list[str]) -> list:
+    """Return when lines with these dates were sold; None where that cannot be read."""
+    database.execute(
+        "create or replace table lines as select row_number() over () as record_number, "
+        "'1' as invoice_no, 'A' as stock_code, 'c' as customer_id, 1 as quantity, "
+        "unnest($dates) as invoice_date, 1 as unit_price",
+        {"dates": dates},
+    )
+    query = relation_query(database, "lines", dt.datetime(2026, 1, 1))
+    found = database.execute(
+        f"select invoiced_at::varchar from ({query}) order by record_number"
+    ).fetchall()
+    return [moment for (moment,) in found]
+
+
+@pytest.mark.parametrize(
+    ("dates", "moment"),
+    [
+        (
+            [
+                "Jan 13, 2021 3:45:10 PM PST",
+                "January 13, 2021 at 3:45:10 PM",
+                "Wed, 13 Jan 2021 15:45:10 +0100",
+                "13-Jan-2021 15:45:10",
+                "13 jan. 2021 15:45:10",
+                "13. Januar 2021 15:45:10",
+                "Mittwoch, 13. Jänner 2021 um 15:45:10",
+                "13 janvier 2021 15:45:10",
+                "13 de enero de 2021 15:45:10",
+                "13 de janeiro de 2021 15:45:10",
+                "13 gennaio 2021 15:45:10",
+                "2021-01-13 03:45:10 PM",
+                "2021-01-13 3:45:10 p.m.",
+            ],
+            "2021-01-13 15:45:10",
+        ),
+        (["13.01.2021 15:45", "13.01.21 15:45", "13/01/21 3:45 pm"], "2021-01-13 15:45:00"),
+        (["12/26/21", "12/26/2021", "12/26/21 12:00 AM", "20211226"], "2021-12-26 00:00:00"),
+        (["1 août 2021", "Aug 1, 2021", "1 agosto 2021", "1. Aug. 2021"], "2021-08-01 00:00:00"),
+        (
+            ["15 mars 2021", "15. März 2021", "15 março 2021"],
+            "2021-03-15 00:00:00",
+        ),
+        (
+            ["3 déc. 2021", "3. Dez. 2021", "December 3rd, 2021"],
+            "2021-12-03 00:00:00",
+        ),
+    ],
+)
+def test_a_date_is_read_as_people_and_programs_write_it(database, dates, moment):
+    assert dated(database, dates) == [moment] * len(dates)
+
+
+def test_what_is_no_date_is_none(database):
+    assert (
+        dated(database, ["Jan 2021", "31 Feb 2021", "13 Foo 2021", "yesterday", "20211345"])
+        == [None] * 5
+    )
+    # A year of two digits may stand first where the marks are those of ISO dates.
+    assert dated(database, ["21-12-26", "2021-01-01"]) == [None, "2021-01-01 00:00:00"]
+
+
+def test_etsy_and_xero_dates(tmp_path):
+    columns = {"invoice_date": "Sale Date", "customer_id": "Buyer", "stock_code": "Item Name"}
+    result = load(CASES / "empty-column" / "etsy_like.csv", tmp_path, columns=columns)
+    assert rows(result, "day(invoiced_at)") == [(26,), (27,), (28,)]
+
+
+def test_an_offset_in_the_middle_keeps_the_clock(tmp_path):
+    path = write(tmp_path, "1,A,T,1,Wed Apr 01 01:30:00 +0500 2026,10,c,FR")
+    result = load(path, tmp_path, dates="%a %b %d %H:%M:%S %z %Y")
+    assert rows(result, "invoiced_at::varchar") == [("2026-04-01 01:30:00",)]
+
+
+def test_day_and_time_in_two_columns(tmp_path):
+    said = {"columns": {"invoice_date": ["InvoiceDate", "Time"]}}
+    lines = ["1,A,T,1,05/14/2021,10,c,FR,16:05:11", "2,A,T,1,05/15/2021,10,c,FR,"]
+    moments = [("2021-05-14 16:05:11",), ("2021-05-15 00:00:00",)]
+    path = write(tmp_path, *lines, header=HEADER + ",Time")
+    assert rows(load(path, tmp_path, **said), "invoiced_at::varchar") == moments
+    book = openpyxl.Workbook()
+    book.active.append([*HEADER.split(","), "Time"])
+    day = dt.datetime(2021, 5, 14)
+    book.active.append([1, "A", "T", 1, day, 10, "c", "FR", dt.time(16, 5, 11)])
+    book.active.append([1, "A", "T", 1, day + dt.timedelta(1), 10, "c", "FR", None])
+    book.save(tmp_path / "a.xlsx")
+    assert rows(load(tmp_path / "a.xlsx", tmp_path, **said), "invoiced_at::varchar") == moments

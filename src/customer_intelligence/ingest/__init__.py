@@ -41,18 +41,22 @@ columns        field to column: invoice_no, stock_code, quantity, invoice_date, 
                ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a
                price that is not stated is worked out and rounded to four decimals. Two more have
                to be named: ``cancelled``, where a time, yes, true or 1 says that the order does
-               not count, and ``currency``, which must hold one code. Stock code, description and
-               country may have a list of columns: the first that is filled counts.
+               not count, and ``currency``, which must hold one code. Stock code, description,
+               customer_id and country may have a list of columns: the first that is filled
+               counts; invoice_date may have two: ``[Date, Time]``.
 derived        quantity, unit_price or line_amount to arithmetic over columns, such as
                ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
                (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
-               Where a value in it cannot be read, the field cannot.
+               Where a value in it cannot be read, the field cannot; ``12%`` is .12.
+header_row     line of a text, or row of a sheet, with the names of the columns; without it, the
+               first of 50 that names the fields
 encoding       of a text file, such as cp1252
 dates          ymd, mdy, dmy or a strptime format
 timezone       Area/City where the file shows UTC: days are those of that zone. Without it, a time
                counts as the file shows it; an offset or zone is not converted
 decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
-thousands      the mark between thousands
+thousands      the mark between thousands; without it and decimal, what all numbers of the file
+               prove
 currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml
 absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
                at one time is an invoice, lines are of no product in particular, or of one unit

@@ -45,7 +45,8 @@ class SourceMapping:
     ----------
     columns : dict of str to str or list of str
         Field name to the column's name in the file, for columns the aliases do not know. Stock
-        code, description and country may have several: the first that is filled counts.
+        code, description, customer id and country may have several: the first that is filled
+        counts. The invoice date may have two, of the day and of the time.
     derived : dict of str to str
         Quantity, unit price or line amount to the arithmetic that gives it, such as
         ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
@@ -101,6 +102,8 @@ class SourceMapping:
         for name, column in self.columns.items():
             _require(name in FIELDS, "columns", name, f"Fields are: {', '.join(FIELDS)}.")
             several = name in FALLBACK_FIELDS and isinstance(column, list) and bool(column)
+            if name == "invoice_date" and isinstance(column, list):
+                several = len(column) == len(("date", "time"))
             for one in column if several else [column]:
                 _require(
                     isinstance(one, str) and bool(one),

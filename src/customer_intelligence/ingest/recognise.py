@@ -195,7 +195,9 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
     for name in names:
         row, header = heads[name][0]
         try:
-            own = columns if header == main else resolve_columns(header, mapping, path.name)
+            own = columns
+            if header != main:
+                own = _other_columns(header, mapping, columns, path.name)
         except CustomerIntelligenceError as refusal:
             if _resembles([header for _, header in heads[name]], main, columns):
                 raise CustomerIntelligenceError(
@@ -231,6 +233,24 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
         XLSX_MAX_BYTES,
         tuple(notes),
     )
+
+
+def _other_columns(
+    header: Sequence[str], mapping: SourceMapping, columns: Columns, name: str
+) -> Columns:
+    """Find the fields of the first sheet on another one, where known names may stand for others."""
+    names = {normalise(column) for column in header}
+    said = {
+        field: column
+        for field, column in mapping.columns.items()
+        if names.issuperset(map(normalise, [column] if isinstance(column, str) else column))
+    }
+    own = resolve_columns(header, dataclasses.replace(mapping, columns=said), name)
+    if lost := sorted(columns.positions.keys() - own.positions.keys()):
+        raise CustomerIntelligenceError(
+            "E_MISSING_COLUMNS", f"It has no column for {', '.join(lost)}.", "Add it."
+        )
+    return own
 
 
 def _sheet_heads(

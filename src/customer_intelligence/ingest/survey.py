@@ -14,8 +14,10 @@ from customer_intelligence.quoting import literal
 
 # After a time only: "-2010" at the end of a date is its year. The second group is all of it.
 OFFSET = r"(:\d{2}(?:\.\d{1,9})?) ?(Z|UTC|GMT|([+-])(0\d|1[0-4])(?::?([0-5]\d))?)$"
-_FIRST_PART = r"^(\d{1,2})[-/.]\d{1,2}[-/.]\d{4}"
-_SECOND_PART = r"^\d{1,2}[-/.](\d{1,2})[-/.]\d{4}"
+# A year of two digits stands after a slash or a point only: 21-12-26 may begin with it.
+_YEAR = r"(?:[-/.]\d{4}|[/.]\d{2}(?:\D|$))"
+_FIRST_PART = rf"^(\d{{1,2}})[-/.]\d{{1,2}}{_YEAR}"
+_SECOND_PART = rf"^\d{{1,2}}[-/.](\d{{1,2}}){_YEAR}"
 
 _PLAIN_NUMBER = r" *([+-]?\d{1,14}(\.\d{1,4})? *)?"
 SHOWN_OFFSETS = 5

@@ -32,7 +32,9 @@ _INTEGER_TYPES = frozenset(
 _ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]([01]?\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?)?"
 # Groups of OFFSET.
 _SIGN, _HOURS, _MINUTES = 3, 4, 5
-_SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
+_COMPACT_DATE = r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+_SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ,].*)?"
+_SHORT_DATE = r"\d{1,2}[/.]\d{1,2}[/.]\d{2}([T ,].*)?"
 _INTEGER = r"[+-]?\d{1,18}"
 _WHOLE = r"[+-]?\d+\.?0*"
 _AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
@@ -47,11 +49,51 @@ _BLANKS = "[ \u00a0\u2009\u202f]*"
 _IN_PARENTHESES = rf"\({_BLANKS}([^-+()−﹣－]+?){_BLANKS}\)"
 _MINUS_AFTER = rf"([^-+()−﹣－]+?){_BLANKS}[-−﹣－]"
 _FIRST, _SECOND, _THIRD = r"\1", r"\2", r"\3"
+_LAST = r"\3"
+_OFFSET_WITHIN = r"(:\d{2}(?:\.\d{1,9})?) ?(Z|UTC|GMT|[-+]\d{2}:?\d{2}|[A-Z]{3,5})( .*)?$"
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"
 _PERCENT = rf"{_BLANKS}[%٪﹪％]{_BLANKS}$"
 _NOT_FINITE = r"[+-]?(nan|inf|infinity)"
 _DATE_ORDER_FORMATS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
-_TIME_FORMATS = (" %H:%M", " %H:%M:%S", "", " %I:%M %p", " %I:%M:%S %p")
+_TIME_FORMATS = (
+    " %H:%M",
+    " %H:%M:%S",
+    "",
+    " %I:%M %p",
+    " %I:%M:%S %p",
+    " %I:%M%p",
+    " %I:%M:%S%p",
+    " %H:%M:%S.%g",
+)
+_HALF_DAY = r"\d ?[aApP]\.?[mM]\.?$"
+_ANY_LETTER = r"\pL{3}"
+_TIME = r"(\d{1,2}:\d{2}(?::\d{2})?(?: ?[aApP]\.?[mM]\.?)?)"
+# After a time; what it stands for is not looked up, for times are not converted.
+_ZONE = r"(?: \(?[A-Z]{3,5}\)?)?"
+_AT = r"(?:,? (?:at |um |à |a las |às |alle )?"
+_WEEKDAY = r"(?:\pL{2,}\.?,? )?"
+_MONTH_FIRST = (
+    rf"{_WEEKDAY}(\pL{{3,}})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}}){_AT}{_TIME}{_ZONE})?"
+)
+_DAY_FIRST = (
+    rf"{_WEEKDAY}(\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?[- ]*(?:de )?(\pL{{3,}})\.?,?[- ]*(?:de |del )?"
+    rf"(\d{{4}}|\d{{2}}){_AT}{_TIME}{_ZONE})?"
+)
+# English, German, French, Spanish, Portuguese, Italian, Dutch: the letters that tell a month.
+_MONTHS = (
+    ("jan", "jän", "ene", "gen"),
+    ("feb", "fév", "fev"),
+    ("mar", "mär", "mrz", "maa", "mrt"),
+    ("apr", "avr", "abr"),
+    ("may", "mai", "mei", "mag"),
+    ("jun", "juin", "giu"),
+    ("jul", "juil", "lug"),
+    ("aug", "aoû", "aou", "ago"),
+    ("sep", "set"),
+    ("oct", "okt", "out", "ott"),
+    ("nov",),
+    ("dec", "dez", "déc", "dic"),
+)
 
 
 class Cell(NamedTuple):
@@ -204,22 +246,28 @@ def moment(
         return Typed(_on_clock(f"try_cast({name} as timestamp)", timezone), reason)
     whole = f"trim(cast({name} as varchar))"
     text = f"regexp_replace({whole}, '{OFFSET}', '{_FIRST}')"
-    iso = f"when regexp_full_match({text}, '{_ISO_DATE}') then try_cast({text} as timestamp)"
+    iso = (
+        f"when regexp_full_match({text}, '{_ISO_DATE}') then try_cast({text} as timestamp) "
+        f"when regexp_full_match({text}, '{_COMPACT_DATE}') "
+        f"then cast(try_strptime({text}, '%Y%m%d') as timestamp) "
+        f"when regexp_matches({text}, '{_HALF_DAY}') and regexp_matches({text}, '^[0-9]{{4}}') "
+        f"then {_on_day(text, '%Y/%m/%d')} "
+        f"when regexp_matches({text}, '{_ANY_LETTER}') then {_spelled(text)}"
+    )
     if date_order in _DATE_ORDER_FORMATS:
-        formats = ", ".join(
-            literal(_DATE_ORDER_FORMATS[date_order] + time) for time in _TIME_FORMATS
-        )
+        form = _DATE_ORDER_FORMATS[date_order]
         parsed = (
-            f"case when regexp_full_match({text}, '{_SLASHED_DATE}') "
-            f"then try_strptime(translate({text}, '-.T', '// '), [{formats}]) {iso} end"
+            f"case when regexp_full_match({text}, '{_SLASHED_DATE}') then {_on_day(text, form)} "
+            f"when regexp_full_match({text}, '{_SHORT_DATE}') "
+            f"then {_on_day(text, form.replace('%Y', '%y'))} {iso} end"
         )
     elif date_order is not None and "%" in date_order:
         # With its offset, a time would be read as that of UTC.
-        has_offset = date_order.endswith(("%z", "%Z"))
-        form = date_order[:-2].rstrip() if has_offset else date_order
-        parsed = (
-            f"cast(try_strptime({text if has_offset else whole}, {literal(form)}) as timestamp)"
-        )
+        form = re.sub(r" ?%[zZ]", "", date_order)
+        shown = whole
+        if form != date_order:
+            shown = f"regexp_replace({whole}, '{_OFFSET_WITHIN}', '{_FIRST}{_LAST}')"
+        parsed = f"cast(try_strptime({shown}, {literal(form)}) as timestamp)"
     else:
         parsed = f"case {iso} end"
     if timezone is not None:
@@ -229,6 +277,31 @@ def moment(
         date_cell = _on_clock(date_cell, timezone)
     # A date cell of a workbook needs no parsing; elsewhere the column is null.
     return Typed(f"coalesce({date_cell}, {parsed})", reason)
+
+
+def _on_day(text: str, form: str) -> str:
+    """Read a date in figures, with or without a time."""
+    formats = ", ".join(literal(form + time) for time in _TIME_FORMATS)
+    plain = f"regexp_replace(translate({text}, '-.T', '// '), ', *', ' ')"
+    # "a.m." lost its points with the other marks.
+    plain = f"regexp_replace({plain}, ' ?([aApP])/?([mM])/?$', ' {_FIRST}{_SECOND}')"
+    return f"try_strptime({plain}, [{formats}])"
+
+
+def _spelled(text: str) -> str:
+    """Read a date that names its month, in one of the languages of `_MONTHS`."""
+
+    def read(pattern: str, month: int, day: int) -> str:
+        parts = [f"regexp_extract({text}, '{pattern}', {at})" for at in (day, month, 3, 4)]
+        number = "case " + " ".join(
+            f"when regexp_matches(lower({parts[1]}), '^({'|'.join(names)})') then {at}"
+            for at, names in enumerate(_MONTHS, start=1)
+        )
+        year = f"if(length({parts[2]}) = 2, '20' || {parts[2]}, {parts[2]})"
+        figures = f"trim({year} || '/' || {number} end || '/' || {parts[0]} || ' ' || {parts[3]})"
+        return f"when regexp_full_match({text}, '{pattern}') then {_on_day(figures, '%Y/%m/%d')}"
+
+    return f"case {read(_MONTH_FIRST, 1, 2)} {read(_DAY_FIRST, 2, 1)} end"
 
 
 def _on_clock(utc: str, timezone: str | None) -> str:
