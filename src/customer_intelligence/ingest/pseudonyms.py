@@ -20,9 +20,9 @@ _UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-_OUTER = f"[{BLANKS}\t-\r\x1c-\x1f\x85\u2028\u2029{_UNSEEN}]+"
+OUTER = f"[{BLANKS}\t-\r\x1c-\x1f\x85\u2028\u2029{_UNSEEN}]*"
 # Means the same to Python and to DuckDB.
-_WITHOUT_MEANING = f"^{_OUTER}|{_OUTER}$|[{_UNSEEN}]"
+_WITHOUT_MEANING = f"^{OUTER}|{OUTER}$|[{_UNSEEN}]"
 # A shorter id, or one of digits alone, cannot be told from other words and numbers in a text.
 DISTINCTIVE_CHARS = 8
 _BLOCK_BYTES = 64

@@ -31,7 +31,6 @@ TOTAL_WORDS = (
     "totales", "suma", "suma total", "subtotales", "total geral", "soma", "totais",
     "totale", "totali", "somma", "totale generale", "totaal", "eindtotaal", "subtotaal",
 )  # fmt: skip
-_LONGEST_TOTAL = 30
 
 Fetch = Callable[[str], Sequence[tuple]]
 """Runs a query over ``source`` and returns its rows."""
@@ -90,16 +89,15 @@ def _first_look(reading: Reading, fetch: Fetch) -> _Look:
 
 def total_columns(reading: Reading) -> list[int]:
     """Return the columns in which a record may call itself a total: the first, and of texts."""
-    fields = ("invoice_no", "stock_code", "description", "customer_id", "country")
+    fields = ("invoice_no", "stock_code", "description", "customer_id")
     positions = {reading.columns.first(name) for name in fields} | {0}
     return sorted(at for at in positions if at is not None and reading.types[at] == "VARCHAR")
 
 
 def is_total_word(name: str) -> str:
     """Tell whether a text is a word for a total."""
-    words = ", ".join(literal(word) for word in TOTAL_WORDS)
-    bare = f"lower(trim(rtrim(trim({name}), ':')))"
-    return f"coalesce(strlen({name}) <= {_LONGEST_TOTAL} and {bare} in ({words}), false)"
+    words = "|".join(map(re.escape, TOTAL_WORDS))
+    return f"coalesce(regexp_full_match({name}, {literal(f'(?i) *(?:{words}) *:? *')}), false)"
 
 
 def _number_columns(reading: Reading) -> list[int]:

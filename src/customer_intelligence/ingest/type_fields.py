@@ -11,9 +11,9 @@ from customer_intelligence.ingest import derived
 from customer_intelligence.ingest.columns import Formula
 from customer_intelligence.ingest.formats.text import MAX_FIELD_CHARS
 from customer_intelligence.ingest.pseudonyms import (
+    OUTER,
     same_code_as_sql,
     same_id_as_sql,
-    without_unseen,
 )
 from customer_intelligence.ingest.reading import Marks, Reading
 from customer_intelligence.ingest.survey import OFFSET
@@ -22,8 +22,6 @@ from customer_intelligence.quoting import literal
 NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
 # What programs write where no customer is known.
 NOBODY = ("null", "nan", "none", "n/a", "#n/a", r"\n", "-")
-# With blanks around them.
-LONGEST_WORD = 20
 CODES = ("invoice_no", "stock_code", "customer_id")
 _INTEGER_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
@@ -41,7 +39,7 @@ _AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
 # Nothing of such a code is to be taken off.
 _PLAIN_CODE = "[0-9A-Za-z_-]*"
 # What spreadsheets (1.23457E+11, 1E+05) and programs (1.23457E11) make of a long number.
-_LOST_DIGITS = r"[-+]?\d([.,]\d+)?[eE]\+\d{1,3}|[-+]?\d[.,]\d+[eE]\d{1,3}"
+_LOST_DIGITS = r"\s*[-+]?\d([.,]\d+[eE]\+?|[eE]\+)\d{1,3}\s*"
 # Up to these, floats of 64 and of 32 bits hold whole numbers exactly.
 _EXACT_UP_TO = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _OTHER_MINUS = r"^[(−﹣－]|[-−﹣－]$"
@@ -140,9 +138,9 @@ def text(cell: Cell, field: str) -> Typed:
 
 def is_nobody(name: str) -> str:
     """Tell whether a text is one of the words for no customer."""
-    words = ", ".join(literal(word) for word in NOBODY)
-    bare = f"lower(trim({without_unseen(name)}))"
-    return f"coalesce(length({name}) <= {LONGEST_WORD} and {bare} in ({words}), false)"
+    words = "|".join(map(re.escape, NOBODY))
+    pattern = literal(f"(?i){OUTER}(?:{words}){OUTER}")
+    return f"coalesce(regexp_full_match({name}, {pattern}), false)"
 
 
 def has_lost_digits(cell: Cell) -> str:
@@ -152,10 +150,7 @@ def has_lost_digits(cell: Cell) -> str:
         return f"coalesce(isfinite({name}) and abs({name}) > {_EXACT_UP_TO[kind]}, false)"
     if kind != "VARCHAR" or cell == NOTHING:
         return "false"
-    return (
-        f"coalesce((contains({name}, 'E') or contains({name}, 'e')) "
-        f"and regexp_full_match(trim({name}), '{_LOST_DIGITS}'), false)"
-    )
+    return f"coalesce(regexp_full_match({name}, '{_LOST_DIGITS}'), false)"
 
 
 def quantity(cell: Cell, marks: Marks) -> Typed:
