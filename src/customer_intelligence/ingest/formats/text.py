@@ -199,13 +199,13 @@ def read_heads(
         for record in found
     ]
     first = likely_header([head.names for head in heads])
-    for fields in (found[0].fields, found[first].fields):
-        if (len(fields) == 1 and has_kept_bytes(fields)) or _CONTROLS.search("".join(fields)):
-            raise CustomerIntelligenceError(
-                "E_UNKNOWN_FORMAT",
-                f"{path.name} is no text, or text in an unknown encoding.",
-                "Give a Parquet, CSV or XLSX file, or set `encoding:` in mapping.yml.",
-            )
+    fields = found[0].fields
+    if (len(fields) == 1 and has_kept_bytes(fields)) or _CONTROLS.search("".join(fields)):
+        raise CustomerIntelligenceError(
+            "E_UNKNOWN_FORMAT",
+            f"{path.name} is no text, or text in an unknown encoding.",
+            "Give a Parquet, CSV or XLSX file, or set `encoding:` in mapping.yml.",
+        )
     return [heads[first], *heads[:first], *heads[first + 1 :]]
 
 
