@@ -9,6 +9,7 @@ sheets hold the table, their rows follow each other sheet by sheet.
 Reason                The record is quarantined because
 ===================== ==========================================================================
 R_INVOICE_NO          the invoice number is empty
+R_LOST_DIGITS         an id such as 1.23457E+11 is a number that has lost its last digits
 R_QUANTITY            the quantity is missing or no number
 R_QUANTITY_SCALE      the quantity has more than four decimals that mean something
 R_UNIT_PRICE          the unit price is missing, no number, or an amount for no units
@@ -27,6 +28,9 @@ R_ENCODING            bytes of the record are not text in the file's encoding
 R_FIELD_COUNT         the record has more or fewer fields than the header
 R_QUOTE               a quoted field is never closed, or goes on after its closing quote
 R_CELL_ERROR          a cell holds an Excel error such as #N/A
+R_REPEATED_HEADER     it is the header again, as in files that were joined
+R_TOTAL_ROW           it is no line but a total: the sum of the lines above it, or a word such as
+                      Total in place of an invoice number or of what a line needs
 ===================== ==========================================================================
 
 mapping.yml says what a file cannot tell by itself. All keys are optional.
@@ -42,19 +46,23 @@ columns        field to column: invoice_no, stock_code, quantity, invoice_date, 
                not count, and ``currency``, which must hold one code. So have ``status``, the word
                for what became of the order (see ``statuses`` below), ``refunded_amount``, what was
                paid back for the goods of the line, and ``refunded_at``, when. Stock code,
-               description and country may have a list of columns: the first that is filled
-               counts. Of several columns of a status each word counts, and further
-               ones that the file does not have are passed over.
+               description, customer_id and country may have a list of columns: the first that is
+               filled counts; invoice_date may have two: ``[Date, Time]``. Of several columns of a
+               status each word counts, and further ones that the file does not have are passed
+               over.
 derived        quantity, unit_price or line_amount to arithmetic over columns, such as
                ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
                (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
-               Where a value in it cannot be read, the field cannot.
+               Where a value in it cannot be read, the field cannot; ``12%`` is .12.
+header_row     line of a text, or row of a sheet, with the names of the columns; without it, the
+               first of 50 that names the fields
 encoding       of a text file, such as cp1252
 dates          ymd, mdy, dmy or a strptime format
 timezone       Area/City where the file shows UTC: days are those of that zone. Without it, a time
                counts as the file shows it; an offset or zone is not converted
 decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
-thousands      the mark between thousands
+thousands      the mark between thousands; without it and decimal, what all numbers of the file
+               prove
 currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml
 absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
                at one time is an invoice, lines are of no product in particular, or of one unit

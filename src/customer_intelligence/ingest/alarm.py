@@ -26,6 +26,10 @@ FIELDS = {
 }
 _NUMBERS = "Probably `decimal:`, `thousands:` or `currency:` in mapping.yml says how to read it."
 _DATES = "Probably `dates:` in mapping.yml says how to read it, such as '%d.%m.%Y %H:%M'."
+LOST_DIGITS = (
+    "A number such as 1.23457E+11 has lost its digits: format the column of ids as text in the "
+    "spreadsheet, or export it again, before you load the file."
+)
 ADVICE = {
     "R_INVOICE_NO": "Probably another column holds it: `columns: {invoice_no: …}` in mapping.yml.",
     "R_QUANTITY": _NUMBERS,
@@ -42,6 +46,7 @@ ADVICE = {
     "R_INVOICE_DATE": _DATES,
     "R_DATE_RANGE": _DATES,
     "R_FUTURE_DATE": _DATES,
+    "R_LOST_DIGITS": LOST_DIGITS,
     "R_ENCODING": "Probably `encoding:` in mapping.yml names the right one, such as cp1252.",
 }
 ADVICE_OTHERWISE = "Look at the file there, and export it again."

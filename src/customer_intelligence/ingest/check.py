@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from customer_intelligence.ingest import complete, derived, type_fields
 from customer_intelligence.ingest.formats.stage import UNREADABLE_REASONS, raw_value_chars
+from customer_intelligence.ingest.pseudonyms import plain_id, without_unseen
 from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.survey import is_total_word, total_columns
 from customer_intelligence.ingest.type_fields import NOTHING, Cell, Typed
 from customer_intelligence.quoting import literal
 
@@ -18,6 +20,8 @@ PROVENANCE = {
     name: f"${name}" for name in ("load_number", "load_id", "source_file", "file_sha256", "latest")
 }
 TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country", "status")
+# A record that repeats fewer names may be a line.
+SMALLEST_HEADER = 3
 EARLIEST = "timestamp '1990-01-01'"
 
 
@@ -90,6 +94,9 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
     judged as (
         select *, coalesce(len(found_reasons) = 0 and {is_clean}, false) as is_clean
         from refunded
+    ),
+    set_apart as (
+        {_set_apart(reading)}
     )
     select
         cast({provenance["load_number"]} as integer) as load_number,
@@ -114,17 +121,92 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         is_refund_estimated,
         cast(coalesce(copies.copy_number, 1) as integer) as copy_number,
         case
+            when apart is not null then [apart]
             when is_clean then cast([] as varchar[])
             when list_has_any(found_reasons, [{unreadable}]) then list_sort(found_reasons)
             else list_sort(list_distinct(list_concat(found_reasons, list_filter([
                 {reasons}
             ], lambda reason: reason is not null))))
         end as reasons,
-        case when not is_clean then coalesce(found_raw_record, {_raw_record(reading)}) end
-            as raw_record
-    from judged
-    left join copies on judged.record_number = copies.record_number
+        case
+            when not is_clean or apart is not null
+            then coalesce(found_raw_record, {_raw_record(reading)})
+        end as raw_record
+    from set_apart
+    left join copies on set_apart.record_number = copies.record_number
     """  # noqa: S608  # nosec  # names are positions, texts of the file are quoted literals
+
+
+def claims_query(reading: Reading) -> str | None:
+    """Write the query that compares two amounts of a line: as stated, and price times quantity.
+
+    It gives one row: the lines that differ by more than a cent, what is stated for them, and what
+    they come to. None where only one amount is stated, or the other by a name of no field.
+    """
+    columns = reading.columns
+    rival = columns.rival_amount
+    has_both = {"unit_price", "quantity"} <= columns.positions.keys() and "line_amount" in columns
+    if not has_both and rival is None:
+        return None
+    fields = _fields(reading, PROVENANCE)
+    amount = fields.typed["line_amount"].value
+    if rival is not None:
+        cell = Cell(f"c{rival}", reading.types[rival])
+        amount = type_fields.amount(cell, reading.marks, "R_LINE_AMOUNT").value
+    return f"""
+    with completed as (
+        select *{_named(complete.filled_columns(reading))} from source
+    ),
+    claims as (
+        select {amount} as stated, quantity * {fields.price.value} as computed
+        from (select *, {fields.typed["quantity"].value} as quantity
+            from (select *{_named(_computed_columns(reading))} from completed))
+    )
+    select count(*), sum(stated), cast(sum(computed) as decimal(38, 2))
+    from claims
+    where abs(stated - computed) >= 0.01
+    """  # noqa: S608  # nosec  # names are positions, texts of the file are quoted literals
+
+
+def _set_apart(reading: Reading) -> str:
+    """Write the step that takes out what is no line: the header again, and totals of lines."""
+    header = f"case when not is_clean and {_is_header(reading)} then 'R_REPEATED_HEADER' end"
+    if not reading.has_totals:
+        return f"select *, {header} as apart from judged"  # noqa: S608  # nosec
+    has_word = " or ".join(is_total_word(f"c{at}") for at in total_columns(reading))
+    invoice = complete.cells(reading).get("invoice_no", NOTHING)
+    is_invoice = is_total_word(invoice.name) if invoice.kind == "VARCHAR" else "false"
+    amount = "line_amount"
+    if "line_amount" not in reading.columns and reading.columns.order_amount is None:
+        amount = "cast(quantity * unit_price as decimal(18, 4))"
+    before = "order by record_number rows between unbounded preceding and 1 preceding"
+    # What cannot be read as a line, or is the sum of all lines above or since the last such row.
+    return f"""select *, case
+            when {header} is not null then {header}
+            when has_word and (
+                {is_invoice} or not is_clean or amount = above or amount = above - above_last
+            ) then 'R_TOTAL_ROW' end as apart
+        from (
+            select *, coalesce(last_value(case when has_word then above end ignore nulls)
+                over ({before}), 0) as above_last
+            from (
+                select *, coalesce(sum(case when is_clean and not has_word then amount end)
+                    over ({before}), 0) as above
+                from (select *, ({has_word}) as has_word, {amount} as amount from judged)
+            )
+        )"""  # noqa: S608  # nosec
+
+
+def _is_header(reading: Reading) -> str:
+    """Tell whether a record is the header again, as in exports that were joined."""
+    texts = [at for at in sorted(reading.columns.used) if reading.types[at] == "VARCHAR"]
+    names = [(at, plain_id(reading.header[at].replace("\ufeff", ""))) for at in texts]
+    conditions = [
+        f"coalesce(trim({without_unseen(f'c{at}')}) = {literal(name)}, false)"
+        for at, name in names
+        if name
+    ]
+    return " and ".join(conditions) if len(conditions) >= SMALLEST_HEADER else "false"
 
 
 def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
@@ -136,8 +218,8 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
     def cell(field: str) -> Cell:
         return cells.get(field, NOTHING)
 
-    amount = type_fields.amount(cell("line_amount"), mapping, "R_LINE_AMOUNT")
-    quantity = type_fields.quantity(cell("quantity"), mapping)
+    amount = type_fields.amount(cell("line_amount"), reading.marks, "R_LINE_AMOUNT")
+    quantity = type_fields.quantity(cell("quantity"), reading.marks)
     if "quantity" in mapping.absent:
         # Without a quantity, a line is one unit, sold or taken back.
         quantity = Typed(
@@ -164,6 +246,9 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
         "refunded_amount": Typed(f"abs({refund.value})"),
         "refunded_at": refund_moment,
         "has_nul": Typed(_any(map(type_fields.has_nul, own))),
+        "has_lost_digits": Typed(
+            _any(type_fields.has_lost_digits(cell(name)) for name in type_fields.CODES)
+        ),
         "is_too_long": Typed(_any(map(type_fields.is_too_long, own))),
     }
     price = _price(reading, cell("unit_price"))
@@ -179,6 +264,7 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
     checks = [
         Check("not has_nul", "'R_NUL'"),
         Check("not is_too_long", "'R_FIELD_LIMIT'"),
+        Check("not has_lost_digits", "'R_LOST_DIGITS'"),
         Check(has_invoice, "'R_INVOICE_NO'"),
         Check("quantity is not null", quantity.reason),
         Check("unit_price is not null", price.reason),
@@ -200,7 +286,7 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
 def _price(reading: Reading, cell: Cell) -> Typed:
     """Return the unit price: as stated, or the line's total by its quantity."""
     if "unit_price" in reading.columns:
-        return type_fields.amount(cell, reading.mapping, "R_UNIT_PRICE")
+        return type_fields.amount(cell, reading.marks, "R_UNIT_PRICE")
     quotient = derived.quotient_as_sql("line_amount", "quantity")
     return Typed(
         # An amount without a quantity is that of one unit.

@@ -22,6 +22,8 @@ from customer_intelligence.ingest.mapping import (
 MAX_COLUMNS = 2_500
 # A longer one is no name that somebody gave to a column, and none to suggest.
 LONGEST_NAME = 200
+# Below a title, or on a sheet that is no table, a longer row is taken for no header.
+LONGEST_HEADER = 1 << 16
 # Compared without case, blanks, underscores, hyphens, dots and invisible marks.
 ALIASES: dict[str, tuple[str, ...]] = {
     "invoice_no": (
@@ -105,6 +107,8 @@ class Columns:
     """What the lines of an order add up to."""
     order_refund: Mapping[str, Formula] = field(default_factory=dict)
     """What was paid back of an order, and what its goods and their tax came to."""
+    rival_amount: int | None = None
+    """Column that seems to say what a line costs, beside a price that is read."""
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a field is read from a column or worked out."""
@@ -165,8 +169,9 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         for field_name in FIELDS
         if field_name not in mapping.derived and field_name not in mapping.absent
     }
+    rivals = []
     if found.get("unit_price") and "line_amount" not in mapping.columns:
-        found["line_amount"] = []
+        rivals, found["line_amount"] = found.get("line_amount", []), []
     missing = _missing_fields(found, mapping)
     if missing:
         raise _missing_columns(missing, header, found, name)
@@ -211,6 +216,21 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         derived,
         order_amount or None,
         order_refund,
+        rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
+    )
+
+
+def names_fields(header: Sequence[str], mapping: SourceMapping) -> bool:
+    """Tell, without a word of why not, whether a row names what every line has."""
+    if len(header) > MAX_COLUMNS or sum(map(len, header)) > LONGEST_HEADER:
+        return False
+    names = {normalise(column) for column in header}
+    return all(
+        names & ({normalise(column) for column in named[:1]} or set(ALIASES[field_name]))
+        for field_name in (*REQUIRED_FIELDS, *mapping.columns)
+        if field_name not in mapping.derived
+        and field_name not in mapping.absent
+        and (named := _named(mapping, field_name)) is not None
     )
 
 

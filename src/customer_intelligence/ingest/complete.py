@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from customer_intelligence.ingest.mapping import JOINED_FIELDS
 from customer_intelligence.ingest.reading import Reading
-from customer_intelligence.ingest.type_fields import NOTHING, Cell
+from customer_intelligence.ingest.type_fields import NOTHING, Cell, is_nobody
 
 # Between the words of several columns; the models cut them apart there.
 WORD_SEPARATOR = " | "
@@ -37,10 +37,15 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
         positions = reading.columns.positions[field]
         value = _unless_blank(positions[0], reading)
         if len(positions) > 1:
-            value = f"coalesce({', '.join(_parts(positions, reading))})"
+            parts = _parts(positions, reading)
+            if field == "customer_id":
+                parts = [f"case when not {is_nobody(part)} then {part} end" for part in parts]
+            value = f"coalesce({', '.join(parts)})"
             if field in JOINED_FIELDS:
-                parts = (f"trim({part})" for part in _parts(positions, reading))
-                value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(parts)}), '')"
+                trimmed = (f"trim({part})" for part in parts)
+                value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
+            if field == "invoice_date":
+                value = f"concat_ws(' ', trim({parts[0]}), trim({parts[1]}))"
         if field in reading.mapping.once_per_order:
             value = f"coalesce({value}, {_first_of_order(value, reading)})"
         yield cell.name, value
@@ -48,8 +53,14 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
             # The date cell of a workbook, of the order's first line where the own is blank.
             own = _unless_blank(positions[0], reading)
             has_own = f"coalesce(date_cell is not null or {own} is not null, false)"
-            first = _first_of_order("date_cell", reading)
-            yield "filled_cell", f"case when {has_own} then date_cell else {first} end"
+            cell = "date_cell"
+            if len(positions) > 1:
+                time = f"try_cast(trim(cast(c{positions[1]} as varchar)) as time)"
+                cell = f"cast(date_cell as date) + coalesce({time}, time '00:00')"
+            if field in reading.mapping.once_per_order:
+                first = _first_of_order(cell, reading)
+                cell = f"case when {has_own} then {cell} else {first} end"
+            yield "filled_cell", cell
 
 
 def filled_invoice_no(reading: Reading) -> list[tuple[str, str]]:

@@ -29,7 +29,7 @@ DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 # What a shop may do without, when its mapping says so.
 DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
-FALLBACK_FIELDS = ("stock_code", "description", "country")
+FALLBACK_FIELDS = ("stock_code", "description", "customer_id", "country")
 # Fields of which every column says something of its own.
 JOINED_FIELDS = ("status",)
 ONCE_PER_ORDER_FIELDS = (
@@ -41,6 +41,7 @@ REFUND_PARTS = ("amount", "subtotal", "tax")
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
+MAX_HEADER_ROW = 100_000
 MAX_TEXT_CHARS = 1_000
 DATE_ORDERS = ("ymd", "mdy", "dmy")
 THOUSANDS = (",", ".", " ", "'", "\u00a0", "\u202f")
@@ -54,8 +55,9 @@ class SourceMapping:
     ----------
     columns : dict of str to str or list of str
         Field name to the column's name in the file, for columns the aliases do not know. Stock
-        code, description and country may have several: the first that is filled counts. So may
-        the status of an order: each of its words counts.
+        code, description, customer id and country may have several: the first that is filled
+        counts. So may the status of an order: each of its words counts. The invoice date may have
+        two, of the day and of the time.
     derived : dict of str to str
         Quantity, unit price or line amount to the arithmetic that gives it, such as
         ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
@@ -86,6 +88,8 @@ class SourceMapping:
     rules : dict
         What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
         load writes (see `customer_intelligence.ingest.rules`).
+    header_row : int, optional
+        Line of a text, or row of a sheet, on which the header stands, from 1.
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -101,6 +105,7 @@ class SourceMapping:
     order_amount: str | None = None
     order_refund: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
+    header_row: int | None = None
 
     def __post_init__(self) -> None:
         """Check every value; raises CustomerIntelligenceError with the code E_BAD_MAPPING."""
@@ -114,6 +119,8 @@ class SourceMapping:
             _require(name in FIELDS, "columns", name, f"Fields are: {', '.join(FIELDS)}.")
             may_be_several = name in (*FALLBACK_FIELDS, *JOINED_FIELDS)
             several = may_be_several and isinstance(column, list) and bool(column)
+            if name == "invoice_date" and isinstance(column, list):
+                several = len(column) == len(("date", "time"))
             for one in column if several else [column]:
                 _require(
                     isinstance(one, str) and bool(one),
@@ -133,6 +140,13 @@ class SourceMapping:
         for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
+        row = self.header_row
+        _require(
+            row is None or (type(row) is int and 1 <= row <= MAX_HEADER_ROW),
+            "header_row",
+            row,
+            "Write the number of the line on which the names of the columns stand, from 1.",
+        )
         _require(
             self.encoding is None or _is_text_encoding(self.encoding),
             "encoding",

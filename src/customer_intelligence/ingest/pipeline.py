@@ -29,6 +29,7 @@ import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import alarm, load, replacing, shop
+from customer_intelligence.ingest.check import claims_query
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.engine import MISTAKES, connect
 from customer_intelligence.ingest.files import (
@@ -101,7 +102,7 @@ def ingest_file(
         privacy = Privacy(
             check_key(manifests),
             read_tombstones(raw),
-            reading.keys[reading.columns.positions["customer_id"][0]],
+            [reading.keys[position] for position in reading.columns.positions["customer_id"]],
             [reading.keys[position] for position in sorted(reading.columns.used)],
             (reading.mapping.rules if rules is None else rules).get("nobody", ()),
         )
@@ -164,7 +165,7 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
         rows, work = directory / load.ROWS_FILE, directory / "work"
         work.mkdir()
         with connect(work / "spill", reading.spill_bytes) as connection:
-            privacy = Privacy(None, None, "", [])
+            privacy = Privacy(None, None, [], [])
             reading, written = _convert(connection, reading, parameters, privacy, rows, work)
             yield DryRun(reading, written, connection, rows)
 
@@ -239,6 +240,8 @@ def _convert(
             create_source(connection, source)
             surveyed = survey(reading, fetch)
             written = write_rows(connection, surveyed, parameters, privacy, rows)
+            claims = claims_query(surveyed)
+            disagreement = _disagreement(fetch(claims)[0]) if claims else None
         except (NotWellFormedError, duckdb.Error) as error:
             if isinstance(error, MISTAKES):
                 raise
@@ -255,10 +258,23 @@ def _convert(
         )
     else:
         raise unreadable(reading.path, failure) from failure
+    if disagreement is not None:
+        surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, disagreement))
     if read is not ways[0]:
         note = "is not well formed; it was read record by record"
         surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, note))
     return surveyed, written
+
+
+def _disagreement(claims: tuple) -> str | None:
+    """Say how far the two amounts of lines differ."""
+    lines, stated, computed = claims
+    if not lines:
+        return None
+    return (
+        f"has {lines:,} lines whose stated amounts ({stated:,.2f}) are not price times quantity "
+        f"({computed:,.2f}); map `line_amount` to count what is stated, or leave it out"
+    )
 
 
 def _write_load(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from customer_intelligence.ingest.alarm import LOST_DIGITS
 from customer_intelligence.ingest.check import rows_query
 from customer_intelligence.ingest.complete import copies_query
 from customer_intelligence.ingest.privacy import Privacy
@@ -36,6 +37,8 @@ class Written(NamedTuple):
         if self.quarantined:
             listed = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.items())
             notes.append(f"has quarantined records: {listed}")
+        if "R_LOST_DIGITS" in self.reasons:
+            notes.append(f"has ids in exponent notation. {LOST_DIGITS}")
         if self.erased:
             notes.append(
                 f"names customers who were erased, in {self.erased:,} records; they stay erased"
