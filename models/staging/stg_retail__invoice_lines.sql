@@ -20,6 +20,8 @@ typed as (
         ---------- text
         nullif(trim(description), '') as description,
         nullif(trim(country), '') as country,
+        nullif(trim(regexp_replace(lower(consent), '[\s_-]+', ' ', 'g')), '')
+            as consent_word,
 
         ---------- numbers
         quantity,

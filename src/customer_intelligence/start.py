@@ -1,7 +1,7 @@
 """What every dbt command begins with: vars checked, the source found, the schema ``raw`` made.
 
 The schema is made anew each time and appears whole: invoice lines and loads, the rules of the
-shop, campaigns, and the clusters that are published now.
+shop, who must not be contacted, campaigns, and the clusters that are published now.
 """
 
 import datetime as dt
@@ -12,9 +12,10 @@ from typing import Any
 
 import duckdb
 
-from customer_intelligence import preflight
+from customer_intelligence import do_not_contact, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
+from customer_intelligence.ingest.pseudonyms import same_id_as_sql
 from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.rules import DEFAULTS, NO_CURRENCY, code_rules
 from customer_intelligence.ingest.shop import SHOP_FILE, read_shop, shop_of_loads
@@ -105,7 +106,8 @@ def start_run(
     Raises
     ------
     CustomerIntelligenceError
-        E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE or E_BAD_RELATION.
+        E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE, E_BAD_RELATION, or
+        E_DO_NOT_CONTACT and E_OTHER_KEY where it cannot be told who must not be contacted.
     """
     check_variables(variables, given)
     relation = variables["raw_relation"]
@@ -177,15 +179,17 @@ def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> 
         path_literal(directory / "raw" / manifest["load_id"] / load.ROWS_FILE)
         for manifest in manifests
     )
-    # Loads made before there was such a column hold no cancelled orders.
+    # Loads made before there were such columns hold no cancelled orders and no consent.
     return (
-        "select cast(null as boolean) as is_cancelled_order where false union all by name "  # noqa: S608  # nosec
+        "select cast(null as boolean) as is_cancelled_order, cast(null as varchar) as consent "
+        "where false union all by name "  # noqa: S608  # nosec
         f"select * from read_parquet([{files}], union_by_name = true)"
     )
 
 
 def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop: Shop) -> None:
     rules = {**DEFAULTS, **shop.rules}
+    refused = do_not_contact.listed_ids(data_dir, shop.manifests)
     assignments = sorted(
         path for path in (data_dir / "campaigns").glob("*.parquet") if path.name[0] != "."
     )
@@ -217,6 +221,17 @@ def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop
         codes = [(rank, *rule) for rank, rule in enumerate(code_rules(rules), start=1)]
         _make_table(connection, "shop_codes", CODE_COLUMNS, codes)
         _make_table(connection, "previous_clusters", CLUSTER_COLUMNS, previous_clusters(data_dir))
+        _make_table(connection, "do_not_contact_ids", {"customer_id": "varchar"}, [])
+        if refused:
+            connection.execute(
+                "insert into raw.do_not_contact_ids select unnest($refused)", {"refused": refused}
+            )
+        # As the lines spell them.
+        connection.execute(
+            "create view raw.do_not_contact as select distinct customer_id "  # noqa: S608  # nosec
+            f"from raw.invoice_lines where {same_id_as_sql('customer_id')} in "
+            "(select customer_id from raw.do_not_contact_ids)"
+        )
         if assignments:
             files = ", ".join(path_literal(path) for path in assignments)
             connection.execute(

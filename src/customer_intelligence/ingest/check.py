@@ -17,7 +17,7 @@ from customer_intelligence.quoting import literal
 PROVENANCE = {
     name: f"${name}" for name in ("load_number", "load_id", "source_file", "file_sha256", "latest")
 }
-TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country")
+TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country", "consent")
 EARLIEST = "timestamp '1990-01-01'"
 
 
@@ -103,6 +103,7 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         customer_id,
         country,
         is_cancelled_order,
+        consent,
         case
             when is_clean then cast([] as varchar[])
             when list_has_any(found_reasons, [{unreadable}]) then list_sort(found_reasons)

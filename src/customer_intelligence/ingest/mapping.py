@@ -21,13 +21,26 @@ from customer_intelligence.ingest.yaml_files import read_yaml
 REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "customer_id")
 # One of these says what a line costs; where both are given, both are kept.
 MONEY_FIELDS = ("unit_price", "line_amount")
-FIELDS = (*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency")
+FIELDS = (
+    *(*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country"),
+    *("cancelled", "currency", "consent"),
+)
 DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 # What a shop may do without, when its mapping says so.
 DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
 FALLBACK_FIELDS = ("stock_code", "description", "country")
-ONCE_PER_ORDER_FIELDS = ("invoice_date", "customer_id", "country", "cancelled", "currency")
+ONCE_PER_ORDER_FIELDS = (
+    *("invoice_date", "customer_id", "country", "cancelled", "currency"),
+    "consent",
+)
+# Yes in such a column means no.
+REFUSAL_COLUMN = re.compile(
+    r"unsubscri|opt(ed)?[ _-]*out|(do[ _-]*not|don'?t|no)[ _-]*(contact|e?-?mail|market|call)"
+    r"|suppress|refus|blacklist|black ?list|block(ed|list)|abgemeldet|abbestellt|widerruf|widerspr"
+    r"|d[ée]sabonn|d[ée]sinscri|baja\b|descadastr",
+    re.IGNORECASE,
+)
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
@@ -104,6 +117,14 @@ class SourceMapping:
                     one,
                     "Give the column's name in the file, in quotes.",
                 )
+        consent = self.columns.get("consent", "")
+        _require(
+            REFUSAL_COLUMN.search(str(consent)) is None,
+            "columns.consent",
+            consent,
+            "A yes in that column is a refusal. List the customers who refused in "
+            "do_not_contact.csv of the data directory instead.",
+        )
         for name in ("columns", "derived", "encoding", "dates", "timezone", "order_amount"):
             _check_texts(name, getattr(self, name))
         self._check_derived()
