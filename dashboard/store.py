@@ -151,6 +151,12 @@ def why(model: str) -> str:
     return str(found["explanation"].iloc[0])
 
 
+def is_ok(model: str) -> bool:
+    """Return whether anything may rest on a model of customers."""
+    found = query("select model_status from rpt_model_status where model = $model", model=model)
+    return bool((found["model_status"] == "ok").all())
+
+
 def segments() -> pd.DataFrame:
     """Return one row for each segment, best first."""
     return query("select * from rpt_segments order by segment_rank")

@@ -181,8 +181,8 @@ def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> 
     )
     # Loads made before there were such columns hold no cancelled orders and no consent.
     return (
-        "select cast(null as boolean) as is_cancelled_order, cast(null as varchar) as consent "
-        "where false union all by name "  # noqa: S608  # nosec
+        "select cast(null as boolean) as is_cancelled_order, cast(null as varchar) as consent "  # noqa: S608  # nosec
+        "where false union all by name "
         f"select * from read_parquet([{files}], union_by_name = true)"
     )
 

@@ -1,7 +1,7 @@
 -- At most one number of clusters is chosen; every cluster has one name, and no name
--- says what is not true of the cluster's median customer, beside all customers and in days,
--- orders and money of its own. Names come from at most 20,000 of the customers, hence the
--- margin around the bounds of clusters.py (60 and 90 days; 3 and 5 orders).
+-- says what is not true of the cluster's median customer, beside all customers and in
+-- days, orders and money of its own. Names come from at most 20,000 of the customers,
+-- hence the margin around the bounds of clusters.py (60 and 90 days; 3 and 5 orders).
 with customers as (
 
     select * from {{ ref("dim_customers") }}

@@ -57,9 +57,8 @@ churn_metrics as (
 -- What goes with churn is told where a model can tell who leaves.
 drivers as (
 
-    select rpt_churn_drivers.*
-    from {{ ref("rpt_churn_drivers") }} as rpt_churn_drivers
-    inner join told on told.is_churn_told
+    select * from {{ ref("rpt_churn_drivers") }}
+    where (select told.is_churn_told from told)
 
 ),
 
@@ -75,8 +74,7 @@ action_backtest as (
         max(case when ranking = 'churn_probability' then leaver_revenue_share end)
             as share_by_risk
     from {{ ref("rpt_action_backtest") }}
-    inner join told on told.is_churn_told
-    where top_percent = 10
+    where top_percent = 10 and (select told.is_churn_told from told)
 
 ),
 
@@ -235,7 +233,7 @@ insights as (
         null as ci_high,
         'rpt_segments' as source_mart
     from segments
-    inner join told on told.are_segments_told
+    where (select told.are_segments_told from told)
     union all
     select
         10 + driver_rank as insight_order,
@@ -344,8 +342,7 @@ insights as (
         null as ci_high,
         'rpt_cluster_profiles' as source_mart
     from clusters
-    inner join told on told.are_clusters_told
-    where revenue_rank = 1
+    where revenue_rank = 1 and (select told.are_clusters_told from told)
     union all
     select
         25 as insight_order,

@@ -75,7 +75,8 @@ churn as (
         churn_evidence.*,
         case
             when tested.customers = 0 then 'insufficient_data'
-            when churn_evidence.roc_auc_ci_low > 0.5
+            when tested.churners between 1 and tested.customers - 1
+                and churn_evidence.roc_auc_ci_low > 0.5
                 and churn_evidence.brier_score < churn_evidence.base_rate_brier_score
                 then 'ok'
             else 'not_predictive'
@@ -243,12 +244,13 @@ statuses as (
                     || cluster_choice.reason || ': clusters skipped.'
             else
                 {{ count_noun("cluster_choice.customers", "customer") }} || ' in '
-                || cluster_choice.k || ' clusters: ' || cluster_choice.reason || case
+                || cluster_choice.k || ' clusters: ' || cluster_choice.reason
+                || case
                     when cluster_choice.smallest_share < {{ least_cluster_share }}
                         or cluster_choice.smallest_customers < {{ least_customers }}
                         then '. The smallest has ' || {{ count_noun(
                             "cluster_choice.smallest_customers", "customer"
-                        ) }} || ', too few to say what they have in common.'
+                        ) }} || ', too few to describe.'
                     when as_of.history_days < {{ least_days }}
                         then '. In ' || {{ count_noun("as_of.history_days", "day") }}
                             || ' nobody can be seen to stay away.'
