@@ -12,7 +12,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from customer_intelligence.ingest.pseudonyms import (
     same_id,
     same_id_as_sql,
 )
+from customer_intelligence.outputs import written
 
 FILE = "do_not_contact.csv"
 MAX_BYTES = 100_000_000
@@ -86,14 +87,41 @@ def not_listed(column: str, data_dir: Path) -> tuple[str, dict[str, object]]:
     return f"not coalesce({same} in (select unnest($listed)), false)", {"listed": listed}
 
 
-def _read(path: Path) -> list[str]:
+def erase(data_dir: Path, ids: Collection[str]) -> None:
+    """Take a customer out of the file; one that does not name them stays as it is.
+
+    Whoever was erased is in no mart, and comes back with no load.
+
+    Parameters
+    ----------
+    data_dir : Path
+        The data directory.
+    ids : collection of str
+        What stands for the customer, as of `pseudonyms.same_id`.
+    """
+    path = data_dir / FILE
+    rows = _rows(path)
+    kept = [
+        row for row in rows if not any(same_id(cell.strip().lstrip("'")) in ids for cell in row)
+    ]
+    if len(kept) < len(rows):
+        with written(path) as file:
+            text = io.TextIOWrapper(file, "utf-8", newline="")
+            csv.writer(text, lineterminator="\n").writerows(kept)
+            text.detach()
+
+
+def _rows(path: Path) -> list[list[str]]:
     if not os.path.lexists(path):
         return []
     try:
-        rows = list(csv.reader(io.StringIO(_text(path), newline=""), strict=True))
+        return list(csv.reader(io.StringIO(_text(path), newline=""), strict=True))
     except (OSError, ValueError, csv.Error) as error:
         raise _unreadable(path, str(getattr(error, "strerror", None) or error)) from error
-    found = []
+
+
+def _read(path: Path) -> list[str]:
+    rows, found = _rows(path), []
     for number, row in enumerate(rows, start=1):
         filled = [cell for cell in row if cell.strip()]
         if len(filled) > 1 or any(len(cell) > MAX_ID_CHARS for cell in filled):
