@@ -239,6 +239,7 @@ def negative_lines() -> list[Line]:
 
 
 OK, THIN, DEGENERATE = "ok", "insufficient_data", "degenerate_dropout"
+CHANCE, FEW = "not_predictive", "too_thin"
 
 
 @dataclass(frozen=True)
@@ -254,7 +255,7 @@ class Shop:
     customers : int
         Customers with a purchase that stands.
     churn, clusters, lifetime_value : str
-        Status of the models.
+        Status of the models; clusters that are found may be too small to be described.
     facts : mapping of str to object
         Statements on the marts with the one value that each must give.
     variables : mapping
@@ -343,7 +344,7 @@ SHOPS = {
     "everybody_stays": Shop(
         everybody_stays,
         customers=600,
-        churn=OK,
+        churn=CHANCE,
         clusters=OK,
         lifetime_value=DEGENERATE,
         facts={
