@@ -19,6 +19,7 @@ from customer_intelligence.marts import current_version, cursor, open_marts
 VERSION_KEY = "published_version"
 FILTER_KEYS = ("segment", "risk", "country")
 OTHER_COUNTRIES = "Other countries"
+UNKNOWN_COUNTRY = "Unknown"
 # Marts with one row for each customer that the filters can narrow.
 NARROWED = ("dim_customers", "customer_sample", "fct_customer_actions")
 # What the filters leave; an empty list of a filter stands for everybody.

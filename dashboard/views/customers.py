@@ -69,10 +69,14 @@ def draw_list(currency: str) -> str | None:
     if customers.empty:
         st.info("No customer has this in the id." if search else "No customer fits these filters.")
         return None
+    # What the file does not have is no column.
+    absent = [name for name in ("country", "suggested_description") if customers[name].isna().all()]
     picked = layout.table(
-        customers.assign(churn_probability=100 * customers["churn_probability"]),
+        customers.drop(columns=absent).assign(
+            churn_probability=100 * customers["churn_probability"]
+        ),
         f"Customers, {ranked_by()} first.",
-        list_columns(currency),
+        {name: kind for name, kind in list_columns(currency).items() if name not in absent},
         height=430,
         on_select="rerun",
         selection_mode="single-row",
@@ -152,7 +156,8 @@ def draw_profile(customer_id: str, currency: str) -> None:
     st.header(f"Customer {wording.as_markdown(customer_id)}", anchor=False)
     st.text(
         f"{facts['segment']} · {facts['cluster_name'] or 'no cluster'} · "
-        f"{facts['country'] or 'no country'} · first order {store.day(facts['first_order_date'])}, "
+        f"{facts['country'] or 'country unknown'} · "
+        f"first order {store.day(facts['first_order_date'])}, "
         f"last order {store.day(facts['last_order_date'])}"
     )
 

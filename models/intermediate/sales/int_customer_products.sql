@@ -1,7 +1,8 @@
+-- A line without a code is of no product in particular, and nothing is said of it as one.
 with sale_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
-    where disposition = 'sale'
+    where disposition = 'sale' and stock_code <> '(NONE)'
 
 )
 
