@@ -1,4 +1,4 @@
--- A line without a code is of no product in particular, and nothing is said of it as one.
+-- A line without a code is of no product in particular.
 with sale_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
