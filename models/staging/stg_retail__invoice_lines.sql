@@ -31,6 +31,8 @@ typed as (
         nullif(trim(description), '') as description,
         nullif(trim(country), '') as country,
         nullif(trim(order_status), '') as order_status,
+        nullif(trim(regexp_replace(lower(consent), '[\s_-]+', ' ', 'g')), '')
+            as consent_word,
 
         ---------- numbers
         {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} as quantity,

@@ -1,7 +1,7 @@
 """What every dbt command begins with: vars checked, the source found, the schema ``raw`` made.
 
 The schema is made anew each time and appears whole: invoice lines and loads, the rules of the
-shop, campaigns, and the clusters that are published now.
+shop, who must not be contacted, campaigns, and the clusters that are published now.
 """
 
 import datetime as dt
@@ -13,9 +13,10 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from customer_intelligence import preflight
+from customer_intelligence import do_not_contact, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
+from customer_intelligence.ingest.pseudonyms import same_id_as_sql
 from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.rules import (
     DEFAULTS,
@@ -64,6 +65,7 @@ STATUS_COLUMNS = {"status_word": "varchar", "status_class": "varchar"}
 NOBODY_COLUMNS = {"customer_id": "varchar"}
 # What loads lack that were made before there was such a column; null means "as before".
 LATER_COLUMNS = {
+    "consent": "varchar",
     "is_cancelled_order": "boolean",
     "order_status": "varchar",
     "refunded_amount": "decimal(18, 4)",
@@ -130,7 +132,8 @@ def start_run(
     Raises
     ------
     CustomerIntelligenceError
-        E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE or E_BAD_RELATION.
+        E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE, E_BAD_RELATION, or
+        E_DO_NOT_CONTACT and E_OTHER_KEY where it cannot be told who must not be contacted.
     """
     check_variables(variables, given)
     relation = variables["raw_relation"]
@@ -228,6 +231,7 @@ def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> 
 
 def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop: Shop) -> None:
     rules = {**DEFAULTS, **shop.rules}
+    refused = do_not_contact.listed_ids(data_dir, shop.manifests)
     assignments = sorted(
         path for path in (data_dir / "campaigns").glob("*.parquet") if path.name[0] != "."
     )
@@ -268,6 +272,17 @@ def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop
         nobody = [(name,) for name in rules["nobody"]]
         _make_table(connection, "shop_nobody", NOBODY_COLUMNS, nobody)
         _make_table(connection, "previous_clusters", CLUSTER_COLUMNS, previous_clusters(data_dir))
+        _make_table(connection, "do_not_contact_ids", {"customer_id": "varchar"}, [])
+        if refused:
+            connection.execute(
+                "insert into raw.do_not_contact_ids select unnest($refused)", {"refused": refused}
+            )
+        # As the lines spell them.
+        connection.execute(
+            "create view raw.do_not_contact as select distinct customer_id "  # noqa: S608  # nosec
+            f"from raw.invoice_lines where {same_id_as_sql('customer_id')} in "
+            "(select customer_id from raw.do_not_contact_ids)"
+        )
         if assignments:
             files = ", ".join(path_literal(path) for path in assignments)
             connection.execute(

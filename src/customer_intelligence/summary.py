@@ -103,7 +103,7 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         for row in marts.execute(
             """
             select finding from rpt_insights
-            where insight in ('revenue_concentration', 'whom_to_act_on')
+            where insight in ('revenue_concentration', 'whom_to_act_on', 'consent')
             order by insight_order
             """
         ).fetchall()
@@ -183,7 +183,8 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
     segments = [_segment_text(row) for row in summary["segments"]]
     hint = data_dir_option(data_dir)
     churn = summary["churn"]
-    skill = [] if churn is None else [_skill_text(churn)]
+    is_told = churn is not None and summary["models"]["churn"]["model_status"] == "ok"
+    skill = [_skill_text(churn)] if is_told else []
     # What could not be modelled, or not be judged, is said in the words of the marts.
     skill += [
         status["explanation"]

@@ -19,7 +19,9 @@ from customer_intelligence.quoting import literal
 PROVENANCE = {
     name: f"${name}" for name in ("load_number", "load_id", "source_file", "file_sha256", "latest")
 }
-TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country", "status")
+TEXT_FIELDS = (
+    *("invoice_no", "stock_code", "description", "customer_id", "country", "status", "consent"),
+)
 # A record that repeats fewer names may be a line.
 SMALLEST_HEADER = 3
 EARLIEST = "timestamp '1990-01-01'"
@@ -120,6 +122,7 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         case when isfinite(refunded_at) then refunded_at end as refunded_at,
         is_refund_estimated,
         cast(coalesce(copies.copy_number, 1) as integer) as copy_number,
+        consent,
         case
             when apart is not null then [apart]
             when is_clean then cast([] as varchar[])

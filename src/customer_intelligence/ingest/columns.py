@@ -73,6 +73,19 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "status": (),
     "refunded_amount": (),
     "refunded_at": (),
+    # Whoever refused is not contacted, whether or not a mapping names the column.
+    "consent": (
+        "consent",
+        "marketingconsent",
+        "emailmarketingconsent",
+        "emailconsent",
+        "acceptsmarketing",
+        "buyeracceptsmarketing",
+        "acceptsemailmarketing",
+        "marketingoptin",
+        "emailoptin",
+        "optin",
+    ),
 }
 
 # Fragments that make an unrecognised column plausible enough to be suggested, never to be used.

@@ -23,7 +23,7 @@ REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "cust
 MONEY_FIELDS = ("unit_price", "line_amount")
 FIELDS = (
     *(*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency"),
-    *("status", "refunded_amount", "refunded_at"),
+    *("status", "refunded_amount", "refunded_at", "consent"),
 )
 DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 # What a shop may do without, when its mapping says so.
@@ -34,10 +34,17 @@ FALLBACK_FIELDS = ("stock_code", "description", "customer_id", "country")
 JOINED_FIELDS = ("status",)
 ONCE_PER_ORDER_FIELDS = (
     *("invoice_no", "invoice_date", "customer_id", "country", "cancelled", "currency", "status"),
-    "refunded_at",
+    *("refunded_at", "consent"),
 )
 # What an order says of its refund, each an expression.
 REFUND_PARTS = ("amount", "subtotal", "tax")
+# Yes in such a column means no.
+REFUSAL_COLUMN = re.compile(
+    r"unsubscri|opt(ed)?[ _-]*out|(do[ _-]*not|don'?t|no)[ _-]*(contact|e?-?mail|market|call)"
+    r"|suppress|refus|blacklist|black ?list|block(ed|list)|abgemeldet|abbestellt|widerruf|widerspr"
+    r"|d[ée]sabonn|d[ée]sinscri|baja\b|descadastr",
+    re.IGNORECASE,
+)
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
@@ -128,6 +135,14 @@ class SourceMapping:
                     one,
                     "Give the column's name in the file, in quotes.",
                 )
+        consent = self.columns.get("consent", "")
+        _require(
+            REFUSAL_COLUMN.search(str(consent)) is None,
+            "columns.consent",
+            consent,
+            "A yes in that column is a refusal. List the customers who refused in "
+            "do_not_contact.csv of the data directory instead.",
+        )
         texts = ("columns", "derived", "encoding", "dates", "timezone")
         for name in (*texts, "order_amount", "order_refund"):
             _check_texts(name, getattr(self, name))
