@@ -11,6 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ class LoadResult:
     quarantined: int
     reasons: Mapping[str, int] = field(default_factory=dict)
     """Quarantined records per reason; one record may have several."""
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    """Money of the quarantined records per reason, as far as it can be read."""
     notes: tuple[str, ...] = ()
     first_source_file: str | None = None
     """Name under which the same content was loaded before; None when it is new."""

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +22,8 @@ class Written(NamedTuple):
     quarantined: int
     reasons: dict[str, int]
     """Quarantined records per reason; one record may have several."""
+    amounts: dict[str, Decimal]
+    """Money of the quarantined records per reason, as far as it can be read."""
     erased: int
     """Records that named a customer who was erased."""
 
@@ -31,7 +34,11 @@ class Written(NamedTuple):
         if self.records == 0:
             notes.append("has a header and no records")
         if self.quarantined:
-            listed = ", ".join(f"{reason} {count:,}" for reason, count in self.reasons.items())
+            listed = ", ".join(
+                f"{reason} {count:,}"
+                + (f" ({self.amounts[reason]:,.2f})" if reason in self.amounts else "")
+                for reason, count in self.reasons.items()
+            )
             notes.append(f"has quarantined records: {listed}")
         if self.erased:
             notes.append(
@@ -72,11 +79,17 @@ def write_rows(
         f"select count(*), count(*) filter (len(reasons) > 0) from {rows}"  # noqa: S608  # nosec
     ).fetchall()
     reasons = connection.execute(
-        "select reason, count(*) from "  # noqa: S608  # nosec
-        f"(select unnest(reasons) as reason from {rows} where len(reasons) > 0) "
-        "group by reason order by reason"
+        "select reason, count(*), sum(amount) from (select unnest(reasons) as reason, "  # noqa: S608  # nosec
+        "coalesce(line_amount, try_cast(quantity * unit_price as decimal(38, 4))) as amount "
+        f"from {rows} where len(reasons) > 0) group by reason order by reason"
     ).fetchall()
-    return Written(records, quarantined, dict(reasons), erased)
+    return Written(
+        records,
+        quarantined,
+        {reason: count for reason, count, _ in reasons},
+        {reason: amount for reason, _, amount in reasons if amount is not None},
+        erased,
+    )
 
 
 def manifest_of(
@@ -92,6 +105,7 @@ def manifest_of(
         "format": reading.format,
         "encoding": reading.encoding,
         "date_order": reading.date_order,
+        "clock": reading.clock,
         "header": reading.header,
         "columns": reading.named_columns,
         "mapping": reading.mapping.as_dict(),
