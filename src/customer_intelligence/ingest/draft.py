@@ -202,7 +202,7 @@ def draft_mapping(columns: Sequence[Column]) -> Draft:
         Of the file, with names that no other column has.
     """
     work = _Work([column for column in columns if column.filled])
-    date = work.choose("invoice_date", _date_evidence)
+    date = work.choose("invoice_date", _date_evidence) or _choose_only_date(work)
     invoice = work.choose("invoice_no", _invoice_evidence)
     customer = work.choose("customer_id", _customer_evidence)
     work.choose("currency", _currency_evidence)
@@ -301,6 +301,16 @@ def _date_evidence(column: Column) -> tuple[int, str] | None:
     if column.is_mostly(re.compile(r"\d").search):
         return -3, "how its dates are written is not known"
     return None
+
+
+def _choose_only_date(work: _Work) -> Column | None:
+    dated = [column for column in work.columns if column.date_format not in (None, "%Y%m%d")]
+    if len(dated) != 1 or names.said(dated[0].name).meanings & {"later", "shipping", "refund"}:
+        return None
+    work.chosen["invoice_date"] = dated[0]
+    why = "no other column holds dates"
+    work.proposals["invoice_date"] = Proposal([dated[0].name], "likely", [why])
+    return dated[0]
 
 
 def _is_id(column: Column) -> bool:
@@ -601,7 +611,7 @@ def _choose_description(work: _Work) -> None:
 
 
 def _choose_last_resorts(work: _Work) -> None:
-    """Take a group of products for the product, a bare name for the customer, where all else fails."""
+    """Take a group for the product, and a bare name for the customer, where all else fails."""
     groups = _categories(work)
     if groups and "quantity" in work.chosen and "description" not in work.chosen:
         work.chosen["description"] = groups[0]

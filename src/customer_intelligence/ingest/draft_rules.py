@@ -11,7 +11,7 @@ MOST_CODES = 24
 
 
 def draft_rules(codes: Sequence[tuple[str, int]]) -> tuple[dict[str, Any], list[str]]:
-    """Propose classes for codes whose every word speaks of shipping, discounts, gift cards …
+    """Propose classes for codes whose every word speaks of shipping, discounts or gift cards.
 
     Parameters
     ----------
