@@ -15,13 +15,11 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.pipeline import ingest_file
-from customer_intelligence.ingest.shop import SHOP_FILE
+from customer_intelligence.ingest.shop import SHOP_FILE, read_shop
 from customer_intelligence.quoting import path_literal
 
 Build = Callable[[Path], None]
 WAREHOUSE = Path("build", "warehouse.duckdb")
-# What a parse left in a data directory: the next one need not begin anew.
-PARSED = Path("build", "target", "partial_parse.msgpack")
 
 
 class Found(NamedTuple):
@@ -55,7 +53,9 @@ def read(
         The refusal that a load or a build would meet.
     """
     with _scratch(path) as scratch:
-        _take_over(data_dir, scratch)
+        # The rules of a shop that has loads are its own, whatever a mapping says.
+        if data_dir is not None and (data_dir / SHOP_FILE).is_file():
+            shutil.copyfile(data_dir / SHOP_FILE, scratch / SHOP_FILE)
         result = ingest_file(path, scratch, mapping)
         if result.accepted:
             build(scratch)
@@ -64,8 +64,6 @@ def read(
             rows = path_literal(result.path / load.ROWS_FILE)
             connection.execute(f"create view raw_rows as from read_parquet({rows})")
             ledger = _ledger(connection, scratch if result.accepted else None, result)
-            from customer_intelligence.ingest.shop import read_shop
-
             yield Found(
                 result,
                 manifest,
@@ -75,16 +73,6 @@ def read(
                 ledger,
                 _anonymous_before(data_dir),
             )
-
-
-def _take_over(data_dir: Path | None, scratch: Path) -> None:
-    """Copy what the shop of a data directory says, and what dbt knows of the project."""
-    if data_dir is None:
-        return
-    for name in (SHOP_FILE, PARSED):
-        if (data_dir / name).is_file():
-            (scratch / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(data_dir / name, scratch / name)
 
 
 @contextlib.contextmanager

@@ -42,7 +42,7 @@ Exit status:
   130  interrupted"""
 # What becomes of each line, and nothing after it.
 DISPOSITIONS = (
-    *("build", "--quiet", "--select", "+rpt_line_dispositions"),
+    *("build", "--quiet", "--no-write-json", "--select", "+rpt_line_dispositions"),
     *("--resource-type", "model", "--resource-type", "seed"),
 )
 _COMPLETING = "_CUSTOMER_INTELLIGENCE_COMPLETE"

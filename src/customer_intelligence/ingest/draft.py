@@ -737,7 +737,7 @@ def _are_lines(work: _Work) -> bool:
     quantity = work.chosen.get("quantity")
     if quantity is None:
         said = names.said(money.name).meanings
-        return "price" in said and "unit" not in said
+        return "invoice_no" in work.chosen and "price" in said and "unit" not in said
     both = sum(bool(one and two) for one, two in zip(quantity.rows, money.rows, strict=True))
     return 2 * both >= len(money.rows)
 
