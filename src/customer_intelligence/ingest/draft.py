@@ -501,6 +501,8 @@ def _take_of_order(work: _Work, of_order: Sequence[_Candidate]) -> None:
 
 def _tell_rivals(work: _Work, taken: _Candidate, totals: Sequence[_Candidate]) -> None:
     """Say which other columns claim to be the amount, and how far they differ."""
+    proposal = work.proposals["line_amount"]
+    is_proven = "unit_price" in work.chosen and proposal.verdict == "ok"
     for rival in totals:
         if rival.column is taken.column or rival.score < max(LIKELY, taken.score - 3):
             continue
@@ -512,6 +514,8 @@ def _tell_rivals(work: _Work, taken: _Candidate, totals: Sequence[_Candidate]) -
         differing = sum(one != other for one, other in pairs)
         if differing:
             sums = [sum(side) for side in zip(*pairs, strict=True)]
+            if not is_proven:
+                proposal.verdict = "look here"
             work.notes.append(
                 f"{taken.column.name!a} and {rival.column.name!a} may both be the amount, and "
                 f"differ on {differing:,} of {len(pairs):,} lines ({sums[0]:,.2f} against "
