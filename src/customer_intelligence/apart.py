@@ -1,16 +1,19 @@
 """Money that is set apart, in words: how much, why, and what to do when it is much."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from customer_intelligence.ingest.alarm import ADVICE, ADVICE_OTHERWISE
+
 # More than this share of the money in any one way is worth a warning.
 WARNED_SHARE = Decimal("0.005")
+QUARANTINE = "quarantine"
 COUNTED = ("sales", "sales and customers", "returns", "returns and customers")
 # Dispositions that are merchandise of no kind, as a shop means it; told, and nothing to mend.
 MEANT = ("non_product",)
 WAYS_OUT = {
-    "superseded": "a later load holds the same invoices; see `invoice_numbers` where they are others",
+    "superseded": "a later load holds the same invoices; `invoice_numbers` where they are others",
     "exact_duplicate": "lines equal in all columns; `copies: count` in shop.yml counts them",
     "cancelled_order": (
         "the file says so: check `columns: {cancelled: …}` and `status` in the mapping, and the "
@@ -23,10 +26,9 @@ WAYS_OUT = {
     "contradictory": (
         "signs contradict `cancellation_prefix` in shop.yml: null where the letter means nothing"
     ),
-    "far_off": "their dates lie far from the rest: mend them in the file, or load more of that time",
+    "far_off": "their dates lie far from the rest: mend them, or load more of that time",
     "unclassified": "`codes` or `product_code_pattern` in shop.yml do not know these codes",
 }
-QUARANTINE_WAY_OUT = "the mapping may read them otherwise (`decimal`, `dates`, `columns`), or mend"
 OTHER_WAY_OUT = "rpt_line_dispositions says what it means"
 
 
@@ -54,6 +56,20 @@ def money(amount: Decimal | None, currency: str | None = None) -> str:
     return f"{currency} {amount:,.2f}" if currency else f"{amount:,.2f}"
 
 
+def quarantined(reasons: Mapping[str, int], amounts: Mapping[str, Decimal]) -> list[Apart]:
+    """Return what was quarantined, the commonest reason first."""
+    return [
+        Apart(reason, f"quarantined {reason}", QUARANTINE, records, amounts.get(reason))
+        for reason, records in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
+
+
+def listed(ledger: Sequence[Apart]) -> str:
+    """Return in a line what counts neither as sale nor as return, with its number of lines."""
+    apart = [part for part in ledger if not part.is_counted]
+    return " · ".join(f"{part.label} {money(part.amount)} ({part.lines:,})" for part in apart)
+
+
 def warnings(ledger: Sequence[Apart]) -> list[str]:
     """Return a sentence for every way in which much of the money is set apart."""
     total = sum((abs(part.amount or 0) for part in ledger), Decimal(0))
@@ -66,7 +82,8 @@ def warnings(ledger: Sequence[Apart]) -> list[str]:
         # Of what has no amount to be read, only the lines can be weighed.
         is_much = share > WARNED_SHARE or (not part.amount and part.lines > WARNED_SHARE * lines)
         if is_much:
-            default = QUARANTINE_WAY_OUT if part.counts_in == "quarantine" else OTHER_WAY_OUT
+            is_unread = part.counts_in == QUARANTINE
+            default = ADVICE.get(part.way, ADVICE_OTHERWISE) if is_unread else OTHER_WAY_OUT
             weight = f"{share:.1%} of the money" if part.amount else f"{part.lines:,} lines"
-            said.append(f"{part.label}: {weight} is set apart: {WAYS_OUT.get(part.way, default)}")
+            said.append(f"{part.label}: {weight} set apart. {WAYS_OUT.get(part.way, default)}")
     return said

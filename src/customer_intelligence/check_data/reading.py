@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from customer_intelligence.apart import Apart
+from customer_intelligence.apart import Apart, quarantined
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.mapping import SourceMapping
@@ -105,11 +105,7 @@ def _ledger(
                 f'from warehouse."{schema}".rpt_line_dispositions order by rule_order desc'
             ).fetchall()
         ]
-    quarantined = [
-        Apart(reason, f"quarantined {reason}", "quarantine", records, result.amounts.get(reason))
-        for reason, records in sorted(result.reasons.items(), key=lambda pair: (-pair[1], pair[0]))
-    ]
-    return [*found, *quarantined]
+    return [*found, *quarantined(result.reasons, result.amounts)]
 
 
 def _anonymous_before(data_dir: Path | None) -> float | None:

@@ -73,7 +73,10 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _HASHED = re.compile(r"#\s?[A-Za-z]{0,4}-?\d+")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?", re.IGNORECASE)
 _FLAGS = frozenset(
-    "yes no true false 1 0 y n ja nein oui non si sim não nao subscribed unsubscribed".split()
+    (
+        *("yes", "no", "true", "false", "1", "0", "y", "n", "ja", "nein", "oui", "non", "si"),
+        *("sí", "sim", "não", "nao", "subscribed", "unsubscribed"),
+    )
 )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from customer_intelligence.apart import Apart, listed, quarantined, warnings
 from customer_intelligence.errors import CustomerIntelligenceError
 
 ROWS_FILE = "invoice_lines.parquet"
@@ -49,6 +50,8 @@ class LoadResult:
     """Name under which the same content was loaded before; None when it is new."""
     warning: str | None = None
     """What is probably wrong when most of the records could not be read."""
+    accepted_amount: Decimal = Decimal(0)
+    """Money of the records that were read, whatever its sign."""
 
     @property
     def accepted(self) -> int:
@@ -66,7 +69,13 @@ class LoadResult:
             f"loaded {self.source_file}: {self.records:,} records, "
             f"{self.quarantined:,} quarantined -> load {self.load_id}"
         )
-        return loaded if self.warning is None else f"{loaded}\n{self.warning}"
+        apart = quarantined(self.reasons, self.amounts)
+        if apart:
+            loaded += f"\nset apart: {listed(apart)}"
+        if self.warning is not None:
+            return f"{loaded}\n{self.warning}"
+        read = Apart("", "read", "sales", self.accepted, self.accepted_amount)
+        return "\n".join([loaded, *(f"WARNING: {said}" for said in warnings([read, *apart]))])
 
 
 @contextlib.contextmanager

@@ -254,6 +254,7 @@ def _write_load(
         written.amounts,
         tuple(manifest["notes"]),
         warning=warning,
+        accepted_amount=written.accepted_amount,
     )
     return result, manifest, reading.currency
 

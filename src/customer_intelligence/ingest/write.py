@@ -24,6 +24,8 @@ class Written(NamedTuple):
     """Quarantined records per reason; one record may have several."""
     amounts: dict[str, Decimal]
     """Money of the quarantined records per reason, as far as it can be read."""
+    accepted_amount: Decimal
+    """Money of the records that were read, whatever its sign."""
     erased: int
     """Records that named a customer who was erased."""
 
@@ -75,19 +77,21 @@ def write_rows(
         {**parameters, "target": str(target)},
     )
     rows = f"read_parquet({path_literal(target)})"
-    ((records, quarantined),) = connection.execute(
-        f"select count(*), count(*) filter (len(reasons) > 0) from {rows}"  # noqa: S608  # nosec
+    amount = "coalesce(line_amount, try_cast(quantity * unit_price as decimal(38, 4)))"
+    ((records, quarantined, accepted_amount),) = connection.execute(
+        "select count(*), count(*) filter (len(reasons) > 0), "  # noqa: S608  # nosec
+        f"coalesce(sum(abs({amount})) filter (len(reasons) = 0), 0) from {rows}"
     ).fetchall()
     reasons = connection.execute(
         "select reason, count(*), sum(amount) from (select unnest(reasons) as reason, "  # noqa: S608  # nosec
-        "coalesce(line_amount, try_cast(quantity * unit_price as decimal(38, 4))) as amount "
-        f"from {rows} where len(reasons) > 0) group by reason order by reason"
+        f"{amount} as amount from {rows} where len(reasons) > 0) group by reason order by reason"
     ).fetchall()
     return Written(
         records,
         quarantined,
         {reason: count for reason, count, _ in reasons},
         {reason: amount for reason, _, amount in reasons if amount is not None},
+        accepted_amount,
         erased,
     )
 
