@@ -11,7 +11,8 @@ from typing import Any
 
 import duckdb
 
-from customer_intelligence import apart, files
+from customer_intelligence import files
+from customer_intelligence.ingest import apart
 from customer_intelligence.marts import (
     CURRENT,
     DATABASE,

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from customer_intelligence.apart import Apart, quarantined
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
+from customer_intelligence.ingest.apart import Apart, quarantined
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.pipeline import ingest_file
 from customer_intelligence.ingest.shop import SHOP_FILE, read_shop

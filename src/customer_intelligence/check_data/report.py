@@ -4,11 +4,11 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from customer_intelligence.apart import money, warnings
 from customer_intelligence.check_data.reading import Found
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.files import printable
 from customer_intelligence.ingest.alarm import FIELDS as FIELDS_OF_REASONS
+from customer_intelligence.ingest.apart import money, warnings
 from customer_intelligence.ingest.draft import Draft
 from customer_intelligence.ingest.mapping import FIELDS, SourceMapping
 from customer_intelligence.ingest.rules import NO_CURRENCY

@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
-from customer_intelligence.apart import Apart, listed, quarantined, warnings
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.apart import Apart, listed, quarantined, warnings
 
 ROWS_FILE = "invoice_lines.parquet"
 MANIFEST_FILE = "load.json"
