@@ -23,7 +23,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -53,6 +53,17 @@ LOGGER = logging.getLogger(__name__)
 PROBED_RECORDS = 200_000
 # Clocks and time zones differ; a date further ahead than this is wrong.
 FUTURE_TOLERANCE = dt.timedelta(days=1)
+
+
+class DryRun(NamedTuple):
+    """What a load would make of a file."""
+
+    reading: Reading
+    written: Written
+    connection: duckdb.DuckDBPyConnection
+    """Holds the view ``source``."""
+    rows: Path
+    """The raw rows, as Parquet."""
 
 
 def ingest_file(
@@ -124,6 +135,37 @@ def ingest_file(
     for note in (*result.notes, *notes):
         LOGGER.info("%s %s", path.name, note)
     return result
+
+
+@contextlib.contextmanager
+def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
+    """Read a file exactly as a load would, into a directory that is gone afterwards.
+
+    Yields
+    ------
+    DryRun
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The refusal that a load would meet.
+    """
+    check_regular_file(path)
+    reading = recognise(path, mapping)
+    parameters = {
+        "load_number": 0,
+        "load_id": "",
+        "source_file": shown_name(path),
+        "file_sha256": file_sha256(path),
+        "latest": _latest(dt.datetime.now(dt.UTC)),
+    }
+    with _scratch(path) as directory:
+        rows, work = directory / load.ROWS_FILE, directory / "work"
+        work.mkdir()
+        with connect(work / "spill", reading.spill_bytes) as connection:
+            privacy = Privacy(None, None, "", [])
+            reading, written = _convert(connection, reading, parameters, privacy, rows, work)
+            yield DryRun(reading, written, connection, rows)
 
 
 @contextlib.contextmanager
