@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from customer_intelligence import files
+from customer_intelligence.ingest import apart
 from customer_intelligence.marts import (
     CURRENT,
     DATABASE,
@@ -108,6 +109,7 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             """
         ).fetchall()
     ]
+    ledger = _ledger(marts)
     return {
         "version": build["version"],
         "as_of_date": build["as_of_date"] and str(build["as_of_date"]),
@@ -119,6 +121,11 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         if far_off is None
         else {"lines": far_off[0], "amount": float(far_off[1])},
         "tests_passed": build["tests_passed"],
+        "ledger": [
+            {**part._asdict(), "amount": None if part.amount is None else float(part.amount)}
+            for part in ledger
+        ],
+        "warnings": apart.warnings(ledger),
         "customers": int(kpis["customers"]),
         "net_revenue": float(kpis["net_revenue"]),
         "customer_net_revenue": float(kpis["customer_net_revenue"]),
@@ -177,6 +184,34 @@ def taken_for_granted(marts: duckdb.DuckDBPyConnection) -> dict[str, dict[str, A
     return found
 
 
+def _ledger(marts: duckdb.DuckDBPyConnection) -> list[apart.Apart]:
+    """Return what became of all lines: dispositions, then reasons of the quarantine."""
+    dispositions = marts.execute(
+        "select disposition, label, counts_in, lines, amount from rpt_line_dispositions "
+        "order by rule_order desc"
+    ).fetchall()
+    reasons = marts.execute(
+        "select reason, sum(records)::bigint, sum(amount) from rpt_quarantine group by reason"
+    ).fetchall()
+    return [
+        *(apart.Apart(*row) for row in dispositions),
+        *apart.quarantined(
+            {reason: records for reason, records, _ in reasons},
+            {reason: amount for reason, _, amount in reasons if amount is not None},
+        ),
+    ]
+
+
+def _apart_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what is set apart in a line, and what is much in another."""
+    set_apart = apart.listed([apart.Apart(**part) for part in summary.get("ledger", [])])
+    much = summary.get("warnings", [])
+    return [
+        *([f"set apart: {set_apart}"] if set_apart else []),
+        *([f"WARNING: {'; '.join(much)}"] if much else []),
+    ]
+
+
 def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
     """Put the summary of what a data directory has published into at most 15 lines of text."""
     customers = "1 customer" if summary["customers"] == 1 else f"{summary['customers']:,} customers"
@@ -199,6 +234,7 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
         f"{customers}; net revenue {summary['currency']} {summary['net_revenue']:,.2f}, "
         f"{summary['customer_net_revenue']:,.2f} of it by them",
         *_granted_lines(summary.get("taken_for_granted", {}), summary["currency"]),
+        *_apart_lines(summary),
         *([f"segments (share of revenue): {' · '.join(segments)}"] if segments else []),
         *skill,
         *summary["findings"],

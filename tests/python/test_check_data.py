@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import re
 import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
 
+import dispositions
 import duckdb
 import openpyxl
 import pytest
 from conftest import ROOT, build, ingested
 
 from customer_intelligence import check_data
+from customer_intelligence.cli import commands
 from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
@@ -23,6 +26,15 @@ from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.marts import open_marts
 
 SAMPLE = next((ROOT / "data" / "sample" / "raw").glob("*/invoice_lines.parquet"))
+
+
+@pytest.fixture(autouse=True)
+def cheap(request, monkeypatch):
+    """Run the compiled SQL instead of dbt, except where a test is about dbt."""
+    if "stranger" not in request.fixturenames:
+        monkeypatch.setattr(
+            commands, "run_dbt", lambda project, scratch, *arguments: dispositions.run(scratch)
+        )
 
 
 def written(path: Path, header: str, *lines: str, encoding: str = "utf-8") -> Path:
@@ -39,6 +51,9 @@ def raw_rows(data_dir: Path, columns: str) -> list[tuple]:
         f"select {columns} from read_parquet('{data_dir}/raw/*/invoice_lines.parquet') "
         "order by load_number, record_number"
     ).fetchall()
+
+
+LEDGER = re.compile(r"^  (\S.*?)  +(\S+ +\S+)  counts in ", re.MULTILINE)
 
 
 # ---------------------------------------------------------------- a shop from file to marts
@@ -86,6 +101,7 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     ).fetchall()
     assert f"{rows:,} in the file = {rows:,} to load + 0 quarantined" in report
     assert f"lines add up to {money:,.2f}" in report
+    told = dict(LEDGER.findall(report))
 
     ingested(stranger, data_dir, mapping)
     build(data_dir)
@@ -101,6 +117,9 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
             "select count(*), sum(net_revenue) from dim_customers"
         ).fetchone()
     assert sum(amount or 0 for _, amount in ledger.values()) == money
+    with open_marts(data_dir) as marts:
+        rows = marts.execute("select label, lines, amount from rpt_line_dispositions").fetchall()
+    assert told == {label: f"{lines:,} {amount:,.2f}" for label, lines, amount in rows}
     assert sum(lines for lines, _ in ledger.values()) == rows
     assert ledger["cancelled_order"][1] == lost
     assert {name for name, (lines, _) in ledger.items() if lines} == {

@@ -1408,8 +1408,9 @@ def test_a_file_that_was_probably_read_wrongly_is_loaded_with_a_warning(
     (tmp_path / "a.csv").write_text("\n".join("\t".join(line) for line in [HEADER, *lines]))
     (tmp_path / "mapping.yml").write_text(json.dumps(mapping))
     load_file(tmp_path / "a.csv", tmp_path / "data", str(tmp_path / "mapping.yml"))
-    loaded, warning = capsys.readouterr().out.splitlines()
+    loaded, apart, warning = capsys.readouterr().out.splitlines()
     assert loaded.startswith("loaded a.csv: 4 records, 3 quarantined -> load 0001-")
+    assert apart.startswith("set apart: quarantined R_")
     assert warning.startswith("WARNING: most of 4 records cannot be read (")
     assert words in warning
     (directory,) = (tmp_path / "data" / "raw").iterdir()

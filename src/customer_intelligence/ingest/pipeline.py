@@ -318,8 +318,10 @@ def _write_load(
         written.records,
         written.quarantined,
         written.reasons,
+        written.amounts,
         tuple(manifest["notes"]),
         warning=warning,
+        accepted_amount=written.accepted_amount,
     )
     return result, manifest, reading.currency
 
@@ -354,8 +356,7 @@ def _skipped(
         int(str(manifest["records"])),
         int(str(manifest["quarantined"])),
         dict(manifest["reasons"]),
-        (),
-        str(manifest["source_file"]),
+        first_source_file=str(manifest["source_file"]),
     )
 
 
