@@ -76,7 +76,8 @@ def _refuse_own_folders(path: Path, data_dir: Path) -> None:
     places = {_identity(place) for place in (wanted, *wanted.parents) if place.exists()}
     for name in OWN_NAMES:
         own = data_dir / name
-        if own.exists() and _identity(own) in places:
+        is_there = own.exists() and _identity(own) in places
+        if is_there or own.parent.resolve() / name == wanted:
             raise CustomerIntelligenceError(
                 "E_OWN_FOLDER", f"{own} is the project's own.", "Write the file somewhere else."
             )

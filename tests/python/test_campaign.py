@@ -207,7 +207,9 @@ def respond(lines: pd.DataFrame, assigned: pd.DataFrame, days: int) -> pd.DataFr
 @pytest.fixture(scope="module")
 def started(as_of_dir, tmp_path_factory):
     """A campaign started 90 days before the sample ends, with a data directory and its contacts."""
-    data_dir = shutil.copytree(as_of_dir, tmp_path_factory.mktemp("campaign") / "data")
+    data_dir = shutil.copytree(
+        as_of_dir, tmp_path_factory.mktemp("campaign") / "data", symlinks=True
+    )
     out = tmp_path_factory.mktemp("contacts") / "contacts.csv"
     return data_dir, out, campaign.start(data_dir, out)
 
@@ -417,9 +419,9 @@ def test_who_was_erased_is_in_no_new_campaign(copy, tmp_path):
 
 def test_a_campaign_whose_list_cannot_be_written_was_not_started(copy, tmp_path):
     data_dir = copy()
-    with pytest.raises(CustomerIntelligenceError, match="E_CANNOT_WRITE"):
+    with pytest.raises(CustomerIntelligenceError, match="E_NO_FOLDER"):
         campaign.start(data_dir, tmp_path / "no" / "contacts.csv")
-    assert not list((data_dir / "campaigns").iterdir())
+    assert not list((data_dir / "campaigns").glob("*"))
 
 
 def test_an_assignment_follows_no_link_and_a_damaged_one_is_refused(copy, tmp_path):
