@@ -235,8 +235,9 @@ NUMBERS = (
             " ": NO_PRICE,
             "2..55": NO_PRICE,
             "2.55.1": NO_PRICE,
-            "£2.55": NO_PRICE,
-            "2.55 GBP": NO_PRICE,
+            # The file has the header of the preset, whose currency is GBP.
+            "£2.55": Decimal("2.55"),
+            "2.55 GBP": Decimal("2.55"),
             "2.55€": NO_PRICE,
             "(2.55)": Decimal("-2.55"),
             "2.55-": Decimal("-2.55"),
