@@ -162,7 +162,7 @@ test: lint
 
 # What needs the package index, or a browser for long.
 test-tools: $(TREE).venv/installed-dev
-	cd $(call quoted,ROOT) && PYTHONPATH=tests/python .venv/bin/python -m pytest -p conftest tests/tools
+	cd $(call quoted,ROOT) && PYTHONPATH=tests/python .venv/bin/python -m pytest -p conftest tests/engines
 	cd $(call quoted,ROOT) && ALL_LOOKS=1 .venv/bin/python -m pytest tests/python/test_browser.py
 
 # What takes hours.

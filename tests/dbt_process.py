@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import types
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -68,7 +69,13 @@ def run(
         process = _server.Process(
             target=_child, args=(list(arguments), str(cwd), dict(environment), folder)
         )
-        process.start()
+        # A page that was run in this process calls itself its main module, which the child would
+        # run again.
+        main, sys.modules["__main__"] = sys.modules["__main__"], types.ModuleType("__main__")
+        try:
+            process.start()
+        finally:
+            sys.modules["__main__"] = main
         process.join()
         usage = place / "usage"
         spent += float(usage.read_text()) if usage.exists() else 0

@@ -15,20 +15,20 @@ def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
     Parameters
     ----------
     lines : pandas.DataFrame
-        `name` (in words, in the order of the rules), `amount`, `lines`, `is_counted`.
+        `label` (in words, in the order of the rules), `amount`, `lines`, `is_counted`.
     currency : str
         Unit of the amounts.
     """
-    names = lines["name"].tolist()
+    names = lines["label"].tolist()
     drawn = lines.assign(
-        label=[wording.short_amount(amount) for amount in lines["amount"]],
+        shown_amount=[wording.short_amount(amount) for amount in lines["amount"]],
         end=lines["amount"].clip(lower=0),
     )
     top = max(float(drawn["amount"].max()), 1.0)
     base = alt.Chart(drawn).encode(
-        y=alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=170)),
+        y=alt.Y("label:N", sort=names, title=None, axis=alt.Axis(labelLimit=170)),
         tooltip=[
-            alt.Tooltip("name:N", title="Lines"),
+            alt.Tooltip("label:N", title="Lines"),
             alt.Tooltip("lines:Q", title="How many", format=",.0f"),
             alt.Tooltip("amount:Q", title=currency, format=",.2f"),
         ],
@@ -44,6 +44,6 @@ def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
         fillOpacity=alt.condition("datum.is_counted", alt.value(1), alt.value(0.12)),
     )
     texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(
-        x=alt.X("end:Q"), text=alt.Text("label:N")
+        x=alt.X("end:Q"), text=alt.Text("shown_amount:N")
     )
     return (bars + texts).properties(height=rows_height(names))

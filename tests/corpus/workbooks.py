@@ -330,8 +330,8 @@ TABLES = (
                 quarantined(FIRST, "R_UNIT_PRICE_SCALE", unit_price="2.55555"),
             ),
             (
-                cells(FIRST, unit_price="£2.55"),
-                quarantined(FIRST, "R_UNIT_PRICE", unit_price="£2.55"),
+                cells(FIRST, unit_price="€2.55"),
+                quarantined(FIRST, "R_UNIT_PRICE", unit_price="€2.55"),
             ),
             (cells(FIRST, unit_price=1.1 + 2.2), FIRST._replace(unit_price=Decimal("3.3"))),
             (cells(FIRST, quantity=6.0, unit_price=-0.0), FIRST._replace(unit_price=Decimal(0))),

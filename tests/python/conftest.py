@@ -271,9 +271,9 @@ def load_of(data_dir: Path, query: str) -> Path:
     load = data_dir / "raw" / "0001-123456789abc"
     load.mkdir(parents=True)
     rows = load / "invoice_lines.parquet"
-    ((records,),) = duckdb.execute(
-        f"copy (select * replace ('{load.name}' as load_id) from ({query})) to '{rows}'"
-    ).fetchall()
+    copied = f"copy (select * replace ('{load.name}' as load_id) from ({query})) to '{rows}'"
+    with duckdb.connect() as connection:
+        ((records,),) = connection.execute(copied).fetchall()
     manifest |= {
         "load_id": load.name,
         "file_sha256": "123456789abc" + 52 * "0",

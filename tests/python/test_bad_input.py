@@ -138,6 +138,13 @@ def shown(raw_record: str) -> list[str | None]:
     return list(record.values()) if isinstance(record, dict) else record
 
 
+def is_kept(kept: str | None, value: str | None) -> bool:
+    """Tell whether a value is kept; of a text that is longer than is of use, its start is."""
+    if kept is not None and kept.endswith("…") and len(value) > 1_000_000:
+        return len(kept) > 1_000_000 and value.startswith(kept[:-1])
+    return kept == value
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_file_is_refused_whole_or_accounted_for(case: Case, directory, shop, capsys):
     with tempfile.TemporaryDirectory(dir=directory) as name:
@@ -187,7 +194,7 @@ def check_records(case: Case, data_dir: Path, summary: str) -> None:
             assert (line_of(row), row["line_amount"]) == (expected, None)
         else:
             assert row["reasons"] == sorted(expected.reasons), (number, row["raw_record"])
-            assert shown(row["raw_record"]) == list(expected.values)
+            assert all(map(is_kept, shown(row["raw_record"]), expected.values))
     damaged = [row for row in case.records if isinstance(row, Quarantined)]
     records, quarantined = len(case.records), len(damaged)
     counted = [manifest[name] for name in ("records", "accepted", "quarantined")]
@@ -297,6 +304,10 @@ def fields_of(segment: str, file: DamagedText) -> dict[str, str]:
     return dict(zip(file.columns, fields, strict=True))
 
 
+# Numbers that went through floats.
+CODES = ("customer_id", "invoice_no", "stock_code")
+
+
 def check_values(row: dict[str, object], fields: dict[str, str], file: DamagedText) -> None:
     """An accepted row holds what its part of the file says."""
     found = line_of(row)
@@ -310,7 +321,7 @@ def check_values(row: dict[str, object], fields: dict[str, str], file: DamagedTe
             with contextlib.suppress(ValueError):
                 assert dt.datetime.strptime(text.strip(), file.date_style) == value
         else:
-            whole = re.sub(r"^(\d+)\.0$", r"\1", text) if field == "customer_id" else text
+            whole = re.sub(r"^(\d+)\.0$", r"\1", text) if field in CODES else text
             assert value == (whole or None)
 
 

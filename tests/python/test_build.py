@@ -371,7 +371,7 @@ def test_a_failing_test_leaves_the_last_good_version_up(published_dir, tmp_path)
     assert result.returncode == 1
     assert "assert_every_stock_code_is_classified" in result.stdout
     assert "WHAT, 1, " in result.stdout, "the log names the code"
-    assert "readers keep the last good version" in result.stdout
+    assert f"readers still see version {before}" in result.stdout
     assert current_version(data_dir) == before
 
 

@@ -122,7 +122,7 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     assert sum(lines for lines, _ in ledger.values()) == rows
     assert ledger["cancelled_order"][1] == lost
     assert {name for name, (lines, _) in ledger.items() if lines} == {
-        "sale", "sale_anonymous", "cancelled_order",
+        "sale", "sale_anonymous", "cancelled_order", "non_product",
     }  # fmt: skip
     assert revenue == ledger["sale"][1]
     assert customers == known

@@ -121,7 +121,7 @@ def test_the_predictions_are_what_the_generator_knows(database):
                     truth.purchase_rate_per_week,
                     truth.lifetime_end_date is not null,
                     customers.purchase_days - 1,
-                    truth.mean_purchase_day_value,
+                    truth.mean_order_value,
                     customers.predicted_purchase_days_90d,
                     customers.p_alive,
                     predictions.expected_purchase_day_value

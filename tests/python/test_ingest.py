@@ -1347,7 +1347,8 @@ def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monk
 # ---------- rooms
 
 ROOMS = (
-    ("errors", "quoting", "engine", "derived", "files", "yaml_files", "tombstones", "pseudonyms"),
+    ("errors", "quoting", "files"),
+    ("engine", "derived", "yaml_files", "tombstones", "pseudonyms"),
     ("rules", "currency_signs", "number_marks"),
     ("mapping", "formats", "load", "privacy", "alarm", "replacing"),
     ("columns",),
@@ -1361,7 +1362,6 @@ ROOMS = (
     ("write",),
     ("relation", "pipeline"),
     ("__init__",),
-    ("__main__",),
 )
 
 

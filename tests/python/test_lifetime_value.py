@@ -362,7 +362,7 @@ def test_intervals_cover_what_they_say():
     frame = simulate(clv.BGNBD, 20_000, horizon=90 / 7, seed=8, r=0.8, spend=(2.5, 3.5, 400))
     _, model = clv.fit_lifetime_value(frame)
     found = predict(model, frame, annual_discount_rate=0)
-    for name, actual in (("orders", "future_orders"), ("value", "future_value")):
+    for name, actual in (("purchase_days", "future_orders"), ("value", "future_value")):
         too_low = (frame[actual] < found[f"predicted_{name}_90d_low"]).mean()
         too_high = (frame[actual] > found[f"predicted_{name}_90d_high"]).mean()
         assert too_low < 0.052
