@@ -262,7 +262,7 @@ SVG = base64.b64encode(f"<svg><text>{CANARY}</text></svg>".encode()).decode()
         ("build/logs/dbt.log.1", text, CANARY.upper().encode("utf-16-be")),
         ("campaigns/.campaign-abc", parquet, f"select '{CANARY}' as customer_id"),
         ("campaigns/old/a.backup", parquet, f"select ['{CANARY}'] as who"),
-        ("raw/0001-0123456789ab.old/invoice_lines.parquet", parquet, NAMED),
+        ("raw/notes/lines.parquet", parquet, NAMED),
         ("raw/.tombstones.json", text, CANARY),
         ("shop.yml", text, f"guests: [{CANARY.replace('@', '&#x40;')}]"),
         ("mine/url", text, f"https://shop.example/?to={CANARY.replace('@', '%40')}&x=1"),

@@ -155,7 +155,7 @@ statuses as (
                 then 'Lifetime value is predicted for '
                     || {{ count_noun("value_customers.customers", "customer") }}
                     || ' without P(alive): nothing tells customers who left from those'
-                    || ' who pause, so purchase days follow NBD, in which nobody leaves.'
+                    || ' who pause, so purchase days follow NBD, where nobody leaves.'
             when value_customers.customers < {{ var("clv_min_customers") | int }}
                 or value_customers.repeat_customers
                 < {{ var("clv_min_repeat_customers") | int }}
