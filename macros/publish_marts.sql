@@ -8,7 +8,8 @@
     This macro only collects what the gate (customer_intelligence.gate) decides on: a build of the
     whole graph in which every node ran and passed publishes.
     -#}
-    {% if execute %}
+    {#- dbt compiles its hooks too, side by side: a command that builds nothing has no end. -#}
+    {% if execute and flags.WHICH not in ("compile", "generate") %}
         {% set ended = [] %}
         {% set failed = [] %}
         {% for result in results %}

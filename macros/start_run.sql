@@ -17,6 +17,7 @@
             {% do variables.update({name: value if is_plain else value | string}) %}
         {% endfor %}
         {% set request = tojson({
+            "command": flags.WHICH,
             "project_dir": invocation_args_dict.get("project_dir") or ".",
             "variables": variables,
             "given": given.keys() | map("string") | list,

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from customer_intelligence import do_not_contact, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.gate import WORKING
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.pseudonyms import same_id_as_sql
 from customer_intelligence.ingest.relation import relation_query
@@ -107,6 +108,7 @@ def start_run(
     variables: Mapping[str, object],
     given: Sequence[str],
     started_at: str,
+    command: str = "build",
 ) -> str:
     """Prepare a dbt command.
 
@@ -123,6 +125,8 @@ def start_run(
         Names of the vars on the command line.
     started_at : str
         Moment of the command, ISO, in UTC.
+    command : str
+        Of dbt. Those that only compile leave no mark of a run that must end.
 
     Returns
     -------
@@ -142,7 +146,8 @@ def start_run(
         shop = find_shop(data_dir, Path(project_dir) / SAMPLE)
     else:
         shop = _shop_of_relation(connection, data_dir, str(relation), latest)
-    preflight.begin_run(data_dir)
+    if command in WORKING:
+        preflight.begin_run(data_dir)
     _make_raw_schema(connection, data_dir, shop)
     return shop.words
 

@@ -141,7 +141,7 @@ def shown(raw_record: str) -> list[str | None]:
 def is_kept(kept: str | None, value: str | None) -> bool:
     """Tell whether a value is kept; of a text that is longer than is of use, its start is."""
     if kept is not None and kept.endswith("…") and len(value) > 1_000_000:
-        return len(kept) > 1_000_000 and value.startswith(kept[:-1])
+        return len(kept) > 100_000 and value.startswith(kept[:-1])
     return kept == value
 
 

@@ -72,7 +72,8 @@ def test_readers_see_whole_versions_wherever_a_publication_is_killed(small_shop,
     assert shop.leftovers() == []
     assert seen.failures() == []
     assert seen.reads > 20
-    assert seen.versions > 4
+    # How many a reader meets depends on its speed; that there is a change to meet does not.
+    assert seen.versions >= 3
 
 
 def test_a_publication_without_space_leaves_the_version_that_was(small_shop, databases):

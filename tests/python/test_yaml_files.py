@@ -54,7 +54,7 @@ def test_text_stays_text_unless_it_can_only_be_a_number_or_a_truth_value(tmp_pat
         ("a: 'b", "line"),
         ("- a\n- b", "does not hold `key: value` lines"),
         ("just words", "does not hold `key: value` lines"),
-        ("a: b\n" + "#" * MAX_BYTES, "it is too large"),
+        ("a: b\n" + "#" * MAX_BYTES, "It has more than 1,000,000 bytes"),
     ],
 )
 def test_a_file_that_is_not_plain_is_refused_in_words(tmp_path, content, words):

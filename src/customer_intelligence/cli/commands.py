@@ -254,7 +254,15 @@ def docs(
     place = find_data_dir(data_dir, project)
     path = None if out is None else _check_output(out, place)
     static = [] if path is None else ["--static"]
-    run_dbt(project, place, "docs", "generate", *static, "--vars", given_variables(given_vars))
+    # One thread: with more, dbt closes a connection of DuckDB 2.0 that another may still use.
+    run_dbt(
+        project,
+        place,
+        *("docs", "generate", "--threads", "1"),
+        *static,
+        "--vars",
+        given_variables(given_vars),
+    )
     if path is None:
         run_dbt(project, place, "docs", "serve", "--host", "127.0.0.1", "--no-browser")
         return
