@@ -23,6 +23,9 @@ from customer_intelligence.variables import VARIABLES
 class Plugin(BasePlugin):
     """Check the data directory before it is opened, and give SQL its functions."""
 
+    # Of a command whose start was refused: no version can be published under it.
+    _number = 0
+
     def initialize(self, config: dict[str, Any]) -> None:
         """Check that a build can work, before dbt opens the work database.
 

@@ -16,6 +16,7 @@ from customer_intelligence import preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.gate import WORKING
 from customer_intelligence.ingest import load
+from customer_intelligence.ingest.pipeline import FUTURE_TOLERANCE
 from customer_intelligence.ingest.relation import relation_query
 from customer_intelligence.ingest.rules import DEFAULTS, NO_CURRENCY, code_rules
 from customer_intelligence.ingest.shop import SHOP_FILE, read_shop, shop_of_loads
@@ -24,7 +25,6 @@ from customer_intelligence.quoting import path_literal
 from customer_intelligence.variables import check_variables
 
 SAMPLE = Path("data", "sample")
-FUTURE_TOLERANCE = dt.timedelta(days=1)
 LOAD_COLUMNS = {
     "load_id": "varchar",
     "load_number": "integer",
