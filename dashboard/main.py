@@ -63,17 +63,20 @@ def draw_sidebar() -> None:
             everything="any risk",
             placeholder="Any risk",
         )
-        links.choose(
-            st.multiselect,
-            "Country",
-            store.countries(),
-            "country",
-            noun="country",
-            everything="all countries",
-            elsewhere=among_others,
-            placeholder="All countries",
-            help="The countries with most customers; the rest together are the other countries.",
-        )
+        # A file without a country has nothing to choose from.
+        if set(store.countries()) != {store.UNKNOWN_COUNTRY}:
+            links.choose(
+                st.multiselect,
+                "Country",
+                store.countries(),
+                "country",
+                noun="country",
+                everything="all countries",
+                elsewhere=among_others,
+                placeholder="All countries",
+                help="The countries with most customers; the rest together are the other "
+                "countries.",
+            )
         facts = store.build_info()
         st.text(f"Data as of {store.day(facts['as_of_date'])}")
         st.caption(

@@ -19,6 +19,7 @@ from customer_intelligence.marts import current_version, cursor, open_marts
 VERSION_KEY = "published_version"
 FILTER_KEYS = ("segment", "risk", "country")
 OTHER_COUNTRIES = "Other countries"
+UNKNOWN_COUNTRY = "Unknown"
 # Marts with one row for each customer that the filters can narrow.
 NARROWED = ("dim_customers", "customer_sample", "fct_customer_actions")
 # What the filters leave; an empty list of a filter stands for everybody.
@@ -149,6 +150,12 @@ def why(model: str) -> str:
     """Return what a model of customers was fitted on, or why there is none, in a sentence."""
     found = query("select explanation from rpt_model_status where model = $model", model=model)
     return str(found["explanation"].iloc[0])
+
+
+def is_ok(model: str) -> bool:
+    """Return whether anything may rest on a model of customers."""
+    found = query("select model_status from rpt_model_status where model = $model", model=model)
+    return bool((found["model_status"] == "ok").all())
 
 
 def segments() -> pd.DataFrame:

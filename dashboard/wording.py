@@ -118,6 +118,7 @@ PARAMETERS_OF = {
 
 MODELS_OF_CUSTOMERS = {
     "churn": "Churn",
+    "segments": "Segments",
     "clusters": "Clusters",
     "lifetime_value": "Lifetime value",
 }

@@ -8,6 +8,9 @@ from typing import Any
 import pandas as pd
 from store import filters, later, query, selected
 
+from customer_intelligence.do_not_contact import not_listed
+from customer_intelligence.marts import data_directory
+
 # So many are listed and downloaded, from the top of the ranking.
 LISTED = 200
 DOWNLOADED = 10_000
@@ -18,6 +21,7 @@ LIST = """
     where
         ($search = '' or contains(lower(customer_id), lower($search)))
         and (len($action::varchar[]) = 0 or list_contains($action::varchar[], action_label))
+        and action <> 'do_not_contact' and {unlisted}
     order by priority
     limit $most
 )
@@ -50,6 +54,8 @@ order by listed.priority
 def ranked(search: str, actions: list[str]) -> pd.DataFrame:
     """Return the first customers, those with the most value at risk first.
 
+    Nobody who refused to be contacted is among them.
+
     Parameters
     ----------
     search : str
@@ -57,16 +63,45 @@ def ranked(search: str, actions: list[str]) -> pd.DataFrame:
     actions : list of str
         Labels of the actions wanted; empty for all.
     """
-    return query(_ranking(), **_wanted(search, actions), most=LISTED)
+    sql, listed = _ranking()
+    return query(sql, **_wanted(search, actions), **listed, most=LISTED)
 
 
 def ranked_later(search: str, actions: list[str]) -> Callable[[], pd.DataFrame]:
     """Return a function that gives more of the same, for a file."""
-    return later(_ranking(), **_wanted(search, actions), most=DOWNLOADED)
+    sql, listed = _ranking()
+    return later(sql, **_wanted(search, actions), **listed, most=DOWNLOADED)
 
 
-def _ranking() -> str:
-    return selected("fct_customer_actions") + LIST
+def refuses(customer_id: str) -> bool:
+    """Return whether there is a customer of exactly this id who may not be contacted."""
+    unlisted, listed = not_listed("customer_id", data_directory())
+    found = query(
+        "select 1 from dim_customers where customer_id = $id and not "  # noqa: S608  # nosec
+        f"(coalesce(may_be_contacted, true) and {unlisted or 'true'})",
+        id=customer_id,
+        **listed,
+    )
+    return not found.empty
+
+
+def are_scored() -> bool:
+    """Return whether anybody is given a probability of churn."""
+    scored = query("select coalesce(sum(scored_customers), 0) as n from customer_cube")
+    return bool(int(scored["n"].iloc[0]))
+
+
+def consent() -> str:
+    """Return what is known of consent, in a sentence; nothing where there is nobody."""
+    found = query("select finding from rpt_insights where insight = 'consent'")
+    return "" if found.empty else str(found["finding"].iloc[0])
+
+
+def _ranking() -> tuple[str, dict[str, object]]:
+    # Also whom the file has listed since the marts were built.
+    unlisted, listed = not_listed("customer_id", data_directory())
+    ranking = LIST.replace("{unlisted}", unlisted or "true")
+    return selected("fct_customer_actions") + ranking, listed
 
 
 def _wanted(search: str, actions: list[str]) -> dict[str, Any]:
@@ -116,7 +151,8 @@ def orders(customer_id: str) -> pd.DataFrame:
     """Return a customer's orders, oldest first."""
     return query(
         """
-        select order_id, ordered_at, lines, units, net_revenue::double as net_revenue,
+        select order_id, ordered_at, lines, units::double as units,
+            net_revenue::double as net_revenue,
             returned_amount::double as returned_amount, is_void
         from fct_orders
         where customer_id = $id

@@ -148,7 +148,9 @@ def draw_build() -> None:
         "Tests passed before it was published": wording.whole(info["tests_passed"]),
         "Currency": info["currency"],
         "Cleaning": info["cleaning_policy"],
-        "Model that scores customers": wording.model_label(str(info["churn_scoring_model"])),
+        "Model that scores customers": wording.model_label(str(info["churn_scoring_model"]))
+        if store.is_ok("churn")
+        else "None",
         "Schema of the marts": str(info["schema_version"]),
         "Read with": f"DuckDB {duckdb.__version__}, Streamlit {st.__version__}, "
         f"Altair {version('altair')}",

@@ -19,14 +19,14 @@ from questions import segments
 def draw_prediction(names: list[str], currency: str, window: str) -> None:
     """Draw what is predicted for the selected customers."""
     st.header("Predicted: who may leave?", anchor=False)
+    at_risk = questions.value_at_risk()
+    if at_risk.empty:
+        st.info(f"Nobody is given a probability. {store.why('churn')}")
+        return
     st.caption(
         f"For every customer, the probability to buy nothing in the {window} after "
         f"{store.day(store.build_info()['as_of_date'])}. Nobody has seen these days yet."
     )
-    at_risk = questions.value_at_risk()
-    if at_risk.empty:
-        st.info(f"Churn was not predicted. {store.why('churn')}")
-        return
     left, right = st.columns(2, gap="medium")
     with left:
         # Few customers of a large shop may all be missing in its sample.
@@ -138,13 +138,13 @@ def draw_metrics(metrics: pd.DataFrame) -> None:
         "In brackets: the 95 % interval over resampled customers. Where they overlap widely, a "
         "difference between models may be chance."
     )
+    scored_by = "Customers are scored by" if store.is_ok("churn") else "Chosen, and not used"
     for choice in questions.churn_choice().itertuples():
         st.caption(
-            f"Customers are scored by: {wording.model_label(choice.model)}. It has "
+            f"{scored_by}: {wording.model_label(choice.model)}. It has "
             f"{choice.chosen_reason} among training customers that a model never saw."
             if choice.chosen_reason == "the lowest log loss"
-            else f"Customers are scored by: {wording.model_label(choice.model)}, "
-            f"{choice.chosen_reason}."
+            else f"{scored_by}: {wording.model_label(choice.model)}, {choice.chosen_reason}."
         )
     leak = questions.churn_leak().set_index("judged_by")["roc_auc"]
     if len(leak) == 2:
@@ -241,7 +241,7 @@ def draw_importance() -> None:
             "of causes.",
         )
     drivers = questions.churn_drivers()
-    if not drivers.empty:
+    if store.is_ok("churn") and not drivers.empty:
         layout.show(
             "What goes with leaving?",
             charts.drivers(drivers),
@@ -258,7 +258,9 @@ def draw_model_card(window: str, metrics: pd.DataFrame) -> None:
         scoring = wording.model_label(str(store.build_info()["churn_scoring_model"]))
         facts = [
             f"What it says: the probability that a customer buys nothing in the {window}.",
-            f"Who is scored by what: {scoring}. {store.why('churn')}",
+            f"Who is scored by what: {scoring}. {store.why('churn')}"
+            if store.is_ok("churn")
+            else f"Who is scored by what: nobody, by nothing. {store.why('churn')}",
         ]
         if horizon:
             by = "the rule" if horizon["chosen_by"] == "rule" else "the settings"
@@ -270,8 +272,13 @@ def draw_model_card(window: str, metrics: pd.DataFrame) -> None:
             "How it was judged: it learned from earlier days only and was asked about customers "
             f"as of {store.day(metrics['cutoff_date'].iloc[0])}. Every measure stands beside that "
             "of simple rules, with its interval.",
-            "What it is for: deciding whom to contact first. What it is not for: anything about a "
-            "person besides purchases, or a claim about causes.",
+            (
+                "What it is for: deciding whom to contact first. "
+                if store.is_ok("churn")
+                else "What it is for: nothing, as long as churn cannot be told. "
+            )
+            + "What it is not for: anything about a person besides purchases, or a claim about "
+            "causes.",
             "What it does not know: prices of others, stock, campaigns, holidays to come"
             + (
                 "; with less than two years of data it has seen no season twice."

@@ -187,6 +187,8 @@ def main() -> None:
         st.info(f"There are no clusters. {store.why('clusters')}")
         draw_choice()
         return
+    if not store.is_ok("clusters"):
+        st.info(store.why("clusters"))
     if not layout.nothing_selected():
         draw_map(clusters, currency)
         draw_segments(clusters["cluster_name"].tolist(), currency)

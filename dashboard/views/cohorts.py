@@ -93,7 +93,7 @@ def draw_same_age(cohorts: pd.DataFrame, currency: str) -> None:
         "Net revenue of each customer of a cohort until the same age, by cohort.",
         "Net revenue for each customer until the end of the month named. A rising line: newer "
         "customers are worth more at the same age. Hollow: cohorts marked with a star above. "
-        "Season counts too: who starts before Christmas starts high.",
+        "Season counts too: who starts in a busy season may start high.",
     )
 
 

@@ -63,13 +63,20 @@ def draw_list(currency: str) -> str | None:
         )
     links.tell("action")
     customers = questions.ranked(search, chosen)
+    if customers.empty and questions.refuses(search):
+        st.info("This customer may not be contacted, and is on no list.")
+        return search
     if customers.empty:
         st.info("No customer has this in the id." if search else "No customer fits these filters.")
         return None
+    # What the file does not have is no column.
+    absent = [name for name in ("country", "suggested_description") if customers[name].isna().all()]
     picked = layout.table(
-        customers.assign(churn_probability=100 * customers["churn_probability"]),
-        "Customers, those with the most value at risk first.",
-        list_columns(currency),
+        customers.drop(columns=absent).assign(
+            churn_probability=100 * customers["churn_probability"]
+        ),
+        f"Customers, {ranked_by()} first.",
+        {name: kind for name, kind in list_columns(currency).items() if name not in absent},
         height=430,
         on_select="rerun",
         selection_mode="single-row",
@@ -81,11 +88,18 @@ def draw_list(currency: str) -> str | None:
     return str(customers["customer_id"].iloc[row])
 
 
+def ranked_by() -> str:
+    """Return by what customers are ranked, in words."""
+    if questions.are_scored():
+        return "those with the most value at risk"
+    return "those who spent most"
+
+
 def list_columns(currency: str) -> dict[str, Any]:
     """Return how the columns of the list are called and written."""
     text = st.column_config.TextColumn
     return {
-        "priority": layout.number_column("Rank", "1 has the most value at risk."),
+        "priority": layout.number_column("Rank", f"From 1 on: {ranked_by()} first."),
         "customer_id": text("Customer", width=90),
         "action_label": text("Action", width=130),
         "segment": text("Segment", width=130),
@@ -115,7 +129,10 @@ def list_columns(currency: str) -> dict[str, Any]:
 def draw_foot(customers: pd.DataFrame, search: str, chosen: list[str]) -> None:
     """Say what the list holds, and offer it as a file."""
     total = int(store.selection()["customers"])
-    words = "Those with the most value at risk first. Pick a row to see the customer."
+    words = (
+        f"{ranked_by().capitalize()} first. Whoever refused is not listed. "
+        "Pick a row to see the customer."
+    )
     if search:
         words = "Found among all customers, whatever is filtered. " + words
     elif not chosen and total > len(customers):
@@ -139,7 +156,8 @@ def draw_profile(customer_id: str, currency: str) -> None:
     st.header(f"Customer {wording.as_markdown(customer_id)}", anchor=False)
     st.text(
         f"{facts['segment']} · {facts['cluster_name'] or 'no cluster'} · "
-        f"{facts['country'] or 'no country'} · first order {store.day(facts['first_order_date'])}, "
+        f"{facts['country'] or 'country unknown'} · "
+        f"first order {store.day(facts['first_order_date'])}, "
         f"last order {store.day(facts['last_order_date'])}"
     )
 
@@ -251,11 +269,12 @@ def main() -> None:
     if not store.selection()["all_customers"]:
         return
     st.subheader("Who first?", anchor=False)
-    scored = store.query("select coalesce(sum(scored_customers), 0) as n from customer_cube")
-    if not int(scored["n"].iloc[0]):
+    if not questions.are_scored():
         st.info(
-            f"Churn was not predicted, so those who spent most come first. {store.why('churn')}"
+            "Nobody is given a probability of churn, so those who spent most come first. "
+            f"{store.why('churn')}"
         )
+    st.caption(questions.consent())
     picked = draw_list(currency)
     if picked:
         draw_profile(picked, currency)

@@ -150,6 +150,8 @@ def main() -> None:
     if layout.nothing_selected():
         return
     st.subheader("What does each segment mean, and what should we do?", anchor=False)
+    if not store.is_ok("segments"):
+        st.info(store.why("segments"))
     draw_table(store.filters()["segment"])
     draw_grid(currency)
     draw_distributions(currency)

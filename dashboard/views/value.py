@@ -111,8 +111,7 @@ def draw_evidence(currency: str) -> None:
                 ),
                 "Predicted net revenue of each forecast as a share of what really came.",
                 "Dashed: just right. Line: the 95 % interval over resampled customers. Season "
-                "moves all forecasts alike: the quarter before Christmas brings more than the "
-                "months before it tell.",
+                "may move all forecasts alike: no forecast knows that a season is busy or quiet.",
             )
     weeks = questions.tracking()
     with right:

@@ -4,6 +4,12 @@ with invoice_lines as (
 
 ),
 
+nobody as (
+
+    select customer_id from {{ ref("stg_shop__nobody") }}
+
+),
+
 typed as (
 
     select
@@ -15,27 +21,50 @@ typed as (
         line_number,
         upper(trim(invoice_no)) as invoice_no,
         coalesce(nullif(upper(trim(stock_code)), ''), '(NONE)') as stock_code,
-        nullif(trim(customer_id), '') as customer_id,
+        case
+            when lower(trim(customer_id)) in (select nobody.customer_id from nobody)
+                then null
+            else nullif(trim(customer_id), '')
+        end as customer_id,
 
         ---------- text
         nullif(trim(description), '') as description,
         nullif(trim(country), '') as country,
+        nullif(trim(order_status), '') as order_status,
+        nullif(trim(regexp_replace(lower(consent), '[\s_-]+', ' ', 'g')), '')
+            as consent_word,
 
         ---------- numbers
-        quantity,
+        {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} as quantity,
         cast(unit_price as decimal(18, 4)) as unit_price,
-        cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))
-            as line_amount,
+        -- One of its signs is enough to take a line back.
+        cast(
+            case
+                when quantity < 0 and line_amount > 0 then -line_amount
+                else coalesce(line_amount, quantity * unit_price)
+            end as decimal(38, 4)
+        ) as line_amount,
+        cast(nullif(refunded_amount, 0) as decimal(38, 4)) as refunded_amount,
+        copy_number,
 
         ---------- times
         invoiced_at,
         cast(invoiced_at as date) as invoice_date,
+        refunded_at,
 
         ---------- flags
         coalesce(is_cancelled_order, false) as is_cancelled_order,
+        coalesce(is_refund_estimated, false) as is_refund_estimated,
 
         ---------- quarantine
-        reasons,
+        -- Loads of before held whole units of up to 18 digits.
+        case
+            when
+                quantity is not null
+                and {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} is null
+                then list_append(reasons, 'R_OVERFLOW')
+            else reasons
+        end as reasons,
 
         ---------- source
         source_file,

@@ -12,5 +12,7 @@ select
 
     ---------- booleans
     negative_lines_are_returns,
-    drops_copies
+    drops_copies,
+    invoice_numbers_restart,
+    believes_far_off_dates
 from rules

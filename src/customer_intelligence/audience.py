@@ -57,7 +57,8 @@ _QUERY = """
     from movements
     left join dim_customers as customers on movements.customer_id = customers.customer_id
     where
-        ($segment is null or movements.segment = $segment)
+        coalesce(customers.may_be_contacted, true)
+        and ($segment is null or movements.segment = $segment)
         and ($movement is null or movements.movement = $movement)
 """
 
@@ -73,7 +74,8 @@ def write_audience(
     """Write the customers who moved between two snapshots, or stayed, to a CSV file.
 
     Who moved from A to B has two rows, left A and entered B. Segments are those of the two
-    days; value and probability are those of the build's as-of date.
+    days; value and probability are those of the build's as-of date. Customers who refused to be
+    contacted are left out.
 
     Parameters
     ----------
@@ -138,7 +140,7 @@ def write_audience(
             "movement": movement,
         }
         try:
-            return export_query(marts, _QUERY, parameters, path, data_dir)
+            return export_query(marts, _QUERY, parameters, path, data_dir, is_contact="true")
         except duckdb.BinderException:
             raise CustomerIntelligenceError(
                 "E_OLD_MARTS",

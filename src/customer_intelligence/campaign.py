@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from customer_intelligence import files, lock
+from customer_intelligence.do_not_contact import not_listed
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.export import export_query, not_erased
 from customer_intelligence.ingest.pseudonyms import same_id
@@ -126,23 +127,27 @@ def start(
                 f"Start on {as_of_date + dt.timedelta(days=1)} or later.",
             )
         condition, known_erased = not_erased("customer_id", data_dir / "raw")
+        unlisted, known_listed = not_listed("customer_id", data_dir)
         assigned = marts.sql(
             "select campaign, cast($first_day as date) as starts_on, customer_id, action, "  # noqa: S608  # nosec
             "is_holdout from fct_customer_actions where list_contains($actions, action) "
-            f"and {condition or 'true'} order by customer_id",
-            params={"first_day": first_day, "actions": chosen, **known_erased},
+            f"and {condition or 'true'} and {unlisted or 'true'} order by customer_id",
+            params={"first_day": first_day, "actions": chosen, **known_erased, **known_listed},
         ).to_arrow_table()
         if not assigned.num_rows:
             raise CustomerIntelligenceError(
                 "E_NO_CONTACTS",
                 "The published list has no customer for these actions.",
-                "Look at rpt_actions: without a churn model most actions have nobody.",
+                "Look at rpt_actions: where churn cannot be told most actions have nobody, and who "
+                "refused is on no list.",
             )
         campaign = assigned["campaign"][0].as_py()
         path = data_dir / FOLDER / f"{campaign}_{first_day}.parquet"
         is_new = _write_assignment(path, assigned.cast(_FORM))
         try:
-            contacts = export_query(marts, CONTACTS, {"actions": chosen}, out, data_dir)
+            contacts = export_query(
+                marts, CONTACTS, {"actions": chosen}, out, data_dir, is_contact="true"
+            )
         except BaseException:
             # Without its list nobody was contacted: there is nothing to measure.
             if is_new:

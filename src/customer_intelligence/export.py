@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from customer_intelligence.do_not_contact import not_listed
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.pseudonyms import same_id_as_sql
 from customer_intelligence.ingest.tombstones import read_tombstones
@@ -117,10 +118,13 @@ def export_query(
     parameters: Mapping[str, object],
     path: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
+    *,
+    is_contact: str | None = None,
 ) -> int:
     """Write what a query finds to a CSV file, rows sorted by the columns from left to right.
 
-    Rows of customers who were erased after the marts were built are left out.
+    Rows of customers who were erased after the marts were built are left out, and so are those
+    that ask for contact with a customer whom `do_not_contact.csv` has listed since then.
 
     Parameters
     ----------
@@ -135,6 +139,9 @@ def export_query(
         Where to write, outside the folders that the project keeps its own files in.
     data_dir : path, optional
         The data directory; by default that of the environment.
+    is_contact : str, optional
+        Condition in SQL of the rows that ask for contact; by default the column `is_contact`
+        where there is one, else none.
 
     Returns
     -------
@@ -144,7 +151,8 @@ def export_query(
     Raises
     ------
     CustomerIntelligenceError
-        `E_TOO_BIG`, `E_TOMBSTONES`, and those of `outputs.check_output` and `write_csv`.
+        `E_TOO_BIG`, `E_TOMBSTONES`, those of `do_not_contact.listed_ids`, and those of
+        `outputs.check_output` and `write_csv`.
     """
     check_output(path, data_directory(data_dir))
     described = marts.execute(f"describe {query}", parameters).fetchall()
@@ -154,6 +162,14 @@ def export_query(
     if "customer_id" in columns:
         where, known = not_erased("m.customer_id", data_directory(data_dir) / "raw")
         parameters = {**parameters, **known}
+        if is_contact is None and "is_contact" in columns:
+            is_contact = "m.is_contact"
+        if is_contact is not None:
+            unlisted, listed = not_listed("m.customer_id", data_directory(data_dir))
+            if unlisted:
+                condition = f"(not ({is_contact}) or {unlisted})"
+                where = f"{where} and {condition}" if where else condition
+                parameters |= listed
     try:
         answer = marts.execute(
             f"select {', '.join(f'{name}::varchar' for name in names)} "  # noqa: S608  # nosec

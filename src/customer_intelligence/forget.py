@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from customer_intelligence import campaign, lock
+from customer_intelligence import campaign, do_not_contact, lock
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load, tombstones
 from customer_intelligence.ingest.pseudonyms import same_id, stored_ids, without_unseen
@@ -135,6 +135,7 @@ def erase(data_dir: Path, customer: str) -> Erasure:
                 _rewrite(rows, traces)
             for path in assignments:
                 campaign.erase(path, ids)
+            do_not_contact.erase(data_dir, {*ids, same_id(customer)})
             removed = _remove_copies(data_dir)
         except OSError as error:
             raise CustomerIntelligenceError(

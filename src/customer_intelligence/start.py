@@ -1,7 +1,7 @@
 """What every dbt command begins with: vars checked, the source found, the schema ``raw`` made.
 
 The schema is made anew each time and appears whole: invoice lines and loads, the rules of the
-shop, campaigns, and the clusters that are published now.
+shop, who must not be contacted, campaigns, and the clusters that are published now.
 """
 
 import datetime as dt
@@ -11,14 +11,22 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
-from customer_intelligence import preflight
+from customer_intelligence import do_not_contact, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.gate import WORKING
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.pipeline import FUTURE_TOLERANCE
+from customer_intelligence.ingest.pseudonyms import same_id_as_sql
 from customer_intelligence.ingest.relation import relation_query
-from customer_intelligence.ingest.rules import DEFAULTS, NO_CURRENCY, code_rules
+from customer_intelligence.ingest.rules import (
+    DEFAULTS,
+    NO_CURRENCY,
+    code_rules,
+    description_rules,
+    status_rules,
+)
 from customer_intelligence.ingest.shop import SHOP_FILE, read_shop, shop_of_loads
 from customer_intelligence.marts import open_marts, previous_clusters
 from customer_intelligence.quoting import path_literal
@@ -40,12 +48,31 @@ RULE_COLUMNS = {
     "adjustment_prefix": "varchar",
     "negative_lines_are_returns": "boolean",
     "drops_copies": "boolean",
+    "invoice_numbers_restart": "boolean",
+    "believes_far_off_dates": "boolean",
 }
 CODE_COLUMNS = {
     "code_rule_rank": "integer",
     "stock_code": "varchar",
     "code_pattern": "varchar",
     "stock_code_class": "varchar",
+}
+DESCRIPTION_COLUMNS = {
+    "description_rule_rank": "integer",
+    "description_pattern": "varchar",
+    "stock_code_class": "varchar",
+}
+STATUS_COLUMNS = {"status_word": "varchar", "status_class": "varchar"}
+NOBODY_COLUMNS = {"customer_id": "varchar"}
+# What loads lack that were made before there was such a column; null means "as before".
+LATER_COLUMNS = {
+    "consent": "varchar",
+    "is_cancelled_order": "boolean",
+    "order_status": "varchar",
+    "refunded_amount": "decimal(18, 4)",
+    "refunded_at": "timestamp",
+    "is_refund_estimated": "boolean",
+    "copy_number": "integer",
 }
 CLUSTER_COLUMNS = {
     "cluster_id": "integer",
@@ -109,7 +136,8 @@ def start_run(
     Raises
     ------
     CustomerIntelligenceError
-        E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE or E_BAD_RELATION.
+        E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE, E_BAD_RELATION, or
+        E_DO_NOT_CONTACT and E_OTHER_KEY where it cannot be told who must not be contacted.
     """
     check_variables(variables, given)
     relation = variables["raw_relation"]
@@ -136,6 +164,7 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
     manifests = load.read_manifests(data_dir / "raw")
     if manifests:
         rules = shop_of_loads(data_dir)
+        _check_copies_are_known(data_dir, manifests, rules)
         words = f"{len(manifests)} load(s) in {data_dir}/raw"
         return Shop(words, _lines_of_loads(data_dir, manifests), manifests, rules)
     of_sample = load.read_manifests(sample / "raw")
@@ -149,6 +178,22 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
         )
     words = f"the bundled sample (no load in {data_dir}/raw)"
     return Shop(words, _lines_of_loads(sample, of_sample), of_sample, shop_of_loads(sample))
+
+
+def _check_copies_are_known(
+    data_dir: Path, manifests: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]
+) -> None:
+    """Refuse loads made before copies were told, where the shop drops copies."""
+    if rules.get("copies") != "drop":
+        return
+    for manifest in manifests:
+        directory = data_dir / "raw" / manifest["load_id"]
+        if "copy_number" not in pq.read_schema(directory / load.ROWS_FILE).names:
+            raise CustomerIntelligenceError(
+                "E_OLD_LOAD",
+                f"{directory} does not tell which lines are copies, and {SHOP_FILE} drops them.",
+                f"Remove it and load {manifest['source_file']} again, or write `copies: count`.",
+            )
 
 
 def _evidence_of_loads(data_dir: Path, of_sample: Sequence[Mapping[str, Any]]) -> str | None:
@@ -182,15 +227,16 @@ def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> 
         path_literal(directory / "raw" / manifest["load_id"] / load.ROWS_FILE)
         for manifest in manifests
     )
-    # Loads made before there was such a column hold no cancelled orders.
+    later = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in LATER_COLUMNS.items())
     return (
-        "select cast(null as boolean) as is_cancelled_order where false union all by name "  # noqa: S608  # nosec
+        f"select {later} where false union all by name "  # noqa: S608  # nosec
         f"select * from read_parquet([{files}], union_by_name = true)"
     )
 
 
 def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop: Shop) -> None:
     rules = {**DEFAULTS, **shop.rules}
+    refused = do_not_contact.listed_ids(data_dir, shop.manifests)
     assignments = sorted(
         path for path in (data_dir / "campaigns").glob("*.parquet") if path.name[0] != "."
     )
@@ -216,12 +262,32 @@ def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop
                     rules["adjustment_prefix"],
                     rules["negative_lines_are_returns"],
                     rules["copies"] == "drop",
+                    rules["invoice_numbers"] == "restart",
+                    rules["far_off_dates"] == "count",
                 )
             ],
         )
         codes = [(rank, *rule) for rank, rule in enumerate(code_rules(rules), start=1)]
         _make_table(connection, "shop_codes", CODE_COLUMNS, codes)
+        descriptions = [
+            (rank, *rule) for rank, rule in enumerate(description_rules(rules), start=1)
+        ]
+        _make_table(connection, "shop_descriptions", DESCRIPTION_COLUMNS, descriptions)
+        _make_table(connection, "shop_statuses", STATUS_COLUMNS, status_rules(rules))
+        nobody = [(name,) for name in rules["nobody"]]
+        _make_table(connection, "shop_nobody", NOBODY_COLUMNS, nobody)
         _make_table(connection, "previous_clusters", CLUSTER_COLUMNS, previous_clusters(data_dir))
+        _make_table(connection, "do_not_contact_ids", {"customer_id": "varchar"}, [])
+        if refused:
+            connection.execute(
+                "insert into raw.do_not_contact_ids select unnest($refused)", {"refused": refused}
+            )
+        # As the lines spell them.
+        connection.execute(
+            "create view raw.do_not_contact as select distinct customer_id "  # noqa: S608  # nosec
+            f"from raw.invoice_lines where {same_id_as_sql('customer_id')} in "
+            "(select customer_id from raw.do_not_contact_ids)"
+        )
         if assignments:
             files = ", ".join(path_literal(path) for path in assignments)
             connection.execute(

@@ -29,7 +29,7 @@ class Line(NamedTuple):
     invoice_no: str | None
     stock_code: str | None
     description: str | None
-    quantity: int
+    quantity: int | Decimal
     invoiced_at: dt.datetime
     unit_price: Decimal
     customer_id: str | None

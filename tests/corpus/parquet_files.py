@@ -205,7 +205,9 @@ TYPES = (
         [
             (6.0, 6),
             (-0.0, 0),
-            (1.5, ("1.5", "R_QUANTITY")),
+            (1.5, Decimal("1.5")),
+            (0.1 + 0.2, Decimal("0.3")),
+            (0.12345, ("0.12345", "R_QUANTITY_SCALE")),
             (NAN, ("nan", "R_NOT_FINITE")),
             (float("-inf"), ("-inf", "R_NOT_FINITE")),
             (1e19, ("1e+19", "R_OVERFLOW")),
@@ -216,7 +218,7 @@ TYPES = (
         "quantities without a sign",
         "quantity",
         pa.uint64(),
-        [(6, 6), (2**63 - 1, 2**63 - 1), (2**64 - 1, ("18446744073709551615", "R_OVERFLOW"))],
+        [(6, 6), (2**64 - 1, ("18446744073709551615", "R_OVERFLOW"))],
     ),
     one_column(
         "quantities of the type boolean",

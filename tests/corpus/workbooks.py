@@ -320,7 +320,7 @@ TABLES = (
     sheet_case(
         "numbers that are none",
         [
-            (cells(FIRST, quantity=1.5), quarantined(FIRST, "R_QUANTITY", quantity="1.5")),
+            (cells(FIRST, quantity=1.5), FIRST._replace(quantity=Decimal("1.5"))),
             (cells(FIRST, quantity=True), quarantined(FIRST, "R_QUANTITY", quantity="TRUE")),
             (cells(FIRST, quantity="six"), quarantined(FIRST, "R_QUANTITY", quantity="six")),
             (cells(FIRST, quantity=None), quarantined(FIRST, "R_QUANTITY", quantity="")),

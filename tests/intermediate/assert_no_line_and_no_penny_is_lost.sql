@@ -1,10 +1,19 @@
 -- Raw = quarantined + every disposition + what is dated after the as-of date, in rows
--- and in money, over every record of every load.
+-- and in money, over every record of every load. What was paid back of a sale is told
+-- beside it, and stands in no record of its own; a quantity below nothing takes back
+-- the amount beside it.
 with raw_lines as (
 
     select
         count(*) as raw_rows,
-        sum(coalesce(line_amount, quantity * unit_price)) as raw_amount
+        sum(
+            case
+                when line_amount > 0 and quantity < 0 then -line_amount
+                else cast(
+                        coalesce(line_amount, quantity * unit_price) as decimal(38, 4)
+                    )
+            end
+        ) as raw_amount
     from {{ source("retail", "invoice_lines") }}
 
 ),
@@ -16,16 +25,39 @@ staged_lines as (
         sum(lines.line_amount) as amount_apart
     from {{ ref("stg_retail__invoice_lines") }} as lines
     cross join {{ ref("int_as_of") }} as as_of
-    where lines.is_quarantined or lines.invoice_date > as_of.as_of_date
+    where
+        lines.is_quarantined
+        or (
+            lines.invoice_date > as_of.as_of_date
+            -- What is dated far off is in the ledger, unless a variable cuts it off.
+            and (
+                {{ date_var("as_of_date") }} is not null
+                or lines.invoice_date <= as_of.last_invoice_date
+            )
+        )
 
 ),
 
 ledger as (
 
     select
-        coalesce(sum(lines), 0) as ledger_rows,
+        coalesce(
+            sum(
+                case
+                    when disposition not in ('refund', 'refund_anonymous') then lines
+                end
+            ), 0
+        ) as ledger_rows,
         coalesce(sum(amount), 0) as ledger_amount
     from {{ ref("rpt_line_dispositions") }}
+
+),
+
+refunds as (
+
+    select coalesce(sum(line_amount), 0) as refund_amount
+    from {{ ref("int_invoice_lines_classified") }}
+    where refunded_line_id is not null
 
 )
 
@@ -36,7 +68,9 @@ select
 from raw_lines
 cross join staged_lines
 cross join ledger
+cross join refunds
 where
     raw_lines.raw_rows <> staged_lines.rows_apart + ledger.ledger_rows
     or coalesce(raw_lines.raw_amount, 0)
-    <> coalesce(staged_lines.amount_apart, 0) + ledger.ledger_amount
+    <> coalesce(staged_lines.amount_apart, 0)
+    + ledger.ledger_amount - refunds.refund_amount

@@ -39,7 +39,7 @@ select
 from lines
 left join by_return on lines.line_id = by_return.line_id
 where
-    lines.disposition = 'return'
+    lines.disposition in ('return', 'refund')
     and -lines.quantity is distinct from by_return.units
 union all
 select

@@ -5,10 +5,20 @@ with ledger as (
         coalesce(sum(case when disposition like 'sale%' then amount end), 0) as sales,
         coalesce(sum(case when disposition = 'sale' then amount end), 0)
             as customer_sales,
-        coalesce(-sum(case when disposition like 'return%' then amount end), 0)
-            as returns,
-        coalesce(-sum(case when disposition = 'return' then amount end), 0)
-            as customer_returns
+        coalesce(
+            -sum(
+                case
+                    when
+                        disposition in (
+                            'return', 'return_anonymous', 'refund', 'refund_anonymous'
+                        )
+                        then amount
+                end
+            ), 0
+        ) as returns,
+        coalesce(
+            -sum(case when disposition in ('return', 'refund') then amount end), 0
+        ) as customer_returns
     from {{ ref("rpt_line_dispositions") }}
 
 ),

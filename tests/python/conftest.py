@@ -285,6 +285,19 @@ def load_of(data_dir: Path, query: str) -> Path:
     return data_dir
 
 
+@pytest.fixture
+def ledger(tmp_path: Path) -> Callable[..., Any]:
+    """Return a function that loads files and runs the models of the ledger: see ledger.py."""
+    from ledger import read_ledger
+
+    numbers = itertools.count(1)
+
+    def read(files: Any, mapping: Mapping[str, Any] | None = None, **options: Any) -> Any:
+        return read_ledger(files, mapping, tmp_path / f"shop-{next(numbers)}", **options)
+
+    return read
+
+
 @contextlib.contextmanager
 def another_process_at_work(data_dir: Path) -> Iterator[int]:
     """Hold a data directory in a child process for the time of a block; gives its id."""

@@ -26,6 +26,8 @@ HEADER = (
 )
 START = date(2013, 1, 3)
 
+PRICES = ("5.00", "10.00", "20.00", "40.00")
+
 Line = tuple[object, ...]
 
 
@@ -142,6 +144,16 @@ def everybody_stays() -> list[Line]:
     return lines + [(f"p{entry[0]}", *entry[1:6], f"p{entry[6]}", entry[7]) for entry in pausing]
 
 
+def chance() -> list[Line]:
+    """Every customer has the same chance on every day, so that nothing tells who stays away."""
+    draw = random.Random(7)  # no secret
+    return [
+        line(f"{day}-{customer}", day, f"K{customer}", quantity=1, price=draw.choice(PRICES))
+        for day in range(365)
+        for customer in draw.sample(range(2000), 11)
+    ]
+
+
 def header_only() -> list[Line]:
     return []
 
@@ -237,6 +249,7 @@ def negative_lines() -> list[Line]:
 
 
 OK, THIN, DEGENERATE = "ok", "insufficient_data", "degenerate_dropout"
+CHANCE, FEW = "not_predictive", "too_thin"
 
 
 @dataclass(frozen=True)
@@ -252,7 +265,7 @@ class Shop:
     customers : int
         Customers with a purchase that stands.
     churn, clusters, lifetime_value : str
-        Status of the models.
+        Status of the models; clusters that are found may be too small to be described.
     facts : mapping of str to object
         Statements on the marts with the one value that each must give.
     variables : mapping
@@ -341,13 +354,28 @@ SHOPS = {
     "everybody_stays": Shop(
         everybody_stays,
         customers=600,
-        churn=OK,
+        churn=CHANCE,
         clusters=OK,
         lifetime_value=DEGENERATE,
         facts={
             "select count(value) from rpt_churn_metrics where metric = 'roc_auc'": 0,
             "select max(value) from rpt_churn_metrics where metric = 'churn_rate'": 0,
             "select count(*) from rpt_insights where insight like 'goes_with_churn%'": 0,
+        },
+    ),
+    "chance": Shop(
+        chance,
+        customers=1722,
+        churn=CHANCE,
+        clusters=OK,
+        lifetime_value=DEGENERATE,
+        facts={
+            "select count(churn_probability) from dim_customers": 0,
+            "select explanation like '%cannot be told%' from rpt_model_status "
+            "where model = 'churn'": True,
+            "select finding like '%cannot be told%' from rpt_insights "
+            "where insight = 'churn_predictability'": True,
+            "select count(expected_gain) from rpt_actions where customers > 0": 0,
         },
     ),
     "strange_values": Shop(

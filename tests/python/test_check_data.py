@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import re
 import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
 
+import dispositions
 import duckdb
 import openpyxl
 import pytest
 from conftest import ROOT, build, ingested
 
 from customer_intelligence import check_data
+from customer_intelligence.cli import commands
 from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
@@ -23,6 +26,15 @@ from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.marts import open_marts
 
 SAMPLE = next((ROOT / "data" / "sample" / "raw").glob("*/invoice_lines.parquet"))
+
+
+@pytest.fixture(autouse=True)
+def cheap(request, monkeypatch):
+    """Run the compiled SQL instead of dbt, except where a test is about dbt."""
+    if "stranger" not in request.fixturenames:
+        monkeypatch.setattr(
+            commands, "run_dbt", lambda project, scratch, *arguments: dispositions.run(scratch)
+        )
 
 
 def written(path: Path, header: str, *lines: str, encoding: str = "utf-8") -> Path:
@@ -39,6 +51,9 @@ def raw_rows(data_dir: Path, columns: str) -> list[tuple]:
         f"select {columns} from read_parquet('{data_dir}/raw/*/invoice_lines.parquet') "
         "order by load_number, record_number"
     ).fetchall()
+
+
+LEDGER = re.compile(r"^  (\S.*?)  +(\S+ +\S+)  counts in ", re.MULTILINE)
 
 
 # ---------------------------------------------------------------- a shop from file to marts
@@ -85,6 +100,7 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     ).fetchall()
     assert f"{rows:,} in the file = {rows:,} to load + 0 quarantined" in report
     assert f"lines add up to {money:,.2f}" in report
+    told = dict(LEDGER.findall(report))
 
     ingested(stranger, data_dir, mapping)
     build(data_dir)
@@ -100,6 +116,9 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
             "select count(*), sum(net_revenue) from dim_customers"
         ).fetchone()
     assert sum(amount or 0 for _, amount in ledger.values()) == money
+    with open_marts(data_dir) as marts:
+        rows = marts.execute("select label, lines, amount from rpt_line_dispositions").fetchall()
+    assert told == {label: f"{lines:,} {amount:,.2f}" for label, lines, amount in rows}
     assert sum(lines for lines, _ in ledger.values()) == rows
     assert ledger["cancelled_order"][1] == lost
     assert {name for name, (lines, _) in ledger.items() if lines} == {
@@ -343,14 +362,14 @@ def shopify(path: Path, *orders: dict) -> Path:
 SOAP, TOWEL = ("Soap", "SO-1", 2, "15.00", "0.00"), ("Towel", "", 1, "20.00", "5.00")
 
 
-def test_an_order_of_shopify_counts_its_subtotal_without_refunds(tmp_path):
+def test_an_order_of_shopify_counts_its_subtotal_and_tells_its_refund(tmp_path):
     path = shopify(
         tmp_path / "orders_export.csv",
         # Nothing but items: each counts what it costs.
         {"Subtotal": "45.00", "Total": "50.00", "Shipping": "5.00", "lines": [SOAP, TOWEL]},
-        # A tenth off the order, and 10.00 refunded: 30.50 in proportion 30 to 15.
+        # A tenth off the order, and 10.00 refunded, both in proportion 30 to 15.
         {"Subtotal": "40.50", "Refunded Amount": "10.00", "lines": [SOAP, TOWEL]},
-        # Refunded with its shipping: nothing is left, and not less.
+        # Refunded with its shipping: all of it, and not more.
         {"Subtotal": "45.00", "Refunded Amount": "50.00", "lines": [SOAP, TOWEL]},
         {"Subtotal": "45.00", "Cancelled at": "2024-03-05 10:00:00 +0100", "lines": [SOAP, TOWEL]},
         {"Subtotal": "0.00", "Email": "", "lines": [("Gift", "", 1, "0.00", "0.00")]},
@@ -358,7 +377,8 @@ def test_an_order_of_shopify_counts_its_subtotal_without_refunds(tmp_path):
     ingest_file(path, tmp_path / "data")
     rows = raw_rows(
         tmp_path / "data",
-        "invoice_no, stock_code, customer_id, country, line_amount::varchar, is_cancelled_order",
+        "invoice_no, stock_code, customer_id, country, line_amount::varchar, is_cancelled_order, "
+        "refunded_amount::varchar, is_refund_estimated",
     )
     first = [
         ("#1001", "SO-1", "1001@example.com", "DE"),
@@ -366,12 +386,15 @@ def test_an_order_of_shopify_counts_its_subtotal_without_refunds(tmp_path):
     ]
     assert [row[:4] for row in rows[:2]] == first
     assert [row[4] for row in rows] == [
-        "30.0000", "15.0000", "20.3333", "10.1667", "0.0000", "0.0000", "30.0000", "15.0000",
+        "30.0000", "15.0000", "27.0000", "13.5000", "30.0000", "15.0000", "30.0000", "15.0000",
         "0.0000",
+    ]  # fmt: skip
+    assert [row[6:] for row in rows if row[6]] == [
+        ("6.6667", True), ("3.3333", True), ("30.0000", False), ("15.0000", False),
     ]  # fmt: skip
     assert [row[5] for row in rows] == [False] * 6 + [True] * 2 + [False]
     assert rows[-1][2] is None
-    assert read_shop(tmp_path / "data") == {"currency": "EUR"}
+    assert read_shop(tmp_path / "data") == {"currency": "EUR", **preset("shopify").rules}
 
 
 def test_a_preset_is_found_by_the_header_and_by_its_name(tmp_path, capsys):

@@ -646,7 +646,7 @@ MEDIANS = np.array([50.0, 2, 500])
         ((100, 2, 500), (90, 2, 500), "Lapsed occasional medium", "Occasional medium"),
         ((20, 2, 500), (25, 2, 500), "Recent occasional medium", "Occasional medium"),
         ((50, 1.4, 500), (50, 1, 500), "One-time medium", "Occasional medium"),
-        ((50, 6, 500), (50, 5, 500), "Frequent medium", "Regular medium"),
+        ((50, 6, 500), (50, 5, 500), "Frequent medium", "Occasional medium"),
         ((50, 2, 1500), (50, 2, 1200), "Occasional big", "Occasional medium"),
         ((50, 2, 300), (50, 2, 400), "Occasional small", "Occasional medium"),
     ],
@@ -662,12 +662,93 @@ def test_equal_names_are_told_apart_by_what_differs_most():
     rows = [[5.0, 20, 9000], [5.0, 19, 4000], [5.0, 18, 6000], [5.0, 18, 2000], [100.0, 2, 500]]
     names = clusters.cluster_names(rows, MEDIANS, np.array(rows))
     assert names == (
-        "Recent frequent big spenders (highest spend)",
-        "Recent frequent big spenders (3rd highest spend)",
-        "Recent frequent big spenders (2nd highest spend)",
-        "Recent frequent big spenders (lowest spend)",
+        "Recent frequent big spenders (1 of 4 by spend)",
+        "Recent frequent big spenders (3 of 4 by spend)",
+        "Recent frequent big spenders (2 of 4 by spend)",
+        "Recent frequent big spenders (4 of 4 by spend)",
         "Lapsed occasional medium spenders",
     )
+
+
+@pytest.mark.parametrize(
+    ("medians", "members", "said"),
+    [
+        # A wholesaler whose customers order twice a week: 72 orders are not occasional.
+        ([3, 90, 9000], [4, 72, 8000], "Regular medium spenders"),
+        # Everybody bought within the month: nobody has lapsed after 18 days.
+        ([5, 6, 100], [18, 6, 100], "Regular medium spenders"),
+        # A shop of 200 idle customers: 150 days are less than usual, and not recent.
+        ([400, 2, 100], [150, 2, 100], "Occasional medium spenders"),
+        # Twice as many orders as usual are still two.
+        ([40, 1, 100], [40, 2, 100], "Occasional medium spenders"),
+        # Whoever sent everything back spent nothing.
+        ([40, 2, 0], [40, 2, 0], "Occasional customers without net spending"),
+    ],
+)
+def test_a_word_holds_in_days_and_orders_and_not_only_beside_the_shop(medians, members, said):
+    names = clusters.cluster_names(np.array([members]), np.array(medians), np.array([members]))
+    assert names == (said,)
+
+
+def test_no_history_is_too_short_to_call_customers_occasional():
+    rows = np.array([[10.0, 2, 100]])
+    assert clusters.cluster_names(rows, rows[0], rows, longest_silence=29) == (
+        "Repeat medium spenders",
+    )
+
+
+def test_small_clusters_are_not_described():
+    """One in a hundred, or 25 customers, have figures and no words."""
+    rows = np.array([[5.0, 20, 9000], [200.0, 1, 50], [50.0, 2, 500]])
+    said = clusters.cluster_names(
+        rows, MEDIANS, rows, shares=np.array([0.01, 0.09, 0.9]), customers=280
+    )
+    assert said == (
+        "Small cluster (higher spend)",
+        "Small cluster (lower spend)",
+        "Occasional medium spenders",
+    )
+
+
+def test_clusters_with_the_same_median_members_are_only_numbered():
+    rows = np.array([[50.0, 2, 500], [50.0, 2, 500]])
+    assert clusters.cluster_names(rows, MEDIANS, rows) == (
+        "Occasional medium spenders (1 of 2)",
+        "Occasional medium spenders (2 of 2)",
+    )
+
+
+def test_every_word_of_a_name_is_true_of_the_median_member_in_any_shop():
+    """Made-up shops, from one of daily buyers to one of a purchase in three years."""
+    rng = np.random.default_rng(5)
+    said = set()
+    for _ in range(3000):
+        medians = np.array([rng.integers(0, 500), rng.geometric(0.3), rng.choice([0, 20, 3000])])
+        members = (medians * rng.lognormal(0, 1, 3)).round().clip((0, 1, 0))
+        centroid = members * rng.lognormal(0, 0.2, 3)
+        longest = max(members[0], medians[0], rng.integers(0, 200))
+        (name,) = clusters.cluster_names(
+            np.array([centroid]), medians, np.array([members]), longest_silence=longest
+        )
+        days, orders, money = members
+        holds = {
+            "recent": days < medians[0] and days <= 60,
+            "lapsed": days > medians[0] and days >= 90,
+            "one-time": orders == 1,
+            "mostly": orders == 1 and longest < 90,
+            "repeat": 2 <= orders < 5 and longest < 90,
+            "occasional": orders < 5 and longest >= 90,
+            "regular": orders >= 3,
+            "frequent": orders > medians[1] and orders >= 5,
+            "small": 0 < money < medians[2],
+            "big": money > medians[2],
+            "medium": money > 0,
+            "without": money == 0,
+        }
+        words = {word for word in name.lower().split() if word in holds}
+        assert all(holds[word] for word in words), (name, members, medians)
+        said |= words
+    assert said == {*holds}
 
 
 # ---------------------------------------------------------------- the real shop

@@ -750,7 +750,7 @@ def test_thin_data_are_said_in_words(republish):
         assert not run(view).exception
     assert any("12 customers: clusters skipped" in box.value for box in run("clusters.py").info)
     told = " ".join(box.value for box in run("churn.py").info)
-    assert "not predicted. 12 customers: churn skipped" in told
+    assert "given a probability. 12 customers: churn skipped" in told
     assert "tested. 12 customers: churn skipped" in told
     told = " ".join(box.value for box in run("value.py").info)
     assert "not predicted. 12 customers: lifetime_value skipped" in told

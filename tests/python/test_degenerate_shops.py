@@ -20,7 +20,7 @@ from queue import SimpleQueue
 import pytest
 import yaml
 from conftest import SAMPLE, WITHOUT_UNIT_TESTS, ingested, run_dbt
-from shops import OK, QUICK, SHOPS, THIN, Shop
+from shops import FEW, OK, QUICK, SHOPS, THIN, Shop
 
 from customer_intelligence.marts import open_marts
 from customer_intelligence.summary import as_lines, print_summary, summarise
@@ -164,10 +164,24 @@ def test_models_that_do_not_apply_say_so(built):
             "p_alive is null, count(*) from dim_customers group by all"
         ).fetchall()
     churn, clusters, value = built.shop.churn, built.shop.clusters, built.shop.lifetime_value
-    assert dict(models) == {"churn": churn, "clusters": clusters, "lifetime_value": value}
+    is_short = not built.value(
+        "select coalesce(as_of_date - first_invoice_date, 0) >= 90 from build_info"
+    )
+    has_few = is_short or bool(
+        built.value(
+            "select coalesce(min(customers) < 30 or min(customer_share) < 0.05, false) "
+            "from rpt_cluster_profiles"
+        )
+    )
+    assert dict(models) == {
+        "churn": churn,
+        "segments": FEW if is_short or built.shop.customers < 30 else OK,
+        "clusters": FEW if clusters == OK and has_few else clusters,
+        "lifetime_value": value,
+    }
     of_value = (value, *[value == THIN] * 2, value != OK)
     expected = (
-        *(churn, *[churn == THIN] * 3),
+        *(churn, *[churn != OK] * 3),
         *[clusters == THIN] * 2,
         *of_value,
         built.shop.customers,
@@ -204,12 +218,37 @@ def test_the_summary_says_in_words_what_was_skipped(built, capsys):
         for status, words in marts.execute(
             "select model_status, explanation from rpt_model_status"
         ).fetchall():
-            assert (words in lines) == (status != OK or "cannot be judged" in words)
+            assert (words in lines) == (status != OK)
             assert words.endswith("skipped.") == (status == THIN)
 
 
 @pytest.mark.parametrize("name", ["everybody_stays"])
 def test_churners_too_rare_for_an_interval_leave_the_figure_alone(built):
     rare = {"model": "random_forest", "roc_auc": 0.75, "ci_low": None, "ci_high": None}
-    lines = as_lines({**summarise(built.data_dir), "churn": rare}, built.data_dir)
+    summary = {**summarise(built.data_dir), "churn": rare}
+    summary["models"] = {"churn": {"model_status": OK, "explanation": ""}}
+    lines = as_lines(summary, built.data_dir)
     assert "churn: random_forest reaches AUC 0.750 on later purchases" in lines
+
+
+@published
+def test_nothing_rests_on_what_cannot_be_told(built):
+    """No offer without a probability, no action by the segments of a handful, no claim of them."""
+    assert not built.value(
+        "select count(*) from fct_customer_actions "
+        "where churn_probability is null and action in ('win_back', 'personal_contact', 'reminder')"
+    )
+    if built.shop.churn != OK:
+        assert not built.value("select count(*) from fct_churn_reasons")
+        assert not built.value(
+            "select count(*) from rpt_insights where insight like 'whom_to_act%' "
+            "or insight like 'goes_with%' or insight = 'offers_that_pay'"
+        )
+    if built.shop.customers < 30:
+        assert not built.value(
+            "select count(*) from fct_customer_actions where action not in "
+            "('none', 'second_order', 'service_check', 'do_not_contact')"
+        )
+        assert not built.value(
+            "select count(*) from rpt_insights where insight like 'segment_value%'"
+        )

@@ -39,6 +39,9 @@ class _Dbt:
     def date_trunc(self, datepart, date):
         return f"date_trunc('{datepart}', {date})"
 
+    def safe_cast(self, field, type):
+        return f"try_cast({field} as {type})"
+
     def string_literal(self, value):
         return f"'{value}'"
 

@@ -110,7 +110,7 @@ select
     order_days.last_ordered_at,
     cast(coalesce(order_days.orders, 0) as integer) as orders,
     cast(coalesce(order_days.lines, 0) as integer) as lines,
-    cast(coalesce(order_days.units, 0) as bigint) as units,
+    cast(coalesce(order_days.units, 0) as decimal(38, 4)) as units,
     cast(coalesce(new_product_days.new_products, 0) as integer) as new_products,
     cast(purchase_gaps.gap_days as integer) as gap_days,
     cast(coalesce(order_days.gross_revenue, 0) as decimal(38, 4)) as gross_revenue,

@@ -116,7 +116,7 @@ select
     cast(last_day_net_revenue * purchase_days / nullif(net_revenue, 0) as double)
         as last_over_average_purchase_day,
     cast(lines * 1.0 / purchase_days as double) as lines_per_purchase_day,
-    cast(units * 1.0 / nullif(lines, 0) as double) as units_per_line,
+    cast(units as double) / nullif(lines, 0) as units_per_line,
     cast(kept_gross_revenue / nullif(units, 0) as double) as average_unit_price,
     cast(products as integer) as products,
     -- A product of a void line counts as bought, the line does not.

@@ -1,21 +1,161 @@
-with readable_lines as (
+{#- Days from the rest of the lines that a date may always lie. -#}
+{%- set near_days = 60 -%}
+{%- set as_of_date = date_var("as_of_date") -%}
+with invoice_days as (
 
-    select invoice_date from {{ ref("stg_retail__invoice_lines") }}
-    where not is_quarantined
+    select * from {{ ref("int_invoice_days") }}
+
+),
+
+-- What is dated later than the as-of date of a variable tells nothing of what is usual.
+known_days as (
+
+    select * from invoice_days
+    where invoice_date <= coalesce({{ as_of_date }}, invoice_date)
+
+),
+
+days as (
+
+    select
+        invoice_date,
+        sum(lines) as lines
+    from known_days
+    group by invoice_date
+
+),
+
+counted as (
+
+    select
+        invoice_date,
+        lag(invoice_date) over (order by invoice_date) as previous_date,
+        sum(lines) over (
+            order by invoice_date rows between unbounded preceding and current row
+        ) - lines as lines_before,
+        sum(lines) over (
+            order by invoice_date rows between current row and unbounded following
+        ) as lines_from,
+        sum(lines) over () as all_lines
+    from days
+
+),
+
+gaps as (
+
+    select
+        *,
+        {{ day_difference("previous_date", "invoice_date") }} as gap_days,
+        -- At either end; of few lines none is the exception.
+        least(greatest(3, all_lines / 1000.0), all_lines / 5.0) as tolerated_lines
+    from counted
+
+),
+
+-- The longest gap between days that most lines lie around.
+usual as (
+
+    select
+        coalesce(max(
+            case
+                when
+                    lines_before > tolerated_lines and lines_from > tolerated_lines
+                    then gap_days
+            end
+        ), 0) as longest_gap_days
+    from gaps
+
+),
+
+-- A load that covers three days says by itself when it was.
+loads as (
+
+    select
+        load_number,
+        min(invoice_date) as first_date,
+        max(invoice_date) as last_date
+    from known_days
+    group by load_number
+    having count(*) >= 3
+
+),
+
+sure as (
+
+    select
+        min(last_date) as first_end,
+        max(first_date) as last_start
+    from loads
+
+),
+
+far_gaps as (
+
+    select gaps.*
+    from gaps
+    cross join usual
+    cross join {{ ref("stg_shop__rules") }} as rules
+    where
+        gaps.gap_days > {{ near_days }}
+        and gaps.gap_days > 3 * usual.longest_gap_days
+        and not rules.believes_far_off_dates
+
+),
+
+believed as (
+
+    select
+        max(
+            case
+                when
+                    far_gaps.lines_before <= far_gaps.tolerated_lines
+                    and far_gaps.previous_date
+                    < coalesce(sure.first_end, far_gaps.invoice_date)
+                    then far_gaps.invoice_date
+            end
+        ) as first_date,
+        min(
+            case
+                when
+                    far_gaps.lines_from <= far_gaps.tolerated_lines
+                    and far_gaps.invoice_date
+                    > coalesce(sure.last_start, far_gaps.previous_date)
+                    then far_gaps.previous_date
+            end
+        ) as last_date
+    from far_gaps
+    cross join sure
+
+),
+
+-- One or two days are no rest that others could lie far from.
+weighed as (
+
+    select
+        case when count(*) >= 3 then max(believed.first_date) end as first_date,
+        case when count(*) >= 3 then max(believed.last_date) end as last_date
+    from days
+    cross join believed
+    where
+        days.invoice_date >= coalesce(believed.first_date, days.invoice_date)
+        and days.invoice_date <= coalesce(believed.last_date, days.invoice_date)
 
 ),
 
 data_span as (
 
     select
-        min(invoice_date) as first_invoice_date,
-        max(invoice_date) as last_invoice_date
-    from readable_lines
+        coalesce(max(weighed.first_date), min(invoice_days.invoice_date))
+            as first_invoice_date,
+        coalesce(max(weighed.last_date), max(invoice_days.invoice_date))
+            as last_invoice_date
+    from invoice_days
+    cross join weighed
 
 )
 
 select
-    coalesce({{ date_var("as_of_date") }}, last_invoice_date) as as_of_date,
+    coalesce({{ as_of_date }}, last_invoice_date) as as_of_date,
     first_invoice_date,
     last_invoice_date
 from data_span

@@ -1,7 +1,8 @@
+-- A line without a code is of no product in particular.
 with sale_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
-    where disposition = 'sale'
+    where disposition = 'sale' and stock_code <> '(NONE)'
 
 )
 

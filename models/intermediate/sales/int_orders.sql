@@ -77,9 +77,9 @@ select
     identified.ordered_at,
     identified.order_date,
     cast(identified.lines as integer) as lines,
-    cast(identified.units as bigint) as units,
+    cast(identified.units as decimal(38, 4)) as units,
     cast(coalesce(returns_by_order.void_lines, 0) as integer) as void_lines,
-    cast(coalesce(returns_by_order.void_units, 0) as bigint) as void_units,
+    cast(coalesce(returns_by_order.void_units, 0) as decimal(38, 4)) as void_units,
     cast(identified.gross_revenue as decimal(38, 4)) as gross_revenue,
     cast(coalesce(returns_by_order.void_amount, 0) as decimal(38, 4)) as void_amount,
     cast(

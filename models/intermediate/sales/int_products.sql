@@ -5,7 +5,9 @@ with classified_lines as (
     where
         (stock_code_class = 'product' or disposition = 'sale')
         and disposition not in (
-            'superseded', 'exact_duplicate', 'cancelled_order', 'contradictory'
+            'superseded', 'far_off_date', 'exact_duplicate', 'test_order',
+            'cancelled_order',
+            'contradictory'
         )
 
 ),
@@ -29,12 +31,20 @@ products as (
         ) as gross_revenue,
         sum(
             case
-                when disposition in ('return', 'return_anonymous') then -quantity else 0
+                when
+                    disposition in (
+                        'return', 'return_anonymous', 'refund', 'refund_anonymous'
+                    )
+                    then -quantity
+                else 0
             end
         ) as units_returned,
         sum(
             case
-                when disposition in ('return', 'return_anonymous')
+                when
+                    disposition in (
+                        'return', 'return_anonymous', 'refund', 'refund_anonymous'
+                    )
                     then -line_amount
                 else 0
             end

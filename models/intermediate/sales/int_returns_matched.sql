@@ -14,6 +14,22 @@ returned_products as (
 
 ),
 
+-- What the source says was paid back of a sale is no longer there to be returned.
+refunds as (
+
+    select
+        line_id,
+        refunded_line_id,
+        customer_id,
+        invoice_no,
+        invoice_date,
+        -quantity as quantity,
+        -line_amount as amount
+    from classified_lines
+    where disposition = 'refund'
+
+),
+
 -- Only products that a customer ever returned need matching.
 events as (
 
@@ -23,8 +39,8 @@ events as (
         classified_lines.customer_id,
         classified_lines.stock_code,
         classified_lines.unit_price,
-        abs(classified_lines.quantity) as quantity,
-        abs(classified_lines.line_amount) as amount,
+        abs(classified_lines.quantity) - coalesce(refunds.quantity, 0) as quantity,
+        abs(classified_lines.line_amount) - coalesce(refunds.amount, 0) as amount,
         classified_lines.invoice_no,
         classified_lines.invoice_date,
         classified_lines.invoiced_at as event_at
@@ -33,7 +49,10 @@ events as (
         on
             classified_lines.customer_id = returned_products.customer_id
             and classified_lines.stock_code = returned_products.stock_code
-    where classified_lines.disposition in ('sale', 'return')
+    left join refunds on classified_lines.line_id = refunds.refunded_line_id
+    where
+        classified_lines.disposition in ('sale', 'return')
+        and abs(classified_lines.quantity) > coalesce(refunds.quantity, 0)
 
 ),
 
@@ -230,7 +249,7 @@ select
     purchases.invoice_no as purchase_invoice_no,
     purchases.invoice_date as purchase_date,
     shared.return_date,
-    cast(shared.units as bigint) as units,
+    cast(shared.units as decimal(38, 4)) as units,
     cast(
         shared.amount_so_far - coalesce(lag(shared.amount_so_far) over (
             partition by shared.return_line_id order by shared.units_so_far
@@ -241,3 +260,19 @@ select
     and shared.return_date = purchases.invoice_date as is_order_correction
 from shared
 left join events as purchases on shared.purchase_line_id = purchases.line_id
+union all
+-- Its own line is known. All of it paid back on the day of the sale leaves no purchase.
+select
+    refunds.line_id as return_line_id,
+    refunds.refunded_line_id as purchase_line_id,
+    'stated' as match_tier,
+    refunds.customer_id,
+    sales.invoice_no as purchase_invoice_no,
+    sales.invoice_date as purchase_date,
+    refunds.invoice_date as return_date,
+    cast(refunds.quantity as bigint) as units,
+    cast(refunds.amount as decimal(38, 4)) as returned_amount,
+    refunds.amount = sales.line_amount
+    and refunds.invoice_date = sales.invoice_date as is_order_correction
+from refunds
+inner join classified_lines as sales on refunds.refunded_line_id = sales.line_id

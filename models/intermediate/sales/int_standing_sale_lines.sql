@@ -3,7 +3,10 @@
 with sale_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
-    where disposition = 'sale' and stock_code_class = 'product'
+    where
+        disposition = 'sale'
+        and stock_code_class = 'product'
+        and stock_code <> '(NONE)'
 
 ),
 

@@ -18,14 +18,16 @@ matches as (
     select
         stock_codes.stock_code,
         code_rules.code_rule_rank,
-        code_rules.stock_code_class
+        code_rules.stock_code_class,
+        true as is_named
     from stock_codes
     inner join code_rules on stock_codes.stock_code = code_rules.stock_code
     union all
     select
         stock_codes.stock_code,
         code_rules.code_rule_rank,
-        code_rules.stock_code_class
+        code_rules.stock_code_class,
+        false as is_named
     from stock_codes
     inner join code_rules
         on
@@ -49,6 +51,7 @@ ranked as (
 
 select
     stock_code,
-    stock_code_class
+    stock_code_class,
+    is_named
 from ranked
 where match_rank = 1

@@ -10,8 +10,8 @@ select
     cast(descriptions as integer) as descriptions,
     first_sold_date,
     last_sold_date,
-    cast(units_sold as bigint) as units_sold,
-    cast(units_returned as bigint) as units_returned,
+    cast(units_sold as decimal(38, 4)) as units_sold,
+    cast(units_returned as decimal(38, 4)) as units_returned,
     cast(gross_revenue as decimal(38, 4)) as gross_revenue,
     cast(returned_amount as decimal(38, 4)) as returned_amount,
     cast(gross_revenue - returned_amount as decimal(38, 4)) as net_revenue

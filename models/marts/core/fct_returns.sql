@@ -1,7 +1,10 @@
 with return_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
-    where disposition in ('return', 'return_anonymous')
+    where
+        disposition in (
+            'return', 'return_anonymous', 'refund', 'refund_anonymous'
+        )
 
 ),
 
@@ -73,11 +76,13 @@ select
     cast(numbered.stock_code as varchar) as stock_code,
     numbered.invoiced_at as returned_at,
     numbered.invoice_date as return_date,
-    cast(-numbered.quantity as bigint) as quantity,
+    cast(-numbered.quantity as decimal(18, 4)) as quantity,
     cast(-numbered.line_amount as decimal(38, 4)) as amount,
+    numbered.is_refund_estimated as is_estimated,
     cast(coalesce(main_allocations.match_tier, 'anonymous') as varchar) as match_tier,
     cast(main_allocations.order_id as varchar) as matched_order_id,
-    cast(coalesce(main_allocations.matched_quantity, 0) as bigint) as matched_quantity,
+    cast(coalesce(main_allocations.matched_quantity, 0) as decimal(18, 4))
+        as matched_quantity,
     {{ day_difference("main_allocations.purchase_date", "numbered.invoice_date") }}
         as lag_days,
     coalesce(main_allocations.is_order_correction, false) as is_order_correction

@@ -30,19 +30,42 @@ horizon as (
 
 ),
 
+consent as (
+
+    select * from {{ ref("int_customer_consent") }}
+
+),
+
 clusters as (
 
     select * from {{ ref("ml_customer_clusters") }}
 
 ),
 
--- The model that scores customers is chosen on the training side.
+churn_status as (
+
+    select model_status from {{ ref("rpt_model_status") }}
+    where model = 'churn'
+
+),
+
+-- The model that scores customers is chosen on the training side. What cannot tell who
+-- leaves gives nobody a probability, so that nothing rests on one.
 current_churn as (
 
-    select predictions.*
+    select
+        predictions.customer_id,
+        case
+            when churn_status.model_status = 'ok' then predictions.churn_probability
+        end as churn_probability,
+        case
+            when predictions.churn_probability is null then 'insufficient_data'
+            else churn_status.model_status
+        end as model_status
     from {{ ref("ml_churn_predictions") }} as predictions
     inner join {{ ref("ml_churn_model_selection") }} as selection
         on predictions.model = selection.model and selection.is_chosen
+    cross join churn_status
     where predictions.example_set = 'current'
 
 ),
@@ -99,6 +122,9 @@ combined as (
         recent_revenue.net_revenue_90d,
         clusters.cluster_id,
         clusters.cluster_name,
+        consent.may_be_contacted,
+        consent.contact_refusal,
+        consent.consent_word,
         current_churn.churn_probability,
         coalesce(current_churn.model_status, 'insufficient_data') as model_status,
         current_value.predicted_purchase_days_90d,
@@ -135,6 +161,7 @@ combined as (
             customers.customer_id = latest_orders.customer_id
             and latest_orders.order_recency = 1
     left join recent_revenue on customers.customer_id = recent_revenue.customer_id
+    left join consent on customers.customer_id = consent.customer_id
     left join clusters on customers.customer_id = clusters.customer_id
     left join current_churn on customers.customer_id = current_churn.customer_id
     left join current_value on customers.customer_id = current_value.customer_id
@@ -144,6 +171,9 @@ combined as (
 select
     cast(customer_id as varchar) as customer_id,
     cast(country as varchar) as country,
+    may_be_contacted,
+    contact_refusal,
+    cast(consent_word as varchar) as consent_word,
     as_of_date,
     first_order_date,
     last_order_date,

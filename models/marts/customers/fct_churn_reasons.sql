@@ -1,6 +1,9 @@
 with reasons as (
 
-    select * from {{ ref("ml_churn_reasons") }}
+    select reasons.*
+    from {{ ref("ml_churn_reasons") }} as reasons
+    inner join {{ ref("rpt_model_status") }} as statuses
+        on statuses.model = 'churn' and statuses.model_status = 'ok'
 
 ),
 

@@ -48,14 +48,27 @@ horizon as (
 
 ),
 
+-- Where scores only rank a handful of customers, no rule may go by the segment.
+segments_status as (
+
+    select model_status = 'ok' as are_segments_told from {{ ref("rpt_model_status") }}
+    where model = 'segments'
+
+),
+
 tenures as (
 
     select
         customers.*,
+        customers.days_since_last_order >= horizon.horizon_days as is_silent,
+        coalesce(not customers.may_be_contacted, false) as has_refused,
+        segments_status.are_segments_told,
         {{ day_difference("customers.first_order_date", "as_of.as_of_date") }}
             as tenure_days
     from customers
     cross join as_of
+    cross join horizon
+    cross join segments_status
 
 ),
 
@@ -68,9 +81,11 @@ matches as (
     from tenures
     inner join playbook
         on
-            (
+            tenures.has_refused = (playbook.action = 'do_not_contact')
+            and (
                 playbook.segments is null
-                or '|' || playbook.segments || '|'
+                or tenures.are_segments_told
+                and '|' || playbook.segments || '|'
                 like '%|' || tenures.segment || '|%'
             )
             and (
@@ -90,6 +105,7 @@ matches as (
                 playbook.min_return_rate is null
                 or tenures.return_rate > playbook.min_return_rate
             )
+            and (not playbook.needs_silence or tenures.is_silent)
             and (
                 not playbook.needs_gain
                 or playbook.assumed_response_rate * {{ var("offer_margin") }}
@@ -123,7 +139,12 @@ ranked as (
         playbook.assumed_offer_cost as offer_cost,
         playbook.assumed_response_rate as response_rate,
         row_number() over (
-            order by tenures.value_at_risk desc nulls last, tenures.customer_id asc
+            order by
+                tenures.has_refused asc,
+                tenures.value_at_risk desc nulls last,
+                {# Without a model of churn, whoever spent most comes first. #}
+                tenures.net_revenue desc,
+                tenures.customer_id asc
         ) as priority
     from tenures
     inner join first_matches on tenures.customer_id = first_matches.customer_id
@@ -171,6 +192,7 @@ model_reasons as (
     inner join reasons
         on
             ranked.customer_id = reasons.customer_id
+            and not ranked.has_refused
             and (ranked.churn_risk <> 'low') = reasons.is_raising_risk
     group by ranked.customer_id
 
@@ -185,25 +207,32 @@ select
     cast(ranked.action_rank as integer) as action_rank,
     cast(ranked.action_label as varchar) as action_label,
     cast(
-        ranked.segment || coalesce(
-            ', ' || {{ format_percent("ranked.churn_probability") }}
-            || ' risk of no order in ' || cast(horizon.horizon_days as varchar)
-            || ' days', ''
-        ) as varchar
+        case ranked.contact_refusal
+            when 'do_not_contact' then 'Listed in do_not_contact.csv'
+            when 'consent' then 'Refused to be contacted'
+            when 'unknown_word' then 'Consent is stated in a word that is not known'
+            else
+                ranked.segment || coalesce(
+                    ', ' || {{ format_percent("ranked.churn_probability") }}
+                    || ' risk of no order in ' || cast(horizon.horizon_days as varchar)
+                    || ' days', ''
+                )
+        end as varchar
     ) as reason_1,
     cast(
         case
+            when ranked.has_refused then null
             when ranked.min_return_rate is not null
                 then {{ format_percent("ranked.return_rate") }}
                     || ' of what was ordered came back'
-            when ranked.max_purchase_days is not null
+            when ranked.max_purchase_days is not null or ranked.value_at_risk is null
                 then {{ count_noun("ranked.purchase_days", "purchase day") }}
                     || ', the last ' || {{ count_noun(
                         "ranked.days_since_last_order", "day"
                     ) }} || ' ago'
-            when ranked.value_at_risk is not null
-                then {{ money }}{{ format_integer("ranked.value_at_risk") }}
-                    || ' of spending at risk'
+            else
+                {{ money }}{{ format_integer("ranked.value_at_risk") }}
+                || ' of spending at risk'
         end as varchar
     ) as reason_2,
     cast(reasons.reason as varchar) as reason_3,

@@ -1,5 +1,23 @@
 {%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
-with concentration as (
+with model_status as (
+
+    select * from {{ ref("rpt_model_status") }}
+
+),
+
+told as (
+
+    select
+        max(case when model = 'churn' then model_status end) = 'ok' as is_churn_told,
+        max(case when model = 'segments' then model_status end) = 'ok'
+            as are_segments_told,
+        max(case when model = 'clusters' then model_status end) = 'ok'
+            as are_clusters_told
+    from model_status
+
+),
+
+concentration as (
 
     select * from {{ ref("rpt_revenue_concentration") }}
 
@@ -36,20 +54,14 @@ churn_metrics as (
 
 ),
 
--- What goes with churn is told where there was enough to test a model on.
+-- What goes with churn is told where a model can tell who leaves.
 drivers as (
 
-    select rpt_churn_drivers.*
-    from {{ ref("rpt_churn_drivers") }} as rpt_churn_drivers
-    cross join churn_metrics
+    select * from {{ ref("rpt_churn_drivers") }}
+    where (select told.is_churn_told from told)
 
 ),
 
-model_status as (
-
-    select * from {{ ref("rpt_model_status") }}
-
-),
 
 -- What the first tenth of the list would have held at the test cutoff.
 action_backtest as (
@@ -62,7 +74,7 @@ action_backtest as (
         max(case when ranking = 'churn_probability' then leaver_revenue_share end)
             as share_by_risk
     from {{ ref("rpt_action_backtest") }}
-    where top_percent = 10
+    where top_percent = 10 and (select told.is_churn_told from told)
 
 ),
 
@@ -154,7 +166,24 @@ ranked_customers as (
             over (order by churn_probability desc, customer_id asc)
             as risk_rank
     from customers
-    where value_at_risk is not null
+    where value_at_risk is not null and coalesce(may_be_contacted, true)
+
+),
+
+consent as (
+
+    select
+        count(*) as customers,
+        count(may_be_contacted) as stated_customers,
+        count(case when not may_be_contacted then 1 end) as refusing_customers,
+        count(case when contact_refusal = 'do_not_contact' then 1 end)
+            as listed_customers,
+        count(case when contact_refusal = 'consent' then 1 end) as refused_customers,
+        count(case when contact_refusal = 'unknown_word' then 1 end)
+            as unclear_customers,
+        max(case when contact_refusal = 'unknown_word' then consent_word end)
+            as unclear_word
+    from customers
 
 ),
 
@@ -204,6 +233,7 @@ insights as (
         null as ci_high,
         'rpt_segments' as source_mart
     from segments
+    where (select told.are_segments_told from told)
     union all
     select
         10 + driver_rank as insight_order,
@@ -240,6 +270,19 @@ insights as (
         'rpt_churn_metrics' as source_mart
     from churn_metrics
     cross join horizon
+    inner join told on told.is_churn_told
+    union all
+    select
+        20 as insight_order,
+        'churn_predictability' as insight,
+        model_status.explanation as finding,
+        churn_metrics.value as figure,
+        churn_metrics.ci_low,
+        churn_metrics.ci_high,
+        'rpt_model_status' as source_mart
+    from model_status
+    left join churn_metrics on model_status.model_status = 'not_predictive'
+    where model_status.model_status = 'not_predictive'
     union all
     select
         21 as insight_order,
@@ -261,9 +304,10 @@ insights as (
     select
         22 as insight_order,
         'whom_to_act_on_backtest' as insight,
-        'The list would have worked before: at the test cutoff its first tenth held '
+        'At the test cutoff, the first tenth of such a list held '
         || {{ format_percent("share_by_value") }}
-        || ' of the past revenue of the customers who then left, by risk alone '
+        || ' of the past revenue of the customers who then left; the first tenth of a'
+        || ' list by risk alone held '
         || {{ format_percent("share_by_risk") }} || '.' as finding,
         share_by_value as figure,
         ci_low,
@@ -298,7 +342,7 @@ insights as (
         null as ci_high,
         'rpt_cluster_profiles' as source_mart
     from clusters
-    where revenue_rank = 1
+    where revenue_rank = 1 and (select told.are_clusters_told from told)
     union all
     select
         25 as insight_order,
@@ -315,9 +359,35 @@ insights as (
     where anonymous_share between 0.005 and 1
     union all
     select
-        25 + row_number() over (order by model) as insight_order,
+        26 as insight_order,
+        'consent' as insight,
+        case
+            when stated_customers = 0
+                then 'Consent is unknown: the data do not say who refused to be'
+                    || ' contacted.'
+            else
+                {{ count_noun("refusing_customers", "customer") }} || ' on no list: '
+                || {{ format_integer("listed_customers") }}
+                || ' by do_not_contact.csv, '
+                || {{ format_integer("refused_customers") }} || ' by refusal, '
+                || {{ format_integer("unclear_customers") }}
+                || ' by a word of consent that is not known'
+                || coalesce(' (' || unclear_word || ')', '') || '; consent of '
+                || {{ count_noun("customers - stated_customers", "customer") }}
+                || ' is unknown.'
+        end as finding,
+        refusing_customers as figure,
+        null as ci_low,
+        null as ci_high,
+        'dim_customers' as source_mart
+    from consent
+    where customers > 0
+    union all
+    select
+        26 + row_number() over (order by model) as insight_order,
         case
             when model_status.model_status = 'insufficient_data' then 'not_modelled: '
+            when model_status.model_status = 'too_thin' then 'too_thin: '
             else 'modelled_in_part: '
         end || model as insight,
         explanation as finding,
@@ -326,7 +396,7 @@ insights as (
         null as ci_high,
         'rpt_model_status' as source_mart
     from model_status
-    where model_status.model_status <> 'ok'
+    where model_status.model_status not in ('ok', 'not_predictive')
 
 )
 

@@ -14,7 +14,12 @@ ledger as (
 
     select
         disposition,
-        count(*) as lines,
+        -- What discounts take no more is part of their amount, and no line of its own.
+        count(
+            case
+                when refunded_line_id is null or disposition <> 'non_product' then 1
+            end
+        ) as lines,
         sum(line_amount) as amount,
         count(distinct invoice_no) as invoices,
         count(distinct customer_id) as customers,

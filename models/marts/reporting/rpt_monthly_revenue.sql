@@ -23,7 +23,7 @@ anonymous_orders as (
 anonymous_returns as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
-    where disposition = 'return_anonymous'
+    where disposition in ('return_anonymous', 'refund_anonymous')
 
 ),
 

@@ -16,7 +16,9 @@ select
     cast(max(non_product_lines.stock_code_class) as varchar) as stock_code_class,
     coalesce(max(stock_code_classes.counts_as_revenue), false) as counts_as_revenue,
     cast(max(stock_code_classes.note) as varchar) as note,
-    cast(count(*) as bigint) as lines,
+    cast(
+        count(case when non_product_lines.refunded_line_id is null then 1 end) as bigint
+    ) as lines,
     cast(sum(non_product_lines.line_amount) as decimal(38, 4)) as amount
 from non_product_lines
 left join stock_code_classes

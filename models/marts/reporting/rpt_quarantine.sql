@@ -12,6 +12,7 @@ reasons as (
         load_id,
         record_number,
         line_number,
+        line_amount,
         unnest(reasons) as reason
     from quarantined_lines
 
@@ -21,6 +22,7 @@ select
     cast(load_id as varchar) as load_id,
     cast(reason as varchar) as reason,
     cast(count(distinct record_number) as bigint) as records,
-    cast(min(line_number) as bigint) as first_line_number
+    cast(min(line_number) as bigint) as first_line_number,
+    cast(sum(line_amount) as decimal(38, 4)) as amount
 from reasons
 group by load_id, reason

@@ -1,3 +1,5 @@
+{%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
+{%- set scores = {"recency": "r", "frequency": "f", "money": "m"} -%}
 with customers as (
 
     select * from {{ ref("dim_customers") }}
@@ -23,6 +25,13 @@ purchase_days as (
 as_of as (
 
     select as_of_date from {{ ref("int_as_of") }}
+
+),
+
+segments_status as (
+
+    select model_status from {{ ref("rpt_model_status") }}
+    where model = 'segments'
 
 ),
 
@@ -93,7 +102,12 @@ segments as (
         {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue,
         {{ within("avg(churn_probability)", "0.0", "1.0") }}
             as mean_churn_probability,
-        sum(value_at_risk) as value_at_risk
+        sum(value_at_risk) as value_at_risk,
+        {% for score in scores.values() -%}
+            min({{ score }}_score) as lowest_{{ score }}_score,
+            max({{ score }}_score) as highest_{{ score }}_score
+            {%- if not loop.last %},{% endif %}
+        {% endfor %}
     from customers
     group by segment
 
@@ -111,8 +125,33 @@ totals as (
 select
     cast(segments.segment as varchar) as segment,
     cast(segment_playbook.segment_rank as integer) as segment_rank,
-    cast(segment_playbook.meaning as varchar) as meaning,
-    cast(segment_playbook.recommended_action as varchar) as recommended_action,
+    cast(
+        'Scores: '
+        {%- for name, score in scores.items() %}
+            || '{{ name }} ' || segments.lowest_{{ score }}_score
+            || case
+                when segments.lowest_{{ score }}_score
+                    < segments.highest_{{ score }}_score
+                    then '–' || segments.highest_{{ score }}_score
+                else ''
+            end
+            || '{{ ". " if loop.last else ", " }}'
+        {%- endfor %}
+        || 'Medians: last order ' || {{ count_noun(
+            "round(segments.median_days_since_last_order)", "day"
+        ) }} || ' ago, ' || {{ count_noun(
+            "round(segments.median_purchase_days)", "purchase day"
+        ) }} || ', ' || {{ money }}{{ format_integer("segments.median_net_revenue") }}
+        || ' net revenue.' as varchar
+    ) as meaning,
+    cast(
+        case
+            when segments_status.model_status = 'ok'
+                then segment_playbook.recommended_action
+            else
+                'None by segment: too few customers or days for it to say something'
+        end as varchar
+    ) as recommended_action,
     cast(segments.customers as bigint) as customers,
     {{ proportion("segments.customers", "totals.customers") }} as customer_share,
     cast(segments.net_revenue as decimal(38, 4)) as net_revenue,
@@ -134,5 +173,6 @@ select
 from segments
 cross join totals
 cross join validity_date
+cross join segments_status
 inner join segment_playbook on segments.segment = segment_playbook.segment
 left join validity on segments.segment = validity.segment

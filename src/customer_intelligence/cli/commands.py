@@ -40,6 +40,11 @@ Exit status:
   1    it ran and found that it is not so, such as a test that failed
   2    refused; the last line is a code, what is wrong and what to do
   130  interrupted"""
+# What becomes of each line, and nothing after it.
+DISPOSITIONS = (
+    *("build", "--quiet", "--no-write-json", "--select", "+rpt_line_dispositions"),
+    *("--resource-type", "model", "--resource-type", "seed"),
+)
 _COMPLETING = "_CUSTOMER_INTELLIGENCE_COMPLETE"
 _COMPLETION = f"""\b
 Completion, in bash:
@@ -183,16 +188,27 @@ def shop(mapping: str | None, data_dir: str | None) -> None:
 @click.option("--mapping", metavar="NAME", help="A mapping.yml, or the name of a preset.")
 @_out("Write the drafted mapping to this file.", required=False)
 @_data_dir
-def check_data(file: str, mapping: str | None, out: str | None, data_dir: str | None) -> None:
+@_project_dir
+def check_data(
+    file: str, mapping: str | None, out: str | None, data_dir: str | None, project_dir: str | None
+) -> None:
     """Say how FILE would be read, and draft a mapping for it.
 
     Nothing is loaded or built.
     """
     from customer_intelligence import check_data
 
+    project = find_project(project_dir)
+    place = find_data_dir(data_dir, project)
     if out is not None:
-        _check_output(out, find_data_dir(data_dir))
-    if not check_data.check(Path(file), mapping, None if out is None else Path(out)):
+        _check_output(out, place)
+
+    def dispositions(scratch: Path) -> None:
+        with left_as_found():
+            run_dbt(project, scratch, *DISPOSITIONS)
+
+    path, target = Path(file), None if out is None else Path(out)
+    if not check_data.check(path, mapping, target, build=dispositions, data_dir=place):
         raise ending.NotSo(
             "E_UNREADABLE",
             f"More than half of the records of {file} cannot be read.",

@@ -9,7 +9,9 @@ sheets hold the table, their rows follow each other sheet by sheet.
 Reason                The record is quarantined because
 ===================== ==========================================================================
 R_INVOICE_NO          the invoice number is empty
-R_QUANTITY            the quantity is missing or no whole number
+R_LOST_DIGITS         an id such as 1.23457E+11 is a number that has lost its last digits
+R_QUANTITY            the quantity is missing or no number
+R_QUANTITY_SCALE      the quantity has more than four decimals that mean something
 R_UNIT_PRICE          the unit price is missing, no number, or an amount for no units
 R_UNIT_PRICE_SCALE    the unit price has more than four decimals that mean something
 R_LINE_AMOUNT         the line's total is missing or no number
@@ -17,6 +19,7 @@ R_LINE_AMOUNT_SCALE   the line's total has more than four decimals that mean som
 R_INVOICE_DATE        the date is missing, impossible or not in the form the file was found to use
 R_DATE_RANGE          the date is before 1990
 R_FUTURE_DATE         the date is more than a day after the moment of loading
+R_REFUND              what was paid back of the line, or when, cannot be read
 R_NOT_FINITE          a number or date is NaN or infinite
 R_OVERFLOW            a number is larger than the raw layer can hold
 R_NUL                 a text holds a NUL character
@@ -25,6 +28,9 @@ R_ENCODING            bytes of the record are not text in the file's encoding
 R_FIELD_COUNT         the record has more or fewer fields than the header
 R_QUOTE               a quoted field is never closed, or goes on after its closing quote
 R_CELL_ERROR          a cell holds an Excel error such as #N/A
+R_REPEATED_HEADER     it is the header again, as in files that were joined
+R_TOTAL_ROW           it is no line but a total: the sum of the lines above it, or a word such as
+                      Total in place of an invoice number or of what a line needs
 ===================== ==========================================================================
 
 mapping.yml says what a file cannot tell by itself. All keys are optional.
@@ -37,24 +43,37 @@ columns        field to column: invoice_no, stock_code, quantity, invoice_date, 
                ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a
                price that is not stated is worked out and rounded to four decimals. Two more have
                to be named: ``cancelled``, where a time, yes, true or 1 says that the order does
-               not count, and ``currency``, which must hold one code. Stock code, description and
-               country may have a list of columns: the first that is filled counts.
+               not count, and ``currency``, which must hold one code. So have ``status``, the word
+               for what became of the order (see ``statuses`` below), ``refunded_amount``, what was
+               paid back for the goods of the line, and ``refunded_at``, when. Stock code,
+               description, customer_id and country may have a list of columns: the first that is
+               filled counts; invoice_date may have two: ``[Date, Time]``. Of several columns of a
+               status each word counts, and further ones that the file does not have are passed
+               over.
 derived        quantity, unit_price or line_amount to arithmetic over columns, such as
                ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
                (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
-               Where a value in it cannot be read, the field cannot.
+               Where a value in it cannot be read, the field cannot; ``12%`` is .12.
+header_row     line of a text, or row of a sheet, with the names of the columns; without it, the
+               first of 50 that names the fields
 encoding       of a text file, such as cp1252
 dates          ymd, mdy, dmy or a strptime format
 timezone       Area/City where the file shows UTC: days are those of that zone. Without it, a time
                counts as the file shows it; an offset or zone is not converted
 decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
-thousands      the mark between thousands
+thousands      the mark between thousands; without it and decimal, what all numbers of the file
+               prove
 currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml
 absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
                at one time is an invoice, lines are of no product in particular, or of one unit
-once_per_order fields that stand on an order's first line only, such as invoice_date
+once_per_order fields that stand on an order's first line only, such as invoice_date; with
+               invoice_no among them, a line without one belongs to the order above it
 order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
                divided among them in proportion to their own amounts, to the last decimal
+order_refund   arithmetic for the ``amount`` paid back of an order, and for what its goods
+               (``subtotal``) and their ``tax`` came to, such as ``{amount: Refunded, subtotal:
+               Subtotal, tax: Taxes}``: the goods' part of it, refund × subtotal ÷ (subtotal +
+               tax) and at most the subtotal, is divided among the lines
 rules          what the shop's codes, invoice numbers and signs mean: keys of shop.yml, see below
 ============== ====================================================================================
 
@@ -71,11 +90,26 @@ negative_lines_are_returns whether a negative amount is a return (``false``: onl
                            number tells); true
 copies                     ``drop`` where the export repeats lines, so that the second and later
                            lines that are equal in all columns do not count; ``count``
+invoice_numbers            ``restart`` where they begin anew each month, year or till, so that no
+                           load replaces an invoice of an earlier one; ``lasting``
+far_off_dates              ``count`` where the few lines that are dated far from all others are
+                           dated right; ``set_apart``
 product_code_pattern       regular expression of the stock codes that are merchandise, in any case
                            of letters; a code that no rule knows is then unclassified, and a test
                            fails. Without it all codes but those named below are merchandise
 codes                      stock code to class, such as ``{POST: shipping}``
 code_patterns              class to regular expression, such as ``{shipping: '^SHIP'}``
+description_patterns       class to regular expression of the products' text, such as
+                           ``{gift_voucher: '^Gift card'}``, in any case of letters; a code named
+                           under ``codes`` comes before it
+nobody                     list of customer ids that stand for nobody, such as ``[0, Guest]``, in
+                           any case of letters
+statuses                   words of an order's status by what they mean: ``counts``, ``cancelled``
+                           (it did not take place), ``refunded`` (it did, and all of it was paid
+                           back where no amount is stated), ``test``. They come before the words of
+                           ``seeds/order_status_words.csv``; payment that is pending counts and is
+                           told, and so does a word that is not known. Case, ``_``, ``-`` and the
+                           prefix ``wc-`` make no difference
 ========================== ========================================================================
 
 Classes are those of ``seeds/stock_code_classes.csv``. A code by name comes before

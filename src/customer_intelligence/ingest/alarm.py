@@ -14,34 +14,63 @@ SHOWN_CHARS = 40
 FIELDS = {
     "R_INVOICE_NO": "invoice_no",
     "R_QUANTITY": "quantity",
+    "R_QUANTITY_SCALE": "quantity",
     "R_UNIT_PRICE": "unit_price",
     "R_UNIT_PRICE_SCALE": "unit_price",
     "R_LINE_AMOUNT": "line_amount",
     "R_LINE_AMOUNT_SCALE": "line_amount",
+    "R_REFUND": "refunded_amount",
     "R_INVOICE_DATE": "invoice_date",
     "R_DATE_RANGE": "invoice_date",
     "R_FUTURE_DATE": "invoice_date",
 }
 _NUMBERS = "Probably `decimal:`, `thousands:` or `currency:` in mapping.yml says how to read it."
 _DATES = "Probably `dates:` in mapping.yml says how to read it, such as '%d.%m.%Y %H:%M'."
+LOST_DIGITS = (
+    "A number such as 1.23457E+11 has lost its digits: format the column of ids as text in the "
+    "spreadsheet, or export it again, before you load the file."
+)
 ADVICE = {
     "R_INVOICE_NO": "Probably another column holds it: `columns: {invoice_no: …}` in mapping.yml.",
     "R_QUANTITY": _NUMBERS,
+    "R_QUANTITY_SCALE": _NUMBERS,
     "R_UNIT_PRICE": _NUMBERS,
     "R_UNIT_PRICE_SCALE": (
         "Where the file states what a line costs, say `columns: {line_amount: …}` in mapping.yml."
     ),
     "R_LINE_AMOUNT": _NUMBERS,
+    "R_REFUND": _NUMBERS,
     "R_LINE_AMOUNT_SCALE": (
         "Probably another column holds it: `columns: {line_amount: …}` in mapping.yml."
     ),
     "R_INVOICE_DATE": _DATES,
     "R_DATE_RANGE": _DATES,
     "R_FUTURE_DATE": _DATES,
+    "R_LOST_DIGITS": LOST_DIGITS,
     "R_ENCODING": "Probably `encoding:` in mapping.yml names the right one, such as cp1252.",
 }
 ADVICE_OTHERWISE = "Look at the file there, and export it again."
 ADVICE_DERIVED = "Probably `derived:` in mapping.yml names the wrong columns."
+
+
+def without_number(
+    connection: duckdb.DuckDBPyConnection, rows: Path, reasons: Mapping[str, int]
+) -> str | None:
+    """Say what the records without an invoice number come to, and what to do; or None."""
+    if "R_INVOICE_NO" not in reasons:
+        return None
+    ((count, amount),) = connection.execute(
+        "select count(*), "
+        "coalesce(sum(cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))), 0) "
+        "from read_parquet(?) where list_contains(reasons, 'R_INVOICE_NO')",
+        [glob.escape(str(rows))],
+    ).fetchall()
+    return (
+        f"WARNING: {count:,} record{'s' * (count != 1)} without an invoice number "
+        f"{'do' if count != 1 else 'does'} not count ({amount:,.2f}). Where "
+        "the number stands on an order's first line only, write `once_per_order: [invoice_no]` in "
+        "mapping.yml; where the file has none to go by, `absent: [invoice_no]`."
+    )
 
 
 def warning(

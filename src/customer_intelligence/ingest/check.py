@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from customer_intelligence.ingest import complete, derived, type_fields
 from customer_intelligence.ingest.formats.stage import UNREADABLE_REASONS, raw_value_chars
+from customer_intelligence.ingest.pseudonyms import plain_id, without_unseen
 from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.survey import is_total_word, total_columns
 from customer_intelligence.ingest.type_fields import NOTHING, Cell, Typed
 from customer_intelligence.quoting import literal
 
@@ -17,7 +19,11 @@ from customer_intelligence.quoting import literal
 PROVENANCE = {
     name: f"${name}" for name in ("load_number", "load_id", "source_file", "file_sha256", "latest")
 }
-TEXT_FIELDS = ("invoice_no", "stock_code", "description", "customer_id", "country")
+TEXT_FIELDS = (
+    *("invoice_no", "stock_code", "description", "customer_id", "country", "status", "consent"),
+)
+# A record that repeats fewer names may be a line.
+SMALLEST_HEADER = 3
 EARLIEST = "timestamp '1990-01-01'"
 
 
@@ -42,7 +48,7 @@ class _Fields(NamedTuple):
 
 
 def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> str:
-    """Write the query that turns ``source`` into raw rows.
+    """Write the query that turns ``source`` and ``copies`` of it into raw rows.
 
     Parameters
     ----------
@@ -57,6 +63,7 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         A query; with the parameters of `PROVENANCE` unless others are given.
     """
     fields = _fields(reading, provenance)
+    numbered = _named(complete.filled_invoice_no(reading))
     completed = _named(complete.filled_columns(reading))
     computed = _named(_computed_columns(reading))
     typed = _named((name, typed.value) for name, typed in fields.typed.items())
@@ -67,8 +74,11 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
     )
     unreadable = ", ".join(literal(reason) for reason in UNREADABLE_REASONS)
     return f"""
-    with completed as (
-        select *{completed} from source
+    with numbered as (
+        select *{numbered} from source
+    ),
+    completed as (
+        select *{completed} from numbered
     ),
     computed as (
         select *{computed} from completed
@@ -82,16 +92,20 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
     shared as (
         select * replace ({fields.amount} as line_amount, {fields.invoice_no} as invoice_no)
         from priced
-    ),
+    ),{_refund_steps(reading)}
     judged as (
-        select *, coalesce(len(found_reasons) = 0 and {is_clean}, false) as is_clean from shared
+        select *, coalesce(len(found_reasons) = 0 and {is_clean}, false) as is_clean
+        from refunded
+    ),
+    set_apart as (
+        {_set_apart(reading)}
     )
     select
         cast({provenance["load_number"]} as integer) as load_number,
         {provenance["load_id"]} as load_id,
         {provenance["source_file"]} as source_file,
         {provenance["file_sha256"]} as file_sha256,
-        record_number,
+        judged.record_number,
         line_number,
         invoice_no,
         stock_code,
@@ -103,17 +117,99 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         customer_id,
         country,
         is_cancelled_order,
+        status as order_status,
+        cast(refunded_amount as decimal(18, 4)) as refunded_amount,
+        case when isfinite(refunded_at) then refunded_at end as refunded_at,
+        is_refund_estimated,
+        cast(coalesce(copies.copy_number, 1) as integer) as copy_number,
+        consent,
         case
+            when apart is not null then [apart]
             when is_clean then cast([] as varchar[])
             when list_has_any(found_reasons, [{unreadable}]) then list_sort(found_reasons)
             else list_sort(list_distinct(list_concat(found_reasons, list_filter([
                 {reasons}
             ], lambda reason: reason is not null))))
         end as reasons,
-        case when not is_clean then coalesce(found_raw_record, {_raw_record(reading)}) end
-            as raw_record
-    from judged
+        case
+            when not is_clean or apart is not null
+            then coalesce(found_raw_record, {_raw_record(reading)})
+        end as raw_record
+    from set_apart
+    left join copies on set_apart.record_number = copies.record_number
     """  # noqa: S608  # nosec  # names are positions, texts of the file are quoted literals
+
+
+def claims_query(reading: Reading) -> str | None:
+    """Write the query that compares two amounts of a line: as stated, and price times quantity.
+
+    It gives one row: the lines that differ by more than a cent, what is stated for them, and what
+    they come to. None where only one amount is stated, or the other by a name of no field.
+    """
+    columns = reading.columns
+    rival = columns.rival_amount
+    has_both = {"unit_price", "quantity"} <= columns.positions.keys() and "line_amount" in columns
+    if not has_both and rival is None:
+        return None
+    fields = _fields(reading, PROVENANCE)
+    amount = fields.typed["line_amount"].value
+    if rival is not None:
+        cell = Cell(f"c{rival}", reading.types[rival])
+        amount = type_fields.amount(cell, reading.marks, "R_LINE_AMOUNT").value
+    return f"""
+    with completed as (
+        select *{_named(complete.filled_columns(reading))} from source
+    ),
+    claims as (
+        select {amount} as stated, quantity * {fields.price.value} as computed
+        from (select *, {fields.typed["quantity"].value} as quantity
+            from (select *{_named(_computed_columns(reading))} from completed))
+    )
+    select count(*), sum(stated), cast(sum(computed) as decimal(38, 2))
+    from claims
+    where abs(stated - computed) >= 0.01
+    """  # noqa: S608  # nosec  # names are positions, texts of the file are quoted literals
+
+
+def _set_apart(reading: Reading) -> str:
+    """Write the step that takes out what is no line: the header again, and totals of lines."""
+    header = f"case when not is_clean and {_is_header(reading)} then 'R_REPEATED_HEADER' end"
+    if not reading.has_totals:
+        return f"select *, {header} as apart from judged"  # noqa: S608  # nosec
+    has_word = " or ".join(is_total_word(f"c{at}") for at in total_columns(reading))
+    invoice = complete.cells(reading).get("invoice_no", NOTHING)
+    is_invoice = is_total_word(invoice.name) if invoice.kind == "VARCHAR" else "false"
+    amount = "line_amount"
+    if "line_amount" not in reading.columns and reading.columns.order_amount is None:
+        amount = "cast(quantity * unit_price as decimal(18, 4))"
+    before = "order by record_number rows between unbounded preceding and 1 preceding"
+    # What cannot be read as a line, or is the sum of all lines above or since the last such row.
+    return f"""select *, case
+            when {header} is not null then {header}
+            when has_word and (
+                {is_invoice} or not is_clean or amount = above or amount = above - above_last
+            ) then 'R_TOTAL_ROW' end as apart
+        from (
+            select *, coalesce(last_value(case when has_word then above end ignore nulls)
+                over ({before}), 0) as above_last
+            from (
+                select *, coalesce(sum(case when is_clean and not has_word then amount end)
+                    over ({before}), 0) as above
+                from (select *, ({has_word}) as has_word, {amount} as amount from judged)
+            )
+        )"""  # noqa: S608  # nosec
+
+
+def _is_header(reading: Reading) -> str:
+    """Tell whether a record is the header again, as in exports that were joined."""
+    texts = [at for at in sorted(reading.columns.used) if reading.types[at] == "VARCHAR"]
+    names = [(at, plain_id(reading.header[at].replace("\ufeff", ""))) for at in texts]
+    conditions = [
+        f"coalesce(trim({without_unseen(f'c{at}')}) = {literal(name)}, false)"
+        for at, name in names
+        if name
+    ]
+    return " and ".join(conditions) if len(conditions) >= SMALLEST_HEADER else "false"
 
 
 def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
@@ -125,18 +221,23 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
     def cell(field: str) -> Cell:
         return cells.get(field, NOTHING)
 
-    amount = type_fields.amount(cell("line_amount"), mapping, "R_LINE_AMOUNT")
-    quantity = type_fields.quantity(cell("quantity"), mapping)
+    amount = type_fields.amount(cell("line_amount"), reading.marks, "R_LINE_AMOUNT")
+    quantity = type_fields.quantity(cell("quantity"), reading.marks)
     if "quantity" in mapping.absent:
         # Without a quantity, a line is one unit, sold or taken back.
         quantity = Typed(
-            "case when line_amount is not null then cast(if(line_amount < 0, -1, 1) as bigint) end"
+            "case when line_amount is not null "
+            "then cast(if(line_amount < 0, -1, 1) as decimal(18, 4)) end"
         )
     moment = type_fields.moment(
         cell("invoice_date"),
         reading.date_order,
         "filled_cell" if cell("invoice_date").name == "filled_invoice_date" else "date_cell",
         mapping.timezone,
+    )
+    refund = type_fields.amount(cell("refunded_amount"), mapping, "R_REFUND")
+    refund_moment = type_fields.moment(
+        cell("refunded_at"), reading.date_order, "cast(null as timestamp)", mapping.timezone
     )
     texts = [cell(name) for name in TEXT_FIELDS]
     own = [text.name for text in texts if text.kind == "VARCHAR" and text != NOTHING]
@@ -145,7 +246,12 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
         "quantity": quantity,
         "invoiced_at": moment,
         "is_cancelled_order": type_fields.flag(cell("cancelled")),
+        "refunded_amount": Typed(f"abs({refund.value})"),
+        "refunded_at": refund_moment,
         "has_nul": Typed(_any(map(type_fields.has_nul, own))),
+        "has_lost_digits": Typed(
+            _any(type_fields.has_lost_digits(cell(name)) for name in type_fields.CODES)
+        ),
         "is_too_long": Typed(_any(map(type_fields.is_too_long, own))),
     }
     price = _price(reading, cell("unit_price"))
@@ -161,6 +267,7 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
     checks = [
         Check("not has_nul", "'R_NUL'"),
         Check("not is_too_long", "'R_FIELD_LIMIT'"),
+        Check("not has_lost_digits", "'R_LOST_DIGITS'"),
         Check(has_invoice, "'R_INVOICE_NO'"),
         Check("quantity is not null", quantity.reason),
         Check("unit_price is not null", price.reason),
@@ -172,16 +279,22 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
             f"when invoiced_at < {EARLIEST} then 'R_DATE_RANGE' else 'R_FUTURE_DATE' end",
         ),
     ]
+    for field in ("refunded_amount", "refunded_at"):
+        if field in columns:
+            is_blank = f"not coalesce({complete.is_seen(cell(field).name)}, false)"
+            checks.append(Check(f"{is_blank} or {field} is not null", "'R_REFUND'"))
     return _Fields(cells, typed, price, amounts, invoice_no, checks)
 
 
 def _price(reading: Reading, cell: Cell) -> Typed:
     """Return the unit price: as stated, or the line's total by its quantity."""
     if "unit_price" in reading.columns:
-        return type_fields.amount(cell, reading.mapping, "R_UNIT_PRICE")
+        return type_fields.amount(cell, reading.marks, "R_UNIT_PRICE")
     quotient = derived.quotient_as_sql("line_amount", "quantity")
     return Typed(
-        f"cast(round({quotient}, 4) as decimal(18, 4))",
+        # An amount without a quantity is that of one unit.
+        f"case when quantity = 0 then line_amount "
+        f"else cast(round({quotient}, 4) as decimal(18, 4)) end",
         # Without an amount or a quantity, theirs is the reason.
         "case when line_amount is not null and quantity is not null then 'R_UNIT_PRICE' end",
     )
@@ -198,7 +311,36 @@ def _computed_columns(reading: Reading) -> list[tuple[str, str]]:
         computed.append((f"derived_{field}", value))
     if columns.order_amount is not None:
         computed.append(("order_amount", type_fields.formula(columns.order_amount, reading)))
+    computed += [
+        (f"refund_{part}", type_fields.formula(formula, reading))
+        for part, formula in columns.order_refund.items()
+    ]
     return computed
+
+
+def _refund_steps(reading: Reading) -> str:
+    """Write the steps that divide the refund of an order among its lines."""
+    if not reading.columns.order_refund:
+        return """
+    refunded as (
+        select *, case when refunded_amount > 0 then false end as is_refund_estimated from shared
+    ),"""
+    return f"""
+    totalled as (
+        select
+            *,
+            {complete.goods_refunded(reading)} as refunded_goods,
+            {complete.goods_cost(reading)} as goods_cost
+        from shared
+    ),
+    refunded as (
+        select
+            * replace ({complete.shared_refund(reading)} as refunded_amount),
+            -- All of the goods were paid back, whatever else was.
+            case when refunded_goods > 0 then refunded_goods < goods_cost end
+                as is_refund_estimated
+        from totalled
+    ),"""  # noqa: S608  # nosec  # names are positions
 
 
 def _raw_record(reading: Reading) -> str:

@@ -12,6 +12,7 @@ from customer_intelligence.ingest.derived import Expression, column_names, parse
 from customer_intelligence.ingest.files import SHOWN_NAMES, shorten
 from customer_intelligence.ingest.mapping import (
     FIELDS,
+    JOINED_FIELDS,
     MONEY_FIELDS,
     REQUIRED_FIELDS,
     SourceMapping,
@@ -21,6 +22,8 @@ from customer_intelligence.ingest.mapping import (
 MAX_COLUMNS = 2_500
 # A longer one is no name that somebody gave to a column, and none to suggest.
 LONGEST_NAME = 200
+# Below a title, or on a sheet that is no table, a longer row is taken for no header.
+LONGEST_HEADER = 1 << 16
 # Compared without case, blanks, underscores, hyphens, dots and invisible marks.
 ALIASES: dict[str, tuple[str, ...]] = {
     "invoice_no": (
@@ -64,9 +67,25 @@ ALIASES: dict[str, tuple[str, ...]] = {
     ),
     "customer_id": ("customerid", "customer", "customerno", "customernumber", "clientid"),
     "country": ("country", "customercountry", "shippingcountry"),
-    # Both change what counts: a mapping has to name them.
+    # They change what counts: a mapping has to name them.
     "cancelled": (),
     "currency": (),
+    "status": (),
+    "refunded_amount": (),
+    "refunded_at": (),
+    # Whoever refused is not contacted, whether or not a mapping names the column.
+    "consent": (
+        "consent",
+        "marketingconsent",
+        "emailmarketingconsent",
+        "emailconsent",
+        "acceptsmarketing",
+        "buyeracceptsmarketing",
+        "acceptsemailmarketing",
+        "marketingoptin",
+        "emailoptin",
+        "optin",
+    ),
 }
 
 # Fragments that make an unrecognised column plausible enough to be suggested, never to be used.
@@ -99,6 +118,10 @@ class Columns:
     """Fields that are worked out."""
     order_amount: Formula | None = None
     """What the lines of an order add up to."""
+    order_refund: Mapping[str, Formula] = field(default_factory=dict)
+    """What was paid back of an order, and what its goods and their tax came to."""
+    rival_amount: int | None = None
+    """Column that seems to say what a line costs, beside a price that is read."""
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a field is read from a column or worked out."""
@@ -111,7 +134,11 @@ class Columns:
     @cached_property
     def used(self) -> frozenset[int]:
         """Positions of all columns that are read into fields."""
-        formulas = [*self.derived.values(), *filter(None, [self.order_amount])]
+        formulas = [
+            *self.derived.values(),
+            *filter(None, [self.order_amount]),
+            *self.order_refund.values(),
+        ]
         read = [*self.positions.values(), *(formula.positions.values() for formula in formulas)]
         return frozenset(position for positions in read for position in positions)
 
@@ -155,8 +182,9 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         for field_name in FIELDS
         if field_name not in mapping.derived and field_name not in mapping.absent
     }
+    rivals = []
     if found.get("unit_price") and "line_amount" not in mapping.columns:
-        found["line_amount"] = []
+        rivals, found["line_amount"] = found.get("line_amount", []), []
     missing = _missing_fields(found, mapping)
     if missing:
         raise _missing_columns(missing, header, found, name)
@@ -180,10 +208,15 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         for field_name, text in mapping.derived.items()
     }
     order_amount = mapping.order_amount and formula(mapping.order_amount, "order_amount")
+    order_refund = {
+        part: formula(text, f"order_refund.{part}") for part, text in mapping.order_refund.items()
+    }
     further = {
         field_name: [
             _position_of(column, header, name, f"columns.{field_name}")
             for column in _named(mapping, field_name)[1:]
+            # What not every export of a kind has says something more where it is there.
+            if field_name not in JOINED_FIELDS or not is_absent(column, header)
         ]
         for field_name in found
     }
@@ -195,6 +228,22 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         },
         derived,
         order_amount or None,
+        order_refund,
+        rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
+    )
+
+
+def names_fields(header: Sequence[str], mapping: SourceMapping) -> bool:
+    """Tell, without a word of why not, whether a row names what every line has."""
+    if len(header) > MAX_COLUMNS or sum(map(len, header)) > LONGEST_HEADER:
+        return False
+    names = {normalise(column) for column in header}
+    return all(
+        names & ({normalise(column) for column in named[:1]} or set(ALIASES[field_name]))
+        for field_name in (*REQUIRED_FIELDS, *mapping.columns)
+        if field_name not in mapping.derived
+        and field_name not in mapping.absent
+        and (named := _named(mapping, field_name)) is not None
     )
 
 
@@ -292,6 +341,11 @@ def _suggestion(field_name: str, free: Sequence[str]) -> str | None:
         field_name.replace("_", ""), [normalise(column) for column in free], n=1, cutoff=0.75
     )
     return next((column for column in free if close and normalise(column) == close[0]), None)
+
+
+def is_absent(name: str, header: Sequence[str]) -> bool:
+    """Tell whether no column of the header would be taken for the one of this name."""
+    return all(normalise(column) != normalise(name) for column in header)
 
 
 def is_unique(name: str, header: Sequence[str]) -> bool:

@@ -2,8 +2,14 @@
 
 from collections.abc import Iterator
 
+from customer_intelligence.ingest.mapping import JOINED_FIELDS
 from customer_intelligence.ingest.reading import Reading
-from customer_intelligence.ingest.type_fields import NOTHING, Cell
+from customer_intelligence.ingest.type_fields import NOTHING, Cell, is_nobody
+
+# Between the words of several columns; the models cut them apart there.
+WORD_SEPARATOR = " | "
+_WHOLE_ORDER = "and unbounded following)"
+_SO_FAR = "and current row)"
 
 _SOMETHING_SEEN = r"[^\s\p{Z}\p{Cf}]"
 
@@ -26,13 +32,20 @@ def cells(reading: Reading) -> dict[str, Cell]:
 def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
     """Yield name and SQL of the columns that `cells` refers to and the source does not have."""
     for field, cell in cells(reading).items():
-        if not cell.name.startswith("filled_"):
+        if not cell.name.startswith("filled_") or field == "invoice_no":
             continue
         positions = reading.columns.positions[field]
         value = _unless_blank(positions[0], reading)
         if len(positions) > 1:
-            parts = (f"cast({_unless_blank(at, reading)} as varchar)" for at in positions)
+            parts = _parts(positions, reading)
+            if field == "customer_id":
+                parts = [f"case when not {is_nobody(part)} then {part} end" for part in parts]
             value = f"coalesce({', '.join(parts)})"
+            if field in JOINED_FIELDS:
+                trimmed = (f"trim({part})" for part in parts)
+                value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
+            if field == "invoice_date":
+                value = f"concat_ws(' ', trim({parts[0]}), trim({parts[1]}))"
         if field in reading.mapping.once_per_order:
             value = f"coalesce({value}, {_first_of_order(value, reading)})"
         yield cell.name, value
@@ -40,8 +53,26 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
             # The date cell of a workbook, of the order's first line where the own is blank.
             own = _unless_blank(positions[0], reading)
             has_own = f"coalesce(date_cell is not null or {own} is not null, false)"
-            first = _first_of_order("date_cell", reading)
-            yield "filled_cell", f"case when {has_own} then date_cell else {first} end"
+            cell = "date_cell"
+            if len(positions) > 1:
+                time = f"try_cast(trim(cast(c{positions[1]} as varchar)) as time)"
+                cell = f"cast(date_cell as date) + coalesce({time}, time '00:00')"
+            if field in reading.mapping.once_per_order:
+                first = _first_of_order(cell, reading)
+                cell = f"case when {has_own} then {cell} else {first} end"
+            yield "filled_cell", cell
+
+
+def filled_invoice_no(reading: Reading) -> list[tuple[str, str]]:
+    """Return name and SQL of the order number where it stands on an order's first line only.
+
+    The other columns of `filled_columns` look for an order's first line by it.
+    """
+    if "invoice_no" not in reading.mapping.once_per_order:
+        return []
+    number = _unless_blank(reading.columns.positions["invoice_no"][0], reading)
+    above = "order by record_number rows between unbounded preceding and current row"
+    return [("filled_invoice_no", f"last_value({number} ignore nulls) over ({above})")]
 
 
 def shared_amount(reading: Reading) -> str:
@@ -50,20 +81,68 @@ def shared_amount(reading: Reading) -> str:
     Doubles are exact to four decimals here: each share is the difference of two rounded sums. An
     order that amounts to less than nothing counts as nothing.
     """
-    invoice = cells(reading).get("invoice_no", NOTHING).name
     states_amount = "line_amount" in reading.columns
-    line = "line_amount" if states_amount else "cast(quantity * unit_price as decimal(18, 4))"
-    order = f"over (partition by {invoice} order by record_number rows between unbounded preceding "
-    whole, so_far = order + "and unbounded following)", order + "and current row)"
-    total, until = f"sum({line}) {whole}", f"sum({line}) {so_far}"
-    amount = f"cast(first_value(order_amount ignore nulls) {whole} as double)"
+    line = "line_amount" if states_amount else _AMOUNT_OF_LINE
+    order = _over_order(reading)
+    total = f"sum({line}) {order}{_WHOLE_ORDER}"
+    amount = f"cast(first_value(order_amount ignore nulls) {order}{_WHOLE_ORDER} as double)"
     ratio = f"(if({amount} * sign({total}) < 0, 0, {amount} / cast({total} as double)))"
-    shares = [f"round(cast({sum} as double) * {ratio}, 4)" for sum in (until, f"{until} - {line}")]
+    return f"case when {total} = 0 then {line} else {_share(line, ratio, order)} end"
+
+
+def goods_refunded(reading: Reading) -> str:
+    """Return the goods' part of what was paid back of a line's order, at most what they cost.
+
+    A refund that no more is known of is one of goods, tax and whatever else was paid: the goods'
+    part is in proportion to what they and their tax came to.
+    """
+    order = f"{_over_order(reading)}{_WHOLE_ORDER}"
+    total = f"cast(sum({_STATED_OR_AMOUNT}) {order} as double)"
+
+    def of_order(part: str) -> str:
+        return f"cast(first_value(refund_{part} ignore nulls) {order} as double)"
+
+    parts = reading.columns.order_refund
+    goods = of_order("subtotal") if "subtotal" in parts else total
+    tax = f"coalesce({of_order('tax')}, 0)" if "tax" in parts else "0"
+    part = f"abs({of_order('amount')}) * {goods} / nullif({goods} + {tax}, 0)"
     return (
-        f"case when {total} = 0 then {line} "
-        f"else cast(cast({shares[0]} as decimal(18, 4)) - cast({shares[1]} as decimal(18, 4)) "
-        "as decimal(18, 4)) end"
+        f"case when {total} > 0 and {goods} > 0 "
+        f"then cast(round(least({part}, {goods}, {total}), 4) as decimal(18, 4)) end"
     )
+
+
+def goods_cost(reading: Reading) -> str:
+    """Return what the lines of a line's order add up to."""
+    return f"sum({_STATED_OR_AMOUNT}) {_over_order(reading)}{_WHOLE_ORDER}"
+
+
+def shared_refund(reading: Reading) -> str:
+    """Return a line's share of ``refunded_goods``; the shares add up to the cent."""
+    ratio = "(cast(refunded_goods as double) / cast(goods_cost as double))"
+    share = _share(_STATED_OR_AMOUNT, ratio, _over_order(reading))
+    return f"case when refunded_goods > 0 then {share} end"
+
+
+def copies_query(reading: Reading) -> str:
+    """Write the query of the records that are equal to an earlier one in all their values.
+
+    The hash only narrows the search: equality is decided on the values.
+    """
+    values = ", ".join((*(f"c{at}" for at in range(len(reading.header))), "date_cell"))
+    return f"""
+    select record_number, copy_number from (
+        select
+            record_number,
+            row_number() over (partition by {values} order by record_number) as copy_number
+        from source
+        where hash({values}) in (
+            select hash({values}) as record_hash from source
+            group by record_hash having count(*) > 1
+        )
+    )
+    where copy_number > 1
+    """  # noqa: S608  # nosec  # names are positions
 
 
 def made_invoice_no(file_sha256: str) -> str:
@@ -72,15 +151,42 @@ def made_invoice_no(file_sha256: str) -> str:
     return f"left({file_sha256}, 8) || '-' || dense_rank() over (order by {order})"
 
 
+_AMOUNT_OF_LINE = "cast(quantity * unit_price as decimal(18, 4))"
+_STATED_OR_AMOUNT = f"coalesce(line_amount, {_AMOUNT_OF_LINE})"
+
+
+def _over_order(reading: Reading) -> str:
+    """Return the start of a window over the lines of an order."""
+    invoice = cells(reading).get("invoice_no", NOTHING).name
+    return f"over (partition by {invoice} order by record_number rows between unbounded preceding "
+
+
+def _share(line: str, ratio: str, order: str) -> str:
+    """Return a line's share of its order: the difference of two rounded sums."""
+    until = f"sum({line}) {order}{_SO_FAR}"
+    sums = (
+        f"cast(round(cast({amount} as double) * {ratio}, 4) as decimal(18, 4))"
+        for amount in (until, f"{until} - {line}")
+    )
+    return f"cast({' - '.join(sums)} as decimal(18, 4))"
+
+
+def _parts(positions: tuple[int, ...], reading: Reading) -> Iterator[str]:
+    return (f"cast({_unless_blank(at, reading)} as varchar)" for at in positions)
+
+
 def _unless_blank(position: int, reading: Reading) -> str:
     name = f"c{position}"
+    if reading.types[position] in ("DOUBLE", "FLOAT"):
+        # Data frames hold gaps of numbers as NaN.
+        return f"case when not isnan({name}) then {name} end"
     if reading.types[position] != "VARCHAR":
         return name
     return f"case when {is_seen(name)} then {name} end"
 
 
 def _first_of_order(value: str, reading: Reading) -> str:
-    invoice = f"c{reading.columns.first('invoice_no')}"
+    invoice = cells(reading)["invoice_no"].name
     return (
         f"case when {is_seen(invoice)} then "
         f"first_value({value} ignore nulls) over (partition by {invoice} order by record_number "

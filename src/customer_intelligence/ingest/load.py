@@ -10,6 +10,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pyarrow import ArrowException
 
 from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.apart import Apart, listed, quarantined, warnings
 
 ROWS_FILE = "invoice_lines.parquet"
 MANIFEST_FILE = "load.json"
@@ -40,11 +42,15 @@ class LoadResult:
     quarantined: int
     reasons: Mapping[str, int] = field(default_factory=dict)
     """Quarantined records per reason; one record may have several."""
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    """Money of the quarantined records per reason, as far as it can be read."""
     notes: tuple[str, ...] = ()
     first_source_file: str | None = None
     """Name under which the same content was loaded before; None when it is new."""
     warning: str | None = None
     """What is probably wrong when most of the records could not be read."""
+    accepted_amount: Decimal = Decimal(0)
+    """Money of the records that were read, whatever its sign."""
 
     @property
     def accepted(self) -> int:
@@ -62,7 +68,13 @@ class LoadResult:
             f"loaded {self.source_file}: {self.records:,} records, "
             f"{self.quarantined:,} quarantined -> load {self.load_id}"
         )
-        return loaded if self.warning is None else f"{loaded}\n{self.warning}"
+        apart = quarantined(self.reasons, self.amounts)
+        if apart:
+            loaded += f"\nset apart: {listed(apart)}"
+        if self.warning is not None:
+            return f"{loaded}\n{self.warning}"
+        read = Apart("", "read", "sales", self.accepted, self.accepted_amount)
+        return "\n".join([loaded, *(f"WARNING: {said}" for said in warnings([read, *apart]))])
 
 
 @contextlib.contextmanager

@@ -21,16 +21,34 @@ from customer_intelligence.ingest.yaml_files import read_yaml
 REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "customer_id")
 # One of these says what a line costs; where both are given, both are kept.
 MONEY_FIELDS = ("unit_price", "line_amount")
-FIELDS = (*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency")
+FIELDS = (
+    *(*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency"),
+    *("status", "refunded_amount", "refunded_at", "consent"),
+)
 DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 # What a shop may do without, when its mapping says so.
 DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
-FALLBACK_FIELDS = ("stock_code", "description", "country")
-ONCE_PER_ORDER_FIELDS = ("invoice_date", "customer_id", "country", "cancelled", "currency")
+FALLBACK_FIELDS = ("stock_code", "description", "customer_id", "country")
+# Fields of which every column says something of its own.
+JOINED_FIELDS = ("status",)
+ONCE_PER_ORDER_FIELDS = (
+    *("invoice_no", "invoice_date", "customer_id", "country", "cancelled", "currency", "status"),
+    *("refunded_at", "consent"),
+)
+# What an order says of its refund, each an expression.
+REFUND_PARTS = ("amount", "subtotal", "tax")
+# Yes in such a column means no.
+REFUSAL_COLUMN = re.compile(
+    r"unsubscri|opt(ed)?[ _-]*out|(do[ _-]*not|don'?t|no)[ _-]*(contact|e?-?mail|market|call)"
+    r"|suppress|refus|blacklist|black ?list|block(ed|list)|abgemeldet|abbestellt|widerruf|widerspr"
+    r"|d[ée]sabonn|d[ée]sinscri|baja\b|descadastr",
+    re.IGNORECASE,
+)
 
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
+MAX_HEADER_ROW = 100_000
 MAX_TEXT_CHARS = 1_000
 DATE_ORDERS = ("ymd", "mdy", "dmy")
 THOUSANDS = (",", ".", " ", "'", "\u00a0", "\u202f")
@@ -44,7 +62,9 @@ class SourceMapping:
     ----------
     columns : dict of str to str or list of str
         Field name to the column's name in the file, for columns the aliases do not know. Stock
-        code, description and country may have several: the first that is filled counts.
+        code, description, customer id and country may have several: the first that is filled
+        counts. So may the status of an order: each of its words counts. The invoice date may have
+        two, of the day and of the time.
     derived : dict of str to str
         Quantity, unit price or line amount to the arithmetic that gives it, such as
         ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
@@ -68,9 +88,15 @@ class SourceMapping:
     order_amount : str, optional
         Arithmetic over columns that gives what the lines of an order add up to. It is divided
         among them in proportion to their own amounts.
+    order_refund : dict of str to str
+        Arithmetic for what was paid back of an order (``amount``), and for what its goods
+        (``subtotal``) and their ``tax`` came to. The goods' part of the refund is divided among
+        the lines in proportion to their amounts.
     rules : dict
         What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
         load writes (see `customer_intelligence.ingest.rules`).
+    header_row : int, optional
+        Line of a text, or row of a sheet, on which the header stands, from 1.
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -84,7 +110,9 @@ class SourceMapping:
     absent: Sequence[str] = ()
     once_per_order: Sequence[str] = ()
     order_amount: str | None = None
+    order_refund: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
+    header_row: int | None = None
 
     def __post_init__(self) -> None:
         """Check every value; raises CustomerIntelligenceError with the code E_BAD_MAPPING."""
@@ -96,7 +124,10 @@ class SourceMapping:
         )
         for name, column in self.columns.items():
             _require(name in FIELDS, "columns", name, f"Fields are: {', '.join(FIELDS)}.")
-            several = name in FALLBACK_FIELDS and isinstance(column, list) and bool(column)
+            may_be_several = name in (*FALLBACK_FIELDS, *JOINED_FIELDS)
+            several = may_be_several and isinstance(column, list) and bool(column)
+            if name == "invoice_date" and isinstance(column, list):
+                several = len(column) == len(("date", "time"))
             for one in column if several else [column]:
                 _require(
                     isinstance(one, str) and bool(one),
@@ -104,7 +135,16 @@ class SourceMapping:
                     one,
                     "Give the column's name in the file, in quotes.",
                 )
-        for name in ("columns", "derived", "encoding", "dates", "timezone", "order_amount"):
+        consent = self.columns.get("consent", "")
+        _require(
+            REFUSAL_COLUMN.search(str(consent)) is None,
+            "columns.consent",
+            consent,
+            "A yes in that column is a refusal. List the customers who refused in "
+            "do_not_contact.csv of the data directory instead.",
+        )
+        texts = ("columns", "derived", "encoding", "dates", "timezone")
+        for name in (*texts, "order_amount", "order_refund"):
             _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
@@ -115,6 +155,13 @@ class SourceMapping:
         for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
+        row = self.header_row
+        _require(
+            row is None or (type(row) is int and 1 <= row <= MAX_HEADER_ROW),
+            "header_row",
+            row,
+            "Write the number of the line on which the names of the columns stand, from 1.",
+        )
         _require(
             self.encoding is None or _is_text_encoding(self.encoding),
             "encoding",
@@ -159,18 +206,10 @@ class SourceMapping:
                 f"Fields that can be derived are: {', '.join(DERIVABLE_FIELDS)}.",
             )
             key = f"derived.{name}"
-            _require(isinstance(text, str), key, text, "Write it in quotes.")
             _require(
                 name not in self.columns, key, text, "Name a column or derive the field, not both."
             )
-            try:
-                parse(text)
-            except ValueError as error:
-                raise CustomerIntelligenceError(
-                    "E_BAD_MAPPING",
-                    f"The mapping's {key} does not allow {shortened(text)}: {error}.",
-                    example,
-                ) from error
+            _check_formula(key, text, example)
 
     def _check_orders(self) -> None:
         for key, allowed in (
@@ -185,7 +224,9 @@ class SourceMapping:
         for name in self.absent:
             is_named = name in self.columns or name in self.derived
             _require(not is_named, "absent", name, "Name a column or say it is absent, not both.")
-        needs_orders = bool(self.once_per_order) or self.order_amount is not None
+        needs_orders = (
+            bool(self.once_per_order) or self.order_amount is not None or bool(self.order_refund)
+        )
         _require(
             not (needs_orders and "invoice_no" in self.absent),
             "absent",
@@ -193,17 +234,28 @@ class SourceMapping:
             "Lines can only be taken together by the invoice number that the file states.",
         )
         if self.order_amount is not None:
-            example = "Write `order_amount: 'Subtotal - \"Refunded Amount\"'`."
-            _require(isinstance(self.order_amount, str), "order_amount", self.order_amount, example)
-            try:
-                parse(self.order_amount)
-            except ValueError as error:
-                raise CustomerIntelligenceError(
-                    "E_BAD_MAPPING",
-                    f"The mapping's order_amount does not allow "
-                    f"{shortened(self.order_amount)}: {error}.",
-                    example,
-                ) from error
+            example = "Write `order_amount: 'Subtotal - \"Order Discount\"'`."
+            _check_formula("order_amount", self.order_amount, example)
+        example = (
+            "Write `order_refund: {amount: Refunded, subtotal: Subtotal, tax: Taxes}`; the amount "
+            "has to be there."
+        )
+        _require(
+            isinstance(self.order_refund, Mapping)
+            and (not self.order_refund or "amount" in self.order_refund),
+            "order_refund",
+            self.order_refund,
+            example,
+        )
+        for part, text in self.order_refund.items():
+            _require(part in REFUND_PARTS, "order_refund", part, example)
+            _check_formula(f"order_refund.{part}", text, example)
+        _require(
+            not (self.order_refund and "refunded_amount" in self.columns),
+            "order_refund",
+            self.order_refund,
+            "Name a column of each line's refund or say what orders state, not both.",
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return how files are read, as plain values for the manifest; rules are not of it."""
@@ -283,6 +335,18 @@ def _is_text_encoding(encoding: str) -> bool:
     except (LookupError, ValueError):
         return False
     return True
+
+
+def _check_formula(key: str, text: object, example: str) -> None:
+    _require(isinstance(text, str), key, text, "Write it in quotes.")
+    try:
+        parse(str(text))
+    except ValueError as error:
+        raise CustomerIntelligenceError(
+            "E_BAD_MAPPING",
+            f"The mapping's {key} does not allow {shortened(text)}: {error}.",
+            example,
+        ) from error
 
 
 def _check_texts(key: str, value: object) -> None:

@@ -28,7 +28,8 @@ from typing import Any, NamedTuple
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest import alarm, load, shop
+from customer_intelligence.ingest import alarm, load, replacing, shop
+from customer_intelligence.ingest.check import claims_query
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.engine import MISTAKES, connect
 from customer_intelligence.ingest.files import (
@@ -101,8 +102,9 @@ def ingest_file(
         privacy = Privacy(
             check_key(manifests),
             read_tombstones(raw),
-            reading.keys[reading.columns.positions["customer_id"][0]],
+            [reading.keys[position] for position in reading.columns.positions["customer_id"]],
             [reading.keys[position] for position in sorted(reading.columns.used)],
+            (reading.mapping.rules if rules is None else rules).get("nobody", ()),
         )
         for manifest in manifests:
             if manifest["file_sha256"] == sha256:
@@ -115,7 +117,7 @@ def ingest_file(
         try:
             with load.temporary_load(raw) as directory:
                 result, manifest, currency = _write_load(
-                    reading, directory, number, sha256, privacy
+                    reading, directory, number, sha256, privacy, manifests, rules or {}
                 )
                 stated = shop.stated_rules(reading.mapping, currency)
                 if identity(before) != identity(path.lstat()):
@@ -163,7 +165,7 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
         rows, work = directory / load.ROWS_FILE, directory / "work"
         work.mkdir()
         with connect(work / "spill", reading.spill_bytes) as connection:
-            privacy = Privacy(None, None, "", [])
+            privacy = Privacy(None, None, [], [])
             reading, written = _convert(connection, reading, parameters, privacy, rows, work)
             yield DryRun(reading, written, connection, rows)
 
@@ -238,6 +240,8 @@ def _convert(
             create_source(connection, source)
             surveyed = survey(reading, fetch)
             written = write_rows(connection, surveyed, parameters, privacy, rows)
+            claims = claims_query(surveyed)
+            disagreement = _disagreement(fetch(claims)[0]) if claims else None
         except (NotWellFormedError, duckdb.Error) as error:
             if isinstance(error, MISTAKES):
                 raise
@@ -254,14 +258,33 @@ def _convert(
         )
     else:
         raise unreadable(reading.path, failure) from failure
+    if disagreement is not None:
+        surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, disagreement))
     if read is not ways[0]:
         note = "is not well formed; it was read record by record"
         surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, note))
     return surveyed, written
 
 
+def _disagreement(claims: tuple) -> str | None:
+    """Say how far the two amounts of lines differ."""
+    lines, stated, computed = claims
+    if not lines:
+        return None
+    return (
+        f"has {lines:,} lines whose stated amounts ({stated:,.2f}) are not price times quantity "
+        f"({computed:,.2f}); map `line_amount` to count what is stated, or leave it out"
+    )
+
+
 def _write_load(
-    reading: Reading, directory: Path, number: int, sha256: str, privacy: Privacy
+    reading: Reading,
+    directory: Path,
+    number: int,
+    sha256: str,
+    privacy: Privacy,
+    manifests: list[dict[str, Any]],
+    rules: Mapping[str, Any],
 ) -> tuple[load.LoadResult, dict[str, Any], str | None]:
     """Write the rows of a load; return what became of the file, its manifest and currency."""
     load_id = f"{number:04d}-{sha256[:12]}"
@@ -280,12 +303,14 @@ def _write_load(
     with connect(work / "spill", reading.spill_bytes) as connection:
         privacy.register(connection)
         reading, written = _convert(connection, reading, parameters, privacy, rows, work)
-        warning = None
+        again = replacing.compare(connection, rows, manifests, rules, provenance["source_file"])
+        warning = alarm.without_number(connection, rows, written.reasons)
         if written.quarantined > alarm.ALARMING_SHARE * written.records:
             keys = {field: reading.keys[at[0]] for field, at in reading.columns.positions.items()}
             warning = alarm.warning(connection, rows, written.records, written.reasons, keys, final)
     shutil.rmtree(work)
     manifest = manifest_of(reading, written, provenance, privacy, loaded_at)
+    manifest["notes"] += again
     result = load.LoadResult(
         provenance["source_file"],
         load_id,
@@ -293,8 +318,10 @@ def _write_load(
         written.records,
         written.quarantined,
         written.reasons,
+        written.amounts,
         tuple(manifest["notes"]),
         warning=warning,
+        accepted_amount=written.accepted_amount,
     )
     return result, manifest, reading.currency
 
@@ -329,8 +356,7 @@ def _skipped(
         int(str(manifest["records"])),
         int(str(manifest["quarantined"])),
         dict(manifest["reasons"]),
-        (),
-        str(manifest["source_file"]),
+        first_source_file=str(manifest["source_file"]),
     )
 
 

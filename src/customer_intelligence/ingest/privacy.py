@@ -4,8 +4,8 @@ Rows are changed on their way from the source file to the raw layer; nothing is 
 changed afterwards. A source value that may name a customer stands in these places:
 
 * ``customer_id``: its pseudonym is stored where a key is set, null for a customer who was erased.
-* ``description`` and ``country``: the customer's id within such a text gives way as well, where it
-  can be told from other words and numbers.
+* ``description`` and ``country``: the customer's id within such a text gives way as well, in
+  whatever case, where it can be told from other words and numbers.
 * ``raw_record``, the source values of a quarantined record: with a key, columns that are no field
   are left out and the customer's value gives way to the pseudonym; of a record that could not be
   cut into its fields only their lengths stay. It is withheld whole when a value in it names a
@@ -30,8 +30,10 @@ from customer_intelligence.ingest.pseudonyms import (
     pseudonym_as_sql,
     same_id,
     same_id_as_sql,
+    without_unseen,
 )
 from customer_intelligence.ingest.tombstones import WITHHELD, customer_hash
+from customer_intelligence.quoting import literal
 
 _CUTS = [re.compile(mark) for mark in (",", ";", "\t", r"\|", '"', '[,;\t|"\r\n]')]
 
@@ -40,6 +42,9 @@ _TRIMMED = "trim(customer_id)"
 _IS_DISTINCTIVE = (
     f"length({_TRIMMED}) >= {DISTINCTIVE_CHARS} and regexp_matches({_TRIMMED}, '[^0-9]')"
 )
+
+
+_TEXTS = ("description", "country")
 
 
 @dataclass(frozen=True)
@@ -52,16 +57,19 @@ class Privacy:
         Key of the pseudonyms; None to keep ids as they are.
     tombstones : dict or None
         As `read_tombstones` returns them.
-    customer : str
-        Name of the customer's column in ``raw_record``.
+    customers : sequence of str
+        Names of the columns in ``raw_record`` that may hold the customer's id.
     fields : sequence of str
         Names of all columns in ``raw_record`` that are read into fields.
+    nobody : sequence of str
+        Ids that stand for nobody, by the shop's rules: as pseudonyms they could not be told later.
     """
 
     key: str | None
     tombstones: Mapping[str, Any] | None
-    customer: str
+    customers: Sequence[str]
     fields: Sequence[str]
+    nobody: Sequence[str] = ()
 
     @cached_property
     def _hashes(self) -> frozenset[str]:
@@ -101,30 +109,27 @@ class Privacy:
         if self.key is None and not self._hashes:
             return query, parameters, 0
         customer, raw_record, erased = "customer_id", "raw_record", 0
-        shown, shared, in_other_case = "customer_id", same_id_as_sql("customer_id"), ""
+        shown, is_hidden, shared = "''", "true", same_id_as_sql("customer_id")
         if self.key is not None:
             inner, outer = hash_blocks(self.key)
             parameters |= {"inner": inner, "outer": outer}
             customer, raw_record = pseudonym_as_sql("customer_id"), "redacted(raw_record)"
             shown, shared = customer, pseudonym_as_sql(shared)
+            if self.nobody:
+                words = ", ".join(literal(word.strip().lower()) for word in self.nobody)
+                is_somebody = f"lower({_TRIMMED}) not in ({words})"
+                customer = f"case when {is_somebody} then {customer} end"
         if self._hashes:
             erased = self._find_erased(connection, query, parameters, customer, shared)
             is_erased = "record_number in (select record_number from erased)"
+            if self.key is None:
+                is_hidden = is_erased
+            else:
+                shown = f"case when {is_erased} then '' else {shown} end"
             customer = f"case when not {is_erased} then {customer} end"
-            shown = f"case when {is_erased} then '' else {shown} end"
             withheld = f"when {is_erased} then '{WITHHELD}'"
             raw_record = f"case when raw_record is null then null {withheld} else {raw_record} end"
-            # In another case than in its own column it cannot be cut out: the text goes.
-            in_other_case = (
-                f"when {is_erased} and contains(customer_id, '@') "
-                f"and contains(lower({{text}}), lower({_TRIMMED})) then null"
-            )
-        texts = ", ".join(
-            f"case when contains({text}, {_TRIMMED}) and {_IS_DISTINCTIVE} "
-            f"then nullif(replace({text}, {_TRIMMED}, {shown}), '') "
-            f"{in_other_case.format(text=text)} else {text} end as {text}"
-            for text in ("description", "country")
-        )
+        texts = ", ".join(_without_customer(name, is_hidden, shown) for name in _TEXTS)
         replaced = f"{customer} as customer_id, {texts}, {raw_record} as raw_record"
         return f"select * replace ({replaced}) from ({query})", parameters, erased  # noqa: S608  # nosec
 
@@ -165,12 +170,32 @@ class Privacy:
             return _as_json(
                 {"withheld": "no customer id", "characters": [len(v or "") for v in content]}
             )
-        customer = plain_id(content[self.customer] or "")
-        hidden = pseudonym(str(self.key), customer)
         kept = {name: content[name] for name in content if name in self.fields}
-        if is_distinctive(customer):
-            kept = {name: text and text.replace(customer, hidden) for name, text in kept.items()}
-        return _as_json({**kept, self.customer: hidden if customer else None})
+        hidden: dict[str, str | None] = dict.fromkeys(self.customers)
+        for column in self.customers:
+            if not (customer := same_id(content[column] or "")):
+                continue
+            hidden[column] = pseudonym(str(self.key), customer)
+            spelled = plain_id(content[column])
+            if is_distinctive(customer):
+                pattern = "|".join(map(re.escape, {spelled, customer}))
+                kept = {
+                    name: text and re.sub(pattern, str(hidden[column]), text, flags=re.IGNORECASE)
+                    for name, text in kept.items()
+                }
+        return _as_json({**kept, **hidden})
+
+
+def _without_customer(name: str, is_hidden: str, shown: str) -> str:
+    """Write a text in SQL with something else in place of the customer's id, however spelled."""
+    bare, customer = without_unseen(name), f"lower({_TRIMMED})"
+    changed = f"regexp_replace({bare}, regexp_escape({_TRIMMED}), {shown}, 'gi')"
+    return (
+        f"case when not coalesce({_IS_DISTINCTIVE} and contains(lower({bare}), {customer}) "
+        f"and {is_hidden}, false) then {name} "
+        # What cannot be cut out of a text takes the text with it.
+        f"when not contains(lower({changed}), {customer}) then nullif({changed}, '') end as {name}"
+    )
 
 
 def _possible_ids(content: Mapping[str, str | None] | Sequence[str | None]) -> set[str]:

@@ -20,9 +20,9 @@ _UNSEEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
-_OUTER = f"[{BLANKS}\t-\r\x1c-\x1f\x85\u2028\u2029{_UNSEEN}]+"
+OUTER = f"[{BLANKS}\t-\r\x1c-\x1f\x85\u2028\u2029{_UNSEEN}]*"
 # Means the same to Python and to DuckDB.
-_WITHOUT_MEANING = f"^{_OUTER}|{_OUTER}$|[{_UNSEEN}]"
+_WITHOUT_MEANING = f"^{OUTER}|{OUTER}$|[{_UNSEEN}]"
 # A shorter id, or one of digits alone, cannot be told from other words and numbers in a text.
 DISTINCTIVE_CHARS = 8
 _BLOCK_BYTES = 64
@@ -91,10 +91,15 @@ def same_id(text: str) -> str:
     return "".join("i" if c == "\u0130" else c.lower() for c in plain) if "@" in plain else plain
 
 
+def same_code_as_sql(text: str) -> str:
+    """Write in SQL the form that all spellings of a code share: `same_id`, but for its case."""
+    plain = f"regexp_replace({text}, '{_WITHOUT_MEANING}', '', 'g')"
+    return f"regexp_replace({plain}, '^([0-9]+)\\.0$', '\\1')"
+
+
 def same_id_as_sql(text: str) -> str:
     """Write `same_id` of a text in SQL."""
-    plain = f"regexp_replace({text}, '{_WITHOUT_MEANING}', '', 'g')"
-    plain = f"regexp_replace({plain}, '^([0-9]+)\\.0$', '\\1')"
+    plain = same_code_as_sql(text)
     return f"case when contains({text}, '@') then lower({plain}) else {plain} end"
 
 

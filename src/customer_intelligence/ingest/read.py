@@ -49,8 +49,8 @@ Reader = Callable[[Reading, duckdb.DuckDBPyConnection, Path], Source]
 def readers(reading: Reading) -> list[Reader]:
     """Return the ways to read a source, fastest first; each loses nothing or fails."""
     if isinstance(reading.layout, TextLayout):
-        is_valid = reading.layout.encoding.is_valid
-        return [_text_fast, _text_slowly] if is_valid else [_text_slowly]
+        is_fast = reading.layout.encoding.is_valid and reading.layout.separator in text.SEPARATORS
+        return [_text_fast, _text_slowly] if is_fast else [_text_slowly]
     return [_parquet if isinstance(reading.layout, ParquetLayout) else _workbook]
 
 
@@ -99,18 +99,20 @@ def _local_time(instant: str, zone: str) -> str:
 
 
 def _text_fast(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:
-    path, (encoding, separator) = reading.path, _text_layout(reading)
+    path, layout = reading.path, reading.layout
+    encoding, separator, skipped = layout.encoding, str(layout.separator), layout.skipped
     width = len(reading.header)
     readable = path
     # DuckDB reads UTF-8, in text and in the names of files.
-    if encoding.name not in ("utf-8", "utf-8-sig", "ascii") or shown_name(path) != path.name:
+    is_utf8 = encoding.name in ("utf-8", "utf-8-sig", "ascii")
+    if skipped or not is_utf8 or shown_name(path) != path.name:
         readable = directory / "text.csv"
-        text.transcode(path, encoding, readable)
+        text.transcode(path, encoding, readable, skipped)
     structure = text.measure_structure(readable, separator, width)
     if not structure.is_well_formed:
         raise NotWellFormedError
     types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width))
-    line_number = _line_number(connection, structure.line_shifts)
+    line_number = f"{_line_number(connection, structure.line_shifts)} + {skipped}"
     return Source(
         f"select record_number, {line_number} as line_number, * exclude (record_number), "  # noqa: S608  # nosec
         f"{NO_FINDINGS} from (select row_number() over () as record_number, * "
@@ -125,17 +127,22 @@ def _text_fast(reading: Reading, connection: duckdb.DuckDBPyConnection, director
 def _text_slowly(
     reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path
 ) -> Source:
-    encoding, separator = _text_layout(reading)
+    layout = reading.layout
+    encoding, separator, skipped = layout.encoding, layout.separator, layout.skipped
     with text.open_text(reading.path, encoding) as stream:
+        text.skip_lines(stream, skipped)
         records = stage.text_records(
-            stream, separator, reading.keys, may_be_damaged=not encoding.is_valid
+            stream,
+            separator,
+            reading.keys,
+            may_be_damaged=not encoding.is_valid,
+            skipped=skipped,
         )
         return _staged(directory, records, len(reading.header))
 
 
 def _workbook(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:
-    layout, columns = reading.layout, reading.columns
-    rows = layout.workbook.rows(layout.sheets, columns.first("invoice_date"), columns.used)
+    rows = reading.layout.workbook.rows(reading.layout.sheets)
     return _staged(directory, stage.workbook_records(rows, reading.keys), len(reading.header))
 
 
@@ -143,10 +150,6 @@ def _staged(directory: Path, records: Iterable[stage.StagedRecord], width: int) 
     path = directory / "stage.parquet"
     written = stage.write_stage(path, records, width)
     return Source(f"from {scan(path)}", written)
-
-
-def _text_layout(reading: Reading) -> tuple[text.Encoding, str]:
-    return reading.layout.encoding, reading.layout.separator
 
 
 def _line_number(connection: duckdb.DuckDBPyConnection, shifts: text.LineShifts) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from customer_intelligence.ingest.columns import Columns
 from customer_intelligence.ingest.formats.stage import record_keys
-from customer_intelligence.ingest.formats.text import Encoding
-from customer_intelligence.ingest.formats.workbook import Workbook
+from customer_intelligence.ingest.formats.text import Encoding, Separator
+from customer_intelligence.ingest.formats.workbook import Table, Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
 
 # Typed values and source values side by side, sorted by order where lines are completed.
@@ -21,7 +21,9 @@ class TextLayout:
     """How a delimited text is cut into records."""
 
     encoding: Encoding
-    separator: str
+    separator: Separator
+    skipped: int = 0
+    """Lines above the header."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class SheetsLayout:
     """The sheets of a workbook that hold the table."""
 
     workbook: Workbook
-    sheets: Sequence[str]
+    sheets: Sequence[Table]
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,18 @@ class RelationLayout:
     relation: str
     record_number: str
     """SQL of the number of a record."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What stands in and beside the numbers of a text."""
+
+    decimal: str = "."
+    thousands: str | None = None
+    signs: tuple[str, ...] = ()
+    """Codes and signs of the currency that may stand beside an amount."""
+    is_plain: bool = False
+    """Whether no number has anything but digits, a minus and a point."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,9 @@ class Reading:
     date_order: str | None = None
     """``ymd``, ``mdy``, ``dmy`` or a strptime format; None where no text needs one."""
     currency: str | None = None
+    marks: Marks = Marks()
+    has_totals: bool = False
+    """Whether a record calls itself a total."""
     clock: str = "as the file shows it"
     """On which clock the days are, in words."""
 

@@ -9,7 +9,13 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.ingest.columns import Columns, resolve_columns
+from customer_intelligence.ingest.columns import (
+    MAX_COLUMNS,
+    Columns,
+    names_fields,
+    normalise,
+    resolve_columns,
+)
 from customer_intelligence.ingest.engine import connect
 from customer_intelligence.ingest.files import (
     XLSX_MAX_BYTES,
@@ -20,12 +26,14 @@ from customer_intelligence.ingest.files import (
 )
 from customer_intelligence.ingest.formats import text
 from customer_intelligence.ingest.formats.parquet import check_expansion, scan
-from customer_intelligence.ingest.formats.workbook import Workbook
+from customer_intelligence.ingest.formats.workbook import Table, Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.presets import matching_preset, preset
 from customer_intelligence.ingest.reading import ParquetLayout, Reading, SheetsLayout, TextLayout
 
 SHOWN_SHEETS = 1_000
+# With so few columns, blanks may be what divides them.
+NARROW = 2
 
 
 def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
@@ -75,8 +83,9 @@ def read_header(path: Path) -> list[str]:
         if kind == "parquet":
             return list(pq.read_schema(path).names)
         if kind == "xlsx":
-            return next(iter(Workbook(path).headers.values()))
-        return text.widest_header(path, text.detect_encoding(path, None))
+            return next(iter(Workbook(path).heads.values()))[0][1]
+        tables = _text_tables(path, text.detect_encoding(path, None), None)
+        return max((heads[0].names for _, heads in tables), key=len)
     except (OSError, ArrowException, UnicodeError) as error:
         raise unreadable(path, error) from error
 
@@ -129,46 +138,151 @@ def _parquet(path: Path, mapping: SourceMapping) -> Reading:
 
 def _text(path: Path, mapping: SourceMapping) -> Reading:
     encoding = text.detect_encoding(path, mapping.encoding)
-    headers = [text.read_header(path, encoding, separator) for separator in text.SEPARATORS]
+    tables = _text_tables(path, encoding, mapping.header_row)
+    heads = [(separator, head) for separator, found in tables for head in found]
     # Where no separator gives the fields, the one that cuts the header most says what is missing.
-    at, columns = _first_table(headers, mapping, path.name, by_width=True)
-    header = tuple(headers[at])
+    likeliest = [(separator, found[0]) for separator, found in tables]
+    names = [head.names for _, head in likeliest]
+    try:
+        at, columns = _first_table(names, mapping, path.name, by_width=True)
+        separator, head = likeliest[at]
+    except CustomerIntelligenceError:
+        named = [(sign, head) for sign, head in heads if names_fields(head.names, mapping)]
+        if not named:
+            raise
+        at, columns = _first_table([head.names for _, head in named], mapping, path.name)
+        separator, head = named[at]
+    notes = [encoding.note] if encoding.note else []
+    if head.skipped and mapping.header_row is None:
+        notes.append(f"has its header on line {head.skipped + 1}; what is above it is not read")
+    header = tuple(head.names)
     return Reading(
         path.name,
         header,
         ("VARCHAR",) * len(header),
         columns,
         mapping,
-        TextLayout(encoding, text.SEPARATORS[at]),
+        TextLayout(encoding, separator, head.skipped),
         path,
         path.stat().st_size,
-        (encoding.note,) if encoding.note else (),
+        tuple(notes),
     )
+
+
+def _text_tables(
+    path: Path, encoding: text.Encoding, header_row: int | None
+) -> list[tuple[text.Separator, list[text.Head]]]:
+    """Return the ways to cut a text, each with the records that may be its header."""
+    separators: list[text.Separator] = list(text.SEPARATORS)
+    tables = [
+        (separator, text.read_heads(path, encoding, separator, header_row))
+        for separator in separators
+    ]
+    if max(len(heads[0].names) for _, heads in tables) <= NARROW:
+        blanks = text.blank_separator(path, encoding)
+        if blanks is not None:
+            tables.append((blanks, text.read_heads(path, encoding, blanks, header_row)))
+    return tables
 
 
 def _workbook(path: Path, mapping: SourceMapping) -> Reading:
     workbook = Workbook(path, mapping.decimal)
-    names = list(workbook.headers)
-    at, columns = _first_table(list(workbook.headers.values()), mapping, path.name)
-    header = workbook.headers[names[at]]
-    sheets = [name for name in names if workbook.headers[name] == header]
-    others = [name for name in names if name not in sheets]
+    names = list(workbook.heads)
+    heads = {name: _sheet_heads(workbook, name, mapping) for name in names}
+    at, columns = _first_table([heads[name][0][1] for name in names], mapping, path.name)
+    main = heads[names[at]][0][1]
+    tables, others = [], []
+    for name in names:
+        row, header = heads[name][0]
+        try:
+            own = columns
+            if header != main:
+                own = _other_columns(header, mapping, columns, path.name)
+        except CustomerIntelligenceError as refusal:
+            if _resembles([header for _, header in heads[name]], main, columns):
+                raise CustomerIntelligenceError(
+                    "E_OTHER_SHEET",
+                    f"The sheet {shorten(name)} of {path.name} has some of the columns of "
+                    f"{shorten(names[at])}, and cannot be read: {refusal.what}",
+                    f"Name its columns as on {shorten(names[at])}, or move it to another file.",
+                ) from refusal
+            others.append(name)
+            continue
+        order = None if header == main else _order(main, columns, header, own)
+        amounts = {own.first(field) for field in ("quantity", "unit_price", "line_amount")}
+        formulas = [*own.derived.values(), *filter(None, [own.order_amount])]
+        amounts |= {at for formula in formulas for at in formula.positions.values()}
+        dates = own.positions["invoice_date"][0]
+        tables.append(Table(name, row, header, dates, own.used, own.used - amounts, order))
     notes = []
-    if len(sheets) > 1:
-        notes.append(f"has the table on several sheets: {_listed(sheets)}")
+    if tables[0].header_row > 0 and mapping.header_row is None:
+        notes.append(f"has its header on row {tables[0].header_row + 1}")
+    if len(tables) > 1:
+        sheets = _listed([table.sheet for table in tables])
+        notes.append(f"has the table on several sheets: {sheets}")
     if others:
         notes.append(f"has sheets with another header, not read: {_listed(others)}")
     return Reading(
         path.name,
-        tuple(header),
-        ("VARCHAR",) * len(header),
+        tuple(main),
+        ("VARCHAR",) * len(main),
         columns,
         mapping,
-        SheetsLayout(workbook, sheets),
+        SheetsLayout(workbook, tables),
         path,
         XLSX_MAX_BYTES,
         tuple(notes),
     )
+
+
+def _other_columns(
+    header: Sequence[str], mapping: SourceMapping, columns: Columns, name: str
+) -> Columns:
+    """Find the fields of the first sheet on another one, where known names may stand for others."""
+    names = {normalise(column) for column in header}
+    said = {
+        field: column
+        for field, column in mapping.columns.items()
+        if names.issuperset(map(normalise, [column] if isinstance(column, str) else column))
+    }
+    own = resolve_columns(header, dataclasses.replace(mapping, columns=said), name)
+    if lost := sorted(columns.positions.keys() - own.positions.keys()):
+        raise CustomerIntelligenceError(
+            "E_MISSING_COLUMNS", f"It has no column for {', '.join(lost)}.", "Add it."
+        )
+    return own
+
+
+def _sheet_heads(
+    workbook: Workbook, name: str, mapping: SourceMapping
+) -> list[tuple[int, list[str]]]:
+    """Return the rows that may be the header of a sheet, first the one that names the fields."""
+    heads = workbook.heads[name]
+    if mapping.header_row is not None:
+        return [head for head in heads if head[0] == mapping.header_row - 1] or heads
+    named = [head for head in heads if names_fields(head[1], mapping)]
+    return [*named[:1], *heads]
+
+
+def _resembles(heads: Sequence[Sequence[str]], main: Sequence[str], columns: Columns) -> bool:
+    """Tell whether a sheet has half of the columns that are read of the first one."""
+    wanted = {normalise(main[at]) for at in columns.used}
+    shared = (len(wanted & {normalise(name) for name in head[:MAX_COLUMNS]}) for head in heads[:2])
+    return max(shared, default=0) * 2 >= len(wanted)
+
+
+def _order(
+    main: Sequence[str], columns: Columns, header: Sequence[str], own: Columns
+) -> list[int | None]:
+    """Return where each column of the first sheet stands on another one."""
+    order: list[int | None] = [
+        next((at for at, name in enumerate(header) if normalise(name) == normalise(wanted)), None)
+        for wanted in main
+    ]
+    for field, positions in columns.positions.items():
+        for position, at in zip(positions, own.positions.get(field, ()), strict=False):
+            order[position] = at
+    return order
 
 
 def _listed(sheets: Sequence[str]) -> str:

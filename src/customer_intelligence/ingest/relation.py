@@ -7,6 +7,7 @@ import duckdb
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.check import rows_query
 from customer_intelligence.ingest.columns import resolve_columns
+from customer_intelligence.ingest.complete import copies_query
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.read import read_relation
 from customer_intelligence.ingest.reading import Reading, RelationLayout
@@ -81,6 +82,7 @@ def relation_query(
         RelationLayout(quoted, number),
     )
     source = read_relation(reading).query
+    copies = copies_query(reading)
 
     def fetch(query: str) -> list[tuple]:
         return connection.execute(f"with source as ({source}) from ({query})").fetchall()
@@ -95,7 +97,7 @@ def relation_query(
             "latest": f"timestamp '{latest:%Y-%m-%d %H:%M:%S}'",
         },
     )
-    return f"with source as ({source}) select * from ({rows})"  # noqa: S608  # nosec
+    return f"with source as ({source}), copies as ({copies}) select * from ({rows})"  # noqa: S608  # nosec
 
 
 def _bad_relation(relation: str, what: str, hint: str) -> CustomerIntelligenceError:

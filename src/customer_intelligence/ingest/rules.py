@@ -33,7 +33,12 @@ CLASSES = (
     "tip",
 )
 COPIES = ("count", "drop")
+# What becomes of an order whose status is one of the shop's words.
+STATUSES = ("counts", "cancelled", "refunded", "test")
+INVOICE_NUMBERS = ("lasting", "restart")
+FAR_OFF_DATES = ("set_apart", "count")
 MAX_CODES = 20_000
+MAX_WORDS = 1_000
 MAX_PATTERN = 500
 MAX_TEXT = 200
 _SHOWN = 60
@@ -100,6 +105,16 @@ def code_rules(rules: Mapping[str, Any]) -> list[tuple[str | None, str | None, s
     return [*found, (None, "", PRODUCT if pattern is None else UNCLASSIFIED)]
 
 
+def description_rules(rules: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return pattern and class of products told by their text, in the order of their trial."""
+    return [(text, kind) for kind, text in rules.get("description_patterns", {}).items()]
+
+
+def status_rules(rules: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the shop's words for the status of an order, each with what it means."""
+    return [(word, kind) for kind, words in rules.get("statuses", {}).items() for word in words]
+
+
 def differences(stated: Mapping[str, Any], rules: Mapping[str, Any]) -> list[str]:
     """Return in words where a mapping says something else than the shop's rules."""
     found = []
@@ -159,10 +174,13 @@ def _flag(value: object) -> bool:
     raise _NotAllowedError(value, "Write true or false.")
 
 
-def _copies(value: object) -> str:
-    if isinstance(value, str) and value in COPIES:
-        return value
-    raise _NotAllowedError(value, f"Write {' or '.join(COPIES)}.")
+def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if isinstance(value, str) and value in words:
+            return value
+        raise _NotAllowedError(value, f"Write {' or '.join(words)}.")
+
+    return check
 
 
 def _codes(value: object) -> dict[str, str]:
@@ -178,7 +196,17 @@ def _codes(value: object) -> dict[str, str]:
 
 
 def _code_patterns(value: object) -> dict[str, str]:
-    hint = f"Write `code_patterns: {{shipping: '^SHIP'}}`. Classes are: {', '.join(CLASSES)}."
+    return _patterns_of_classes(value, "Write `code_patterns: {shipping: '^SHIP'}`.")
+
+
+def _description_patterns(value: object) -> dict[str, str]:
+    return _patterns_of_classes(
+        value, "Write `description_patterns: {gift_voucher: '^Gift card'}`."
+    )
+
+
+def _patterns_of_classes(value: object, example: str) -> dict[str, str]:
+    hint = f"{example} Classes are: {', '.join(CLASSES)}."
     if not isinstance(value, Mapping):
         raise _NotAllowedError(value, hint)
     checked = {}
@@ -195,15 +223,59 @@ def _code_patterns(value: object) -> dict[str, str]:
     return checked
 
 
+def _words(value: object, hint: str, place: str = "") -> list[str]:
+    """Return ids or words as text; numbers stand in YAML without quotes."""
+    if not isinstance(value, list) or len(value) > MAX_WORDS:
+        raise _NotAllowedError(value, f"{hint} At most {MAX_WORDS:,} words.", place)
+    words = [
+        str(word) if isinstance(word, int) and not isinstance(word, bool) else word
+        for word in value
+    ]
+    for word in words:
+        if not isinstance(word, str) or not 0 < len(word.strip()) <= MAX_TEXT:
+            raise _NotAllowedError(word, f"{hint} A word has 1 to {MAX_TEXT} signs.", place)
+    return words
+
+
+def _nobody(value: object) -> list[str]:
+    return _words(value, "Write `nobody: [0, Guest]`.")
+
+
+def _statuses(value: object) -> dict[str, list[str]]:
+    hint = "Write `statuses: {counts: [completed], cancelled: [failed]}`."
+    if not isinstance(value, Mapping):
+        raise _NotAllowedError(value, f"{hint} Keys are: {', '.join(STATUSES)}.")
+    checked: dict[str, list[str]] = {}
+    said: dict[str, str] = {}
+    for kind, words in value.items():
+        if kind not in STATUSES:
+            raise _NotAllowedError(kind, f"{hint} Keys are: {', '.join(STATUSES)}.")
+        checked[kind] = _words(words, hint, f".{kind}")
+        for word in checked[kind]:
+            if said.setdefault(plain_word(word), kind) != kind:
+                raise _NotAllowedError(word, "A word has one meaning.", f".{kind}")
+    return checked
+
+
+def plain_word(word: str) -> str:
+    """Return a status without what may differ: case, outer blanks, ``_-``, the prefix ``wc-``."""
+    return re.sub("^wc ", "", re.sub("[_-]", " ", word.strip().lower())).strip()
+
+
 KEYS: dict[str, Callable[[object], Any]] = {
     "currency": _currency,
     "cancellation_prefix": _prefix,
     "adjustment_prefix": _prefix,
     "negative_lines_are_returns": _flag,
-    "copies": _copies,
+    "copies": _one_of(COPIES),
+    "invoice_numbers": _one_of(INVOICE_NUMBERS),
+    "far_off_dates": _one_of(FAR_OFF_DATES),
     "product_code_pattern": _pattern,
     "codes": _codes,
     "code_patterns": _code_patterns,
+    "description_patterns": _description_patterns,
+    "nobody": _nobody,
+    "statuses": _statuses,
 }
 # What a key means that is not there.
 DEFAULTS: dict[str, Any] = {
@@ -212,7 +284,12 @@ DEFAULTS: dict[str, Any] = {
     "adjustment_prefix": None,
     "negative_lines_are_returns": True,
     "copies": "count",
+    "invoice_numbers": "lasting",
+    "far_off_dates": "set_apart",
     "product_code_pattern": None,
     "codes": {},
     "code_patterns": {},
+    "description_patterns": {},
+    "nobody": [],
+    "statuses": {},
 }

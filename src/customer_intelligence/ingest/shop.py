@@ -28,7 +28,7 @@ _COMMAND = "customer-intelligence shop"
 _HEAD = """\
 # The rules of this shop: what its codes, invoice numbers and signs mean, and its currency.
 # Change them by hand: the next build follows them, without loading anything again.
-# Keys: README.md, "Your own data".
+# Keys: docs/your-data.md.
 """
 
 

@@ -3,15 +3,34 @@
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.currency_signs import SIGNS
 from customer_intelligence.ingest.files import shorten
-from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.number_marks import Proof, currencies, shape_as_sql
+from customer_intelligence.ingest.reading import Marks, Reading, SheetsLayout, TextLayout
+from customer_intelligence.quoting import literal
 
 # After a time only: "-2010" at the end of a date is its year. The second group is all of it.
 OFFSET = r"(:\d{2}(?:\.\d{1,9})?) ?(Z|UTC|GMT|([+-])(0\d|1[0-4])(?::?([0-5]\d))?)$"
-_FIRST_PART = r"^(\d{1,2})[-/.]\d{1,2}[-/.]\d{4}"
-_SECOND_PART = r"^\d{1,2}[-/.](\d{1,2})[-/.]\d{4}"
+# A year of two digits stands after a slash or a point only: 21-12-26 may begin with it.
+_YEAR = r"(?:[-/.]\d{4}|[/.]\d{2}(?:\D|$))"
+_FIRST_PART = rf"^(\d{{1,2}})[-/.]\d{{1,2}}{_YEAR}"
+_SECOND_PART = rf"^\d{{1,2}}[-/.](\d{{1,2}}){_YEAR}"
+
+_PLAIN_NUMBER = r" *([+-]?\d{1,14}(\.\d{1,4})? *)?"
+SHOWN_OFFSETS = 5
+_MAX_SHAPES = 2_000
+_LONGEST_NUMBER = 60
+# What stands in place of an invoice or a product where the lines above are added up.
+TOTAL_WORDS = (
+    "total", "totals", "grand total", "subtotal", "sub total", "sub-total", "sum",
+    "summe", "gesamt", "gesamtsumme", "gesamtbetrag", "zwischensumme", "endsumme",
+    "totaux", "total général", "total general", "sous-total", "somme",
+    "totales", "suma", "suma total", "subtotales", "total geral", "soma", "totais",
+    "totale", "totali", "somma", "totale generale", "totaal", "eindtotaal", "subtotaal",
+)  # fmt: skip
 
 Fetch = Callable[[str], Sequence[tuple]]
 """Runs a query over ``source`` and returns its rows."""
@@ -25,12 +44,113 @@ def survey(reading: Reading, fetch: Fetch) -> Reading:
     CustomerIntelligenceError
         E_AMBIGUOUS_DATES or E_MIXED_CURRENCIES.
     """
+    look = _first_look(reading, fetch)
+    currency = _currency(reading, fetch)
+    marks, notes = Marks(is_plain=True), ()
+    if look.has_marks:
+        marks, currency, notes = _marks(reading, currency, fetch)
     return dataclasses.replace(
         reading,
         date_order=_date_order(reading, fetch),
-        currency=_currency(reading, fetch),
-        clock=_clock(reading, fetch),
+        currency=currency,
+        marks=marks,
+        has_totals=look.has_totals,
+        clock=_clock(reading, look.offsets),
+        notes=(*reading.notes, *notes),
     )
+
+
+class _Look(NamedTuple):
+    """What one pass over the records tells."""
+
+    offsets: Sequence[str]
+    """That stand after times; empty for none."""
+    has_marks: bool
+    """Whether a number in a text has more than digits, a minus and a point."""
+    has_totals: bool
+
+
+def _first_look(reading: Reading, fetch: Fetch) -> _Look:
+    date = reading.columns.first("invoice_date")
+    offsets, has_marks, has_totals = "[]", "false", "false"
+    if reading.types[date] == "VARCHAR":
+        offset = f"coalesce(regexp_extract(trim(c{date}), '{OFFSET}', 2), '')"
+        offsets = f"list(distinct {offset}) filter (where contains(c{date}, ':'))"
+    if numbers := _number_columns(reading):
+        plain = (f"regexp_full_match(c{at}, '{_PLAIN_NUMBER}')" for at in numbers)
+        has_marks = f"bool_or(not coalesce({' and '.join(plain)}, true))"
+        if (reading.mapping.decimal, reading.mapping.thousands) != (".", None):
+            has_marks = "true"
+    if words := [f"({is_total_word(f'c{at}')})" for at in total_columns(reading)]:
+        has_totals = f"bool_or({' or '.join(words)})"
+    ((offsets, *found),) = fetch(f"select {offsets}, {has_marks}, {has_totals} from source")  # noqa: S608  # nosec
+    return _Look(sorted(offsets or [])[:SHOWN_OFFSETS], *map(bool, found))
+
+
+def total_columns(reading: Reading) -> list[int]:
+    """Return the columns in which a record may call itself a total: the first, and of texts."""
+    # Typed columns come from programs, which write no totals but those of the invoice's place.
+    is_text = isinstance(reading.layout, TextLayout | SheetsLayout)
+    others = ("stock_code", "description", "customer_id") if is_text else ()
+    fields = ("invoice_no", *others)
+    positions = {reading.columns.first(name) for name in fields} | {0}
+    return sorted(at for at in positions if at is not None and reading.types[at] == "VARCHAR")
+
+
+def is_total_word(name: str) -> str:
+    """Tell whether a text is a word for a total."""
+    words = "|".join(map(re.escape, TOTAL_WORDS))
+    return f"coalesce(regexp_full_match({name}, {literal(f'(?i) *(?:{words}) *:? *')}), false)"
+
+
+def _number_columns(reading: Reading) -> list[int]:
+    return [at for at, _ in _numbers(reading)]
+
+
+def _numbers(reading: Reading) -> list[tuple[int, bool]]:
+    """Return the text columns that hold numbers, and whether those are amounts."""
+    columns = reading.columns
+    formulas = [*columns.derived.values(), *filter(None, [columns.order_amount])]
+    amounts = {at for formula in formulas for at in formula.positions.values()}
+    amounts |= {
+        at for name in ("unit_price", "line_amount") for at in columns.positions.get(name, ())
+    }
+    every = amounts | set(columns.positions.get("quantity", ()))
+    return [(at, at in amounts) for at in sorted(every) if reading.types[at] == "VARCHAR"]
+
+
+def _marks(
+    reading: Reading, currency: str | None, fetch: Fetch
+) -> tuple[Marks, str | None, tuple[str, ...]]:
+    """Find the marks and currency signs of the numbers; refuse amounts of several currencies."""
+    proof, mapping = Proof(), reading.mapping
+    for at, is_money in _numbers(reading):
+        shape = shape_as_sql(f"c{at}")
+        query = f"select distinct {shape} from source where strlen(c{at}) <= {_LONGEST_NUMBER} "  # noqa: S608  # nosec
+        for (found,) in fetch(query + f"limit {_MAX_SHAPES}"):
+            if found:
+                proof.add(found, is_money=is_money)
+    decimal, thousands = proof.marks(mapping.decimal, mapping.thousands)
+    notes = ()
+    if "," in proof.undecided and "," not in (decimal, thousands):
+        notes = (
+            'has numbers such as 1,250 and none that shows whether "," stands between thousands or '
+            'before decimals: say `thousands: ","` or `decimal: ","` in mapping.yml',
+        )
+    signs = tuple(sorted(proof.signs))
+    if currency is not None:
+        signs = (currency, *SIGNS.get(currency, ()))
+    elif signs:
+        possible = currencies(signs)
+        if not possible:
+            raise CustomerIntelligenceError(
+                "E_MIXED_CURRENCIES",
+                f"Amounts of {reading.name} are in several currencies: {', '.join(signs)}.",
+                "Split the file by currency, with a DATA_DIR for each; amounts are not converted. "
+                "With `currency:` in mapping.yml, those of others are set apart.",
+            )
+        currency = next(iter(possible)) if len(possible) == 1 else None
+    return Marks(decimal, thousands, signs), currency, notes
 
 
 def _date_order(reading: Reading, fetch: Fetch) -> str | None:
@@ -97,7 +217,7 @@ def _date_query(column: str) -> str:
     """  # noqa: S608  # nosec  # the column is one of c0, c1, …
 
 
-def _clock(reading: Reading, fetch: Fetch) -> str:
+def _clock(reading: Reading, found: Sequence[str]) -> str:
     """Say on what clock the times are, and which offsets stand beside them."""
     position = reading.columns.first("invoice_date")
     zones = getattr(reading.layout, "zones", {})
@@ -107,11 +227,7 @@ def _clock(reading: Reading, fetch: Fetch) -> str:
         return f"{shorten(zones[position])}, which the file names"
     if reading.types[position] != "VARCHAR":
         return Reading.clock
-    offset = f"regexp_extract(trim(c{position}), '{OFFSET}', 2)"
-    query = (
-        f"select distinct {offset} from source where contains(c{position}, ':') order by 1 limit 5"  # noqa: S608  # nosec
-    )
-    offsets = [found or "none" for (found,) in fetch(query)]
+    offsets = [offset or "none" for offset in found]
     if offsets in ([], ["none"]):
         return Reading.clock
     return (

@@ -10,17 +10,19 @@ from typing import NamedTuple
 from customer_intelligence.ingest import derived
 from customer_intelligence.ingest.columns import Formula
 from customer_intelligence.ingest.formats.text import MAX_FIELD_CHARS
-from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS, SourceMapping
-from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.pseudonyms import (
+    OUTER,
+    same_code_as_sql,
+    same_id_as_sql,
+)
+from customer_intelligence.ingest.reading import Marks, Reading
 from customer_intelligence.ingest.survey import OFFSET
 from customer_intelligence.quoting import literal
 
 NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
 # What programs write where no customer is known.
 NOBODY = ("null", "nan", "none", "n/a", "#n/a", r"\n", "-")
-# With blanks around them.
-LONGEST_WORD = 20
-_CODES = ("invoice_no", "stock_code", "customer_id")
+CODES = ("invoice_no", "stock_code", "customer_id")
 _INTEGER_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
 )
@@ -28,19 +30,66 @@ _INTEGER_TYPES = frozenset(
 _ISO_DATE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]([01]?\d|2[0-3]):\d{2}(:\d{2}(\.\d{1,9})?)?)?"
 # Groups of OFFSET.
 _SIGN, _HOURS, _MINUTES = 3, 4, 5
-_SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ].*)?"
-_INTEGER = r"[+-]?\d{1,18}"
-_WHOLE = r"[+-]?\d+\.?0*"
+_COMPACT_DATE = r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+_SLASHED_DATE = r"\d{1,2}[-/.]\d{1,2}[-/.]\d{4}([T ,].*)?"
+_SHORT_DATE = r"\d{1,2}[/.]\d{1,2}[/.]\d{2}([T ,].*)?"
 _AMOUNT = r"[+-]?\d{1,14}(\.\d{1,4})?"
-_WHOLE_ID = r"\d+\.0"
+# Nothing of such a code is to be taken off.
+_PLAIN_CODE = "[0-9A-Za-z_-]*"
+# What spreadsheets (1.23457E+11, 1E+05) and programs (1.23457E11) make of a long number.
+_LOST_DIGITS = r"\s*[-+]?\d([.,]\d+[eE]\+?|[eE]\+)\d{1,3}\s*"
+# Up to these, floats of 64 and of 32 bits hold whole numbers exactly.
+_EXACT_UP_TO = {"DOUBLE": 2**53, "FLOAT": 2**24}
 _OTHER_MINUS = r"^[(−﹣－]|[-−﹣－]$"
-_IN_PARENTHESES = r"\( *([^-+()−﹣－]+?) *\)"
-_MINUS_AFTER = r"([^-+()−﹣－]+?) ?[-−﹣－]"
+_BLANKS = "[ \u00a0\u2009\u202f]*"
+_IN_PARENTHESES = rf"\({_BLANKS}([^-+()−﹣－]+?){_BLANKS}\)"
+_MINUS_AFTER = rf"([^-+()−﹣－]+?){_BLANKS}[-−﹣－]"
 _FIRST, _SECOND, _THIRD = r"\1", r"\2", r"\3"
+_LAST = r"\3"
+_OFFSET_WITHIN = r"(:\d{2}(?:\.\d{1,9})?) ?(Z|UTC|GMT|[-+]\d{2}:?\d{2}|[A-Z]{3,5})( .*)?$"
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?"
+_PERCENT = rf"{_BLANKS}[%٪﹪％]{_BLANKS}$"
 _NOT_FINITE = r"[+-]?(nan|inf|infinity)"
 _DATE_ORDER_FORMATS = {"dmy": "%d/%m/%Y", "mdy": "%m/%d/%Y"}
-_TIME_FORMATS = (" %H:%M", " %H:%M:%S", "", " %I:%M %p", " %I:%M:%S %p")
+_TIME_FORMATS = (
+    " %H:%M",
+    " %H:%M:%S",
+    "",
+    " %I:%M %p",
+    " %I:%M:%S %p",
+    " %I:%M%p",
+    " %I:%M:%S%p",
+    " %H:%M:%S.%g",
+)
+_HALF_DAY = r"\d ?[aApP]\.?[mM]\.?$"
+_ANY_LETTER = r"\pL{3}"
+_TIME = r"(\d{1,2}:\d{2}(?::\d{2})?(?: ?[aApP]\.?[mM]\.?)?)"
+# After a time; what it stands for is not looked up, for times are not converted.
+_ZONE = r"(?: \(?[A-Z]{3,5}\)?)?"
+_AT = r"(?:,? (?:at |um |à |a las |às |alle )?"
+_WEEKDAY = r"(?:\pL{2,}\.?,? )?"
+_MONTH_FIRST = (
+    rf"{_WEEKDAY}(\pL{{3,}})\.? (\d{{1,2}})(?:st|nd|rd|th)?,? (\d{{4}}){_AT}{_TIME}{_ZONE})?"
+)
+_DAY_FIRST = (
+    rf"{_WEEKDAY}(\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?[- ]*(?:de )?(\pL{{3,}})\.?,?[- ]*(?:de |del )?"
+    rf"(\d{{4}}|\d{{2}}){_AT}{_TIME}{_ZONE})?"
+)
+# English, German, French, Spanish, Portuguese, Italian, Dutch: the letters that tell a month.
+_MONTHS = (
+    ("jan", "jän", "ene", "gen"),
+    ("feb", "fév", "fev"),
+    ("mar", "mär", "mrz", "maa", "mrt"),
+    ("apr", "avr", "abr"),
+    ("may", "mai", "mei", "mag"),
+    ("jun", "juin", "giu"),
+    ("jul", "juil", "lug"),
+    ("aug", "aoû", "aou", "ago"),
+    ("sep", "set"),
+    ("oct", "okt", "out", "ott"),
+    ("nov",),
+    ("dec", "dez", "déc", "dic"),
+)
 
 
 class Cell(NamedTuple):
@@ -62,55 +111,60 @@ class Typed(NamedTuple):
 
 
 def text(cell: Cell, field: str) -> Typed:
-    """Text as in the source, empty as null; whole numbers without a decimal point."""
+    """Text as in the source, empty as null; codes in the form that all their spellings share."""
     name, kind = cell
-    if kind in ("DOUBLE", "FLOAT"):
+    if kind in _EXACT_UP_TO:
         # Data frames hold codes with gaps as floats, and the gaps as NaN.
         return Typed(
             f"case when isnan({name}) then null "
-            f"when {name} = trunc({name}) and abs({name}) < 1e15 "
+            f"when {name} = trunc({name}) and abs({name}) <= {_EXACT_UP_TO['DOUBLE']} "
             f"then cast(cast({name} as bigint) as varchar) else cast({name} as varchar) end"
         )
     if kind != "VARCHAR":
         return Typed(f"nullif(cast({name} as varchar), '')")
     value = f"nullif({name}, '')"
-    if field in _CODES:
-        # A column with gaps that went through floats; "10.0" and "10" are one code.
+    if field in CODES:
+        same = same_id_as_sql(name) if field == "customer_id" else same_code_as_sql(name)
         value = (
-            f"case when contains({name}, '.0') and regexp_full_match(trim({name}), '{_WHOLE_ID}') "
-            f"then left(trim({name}), -2) else {value} end"
+            f"nullif(case when regexp_full_match({name}, '{_PLAIN_CODE}') then {name} "
+            f"else {same} end, '')"
         )
     if field == "customer_id":
-        words = ", ".join(literal(word) for word in NOBODY)
-        is_word = f"length({name}) <= {LONGEST_WORD} and lower(trim({name})) in ({words})"
-        value = f"case when {is_word} then null else {value} end"
+        value = f"case when {is_nobody(name)} then null else {value} end"
     return Typed(f"case when {has_nul(name)} or {is_too_long(name)} then null else {value} end")
 
 
-def quantity(cell: Cell, mapping: SourceMapping) -> Typed:
-    """Whole units."""
-    if cell.kind in _INTEGER_TYPES:
-        value = f"cast({cell.name} as bigint)"
-    text = _number_text(cell, mapping, with_currency=False)
-    if cell.kind not in _INTEGER_TYPES:
-        value = (
-            f"case when regexp_full_match({text}, '{_INTEGER}') then cast({text} as bigint) "
-            f"when regexp_full_match({text}, '{_WHOLE}') "
-            f"then try_cast(regexp_replace({text}, '[.]0*$', '') as bigint) end"
-        )
-    return Typed(
-        value,
-        f"case when regexp_full_match(lower({text}), '{_NOT_FINITE}') then 'R_NOT_FINITE' "
-        f"when regexp_full_match({text}, '{_NUMBER}') and ("
-        f"abs(try_cast({text} as double)) >= 9.2e18) then 'R_OVERFLOW' "
-        "else 'R_QUANTITY' end",
-    )
+def is_nobody(name: str) -> str:
+    """Tell whether a text is one of the words for no customer."""
+    words = "|".join(map(re.escape, NOBODY))
+    pattern = literal(f"(?i){OUTER}(?:{words}){OUTER}")
+    return f"coalesce(regexp_full_match({name}, {pattern}), false)"
 
 
-def amount(cell: Cell, mapping: SourceMapping, reason: str) -> Typed:
-    """Money with at most four decimals that mean something; more are noise of a float."""
+def has_lost_digits(cell: Cell) -> str:
+    """Tell whether a code is a number of which a spreadsheet or a float kept the first digits."""
     name, kind = cell
-    text = _number_text(cell, mapping, with_currency=True)
+    if kind in _EXACT_UP_TO:
+        return f"coalesce(isfinite({name}) and abs({name}) > {_EXACT_UP_TO[kind]}, false)"
+    if kind != "VARCHAR" or cell == NOTHING:
+        return "false"
+    return f"coalesce(regexp_full_match({name}, '{_LOST_DIGITS}'), false)"
+
+
+def quantity(cell: Cell, marks: Marks) -> Typed:
+    """Units, or what was weighed or measured."""
+    return _decimal(cell, marks, "R_QUANTITY", with_currency=False)
+
+
+def amount(cell: Cell, marks: Marks, reason: str) -> Typed:
+    """Money."""
+    return _decimal(cell, marks, reason, with_currency=True)
+
+
+def _decimal(cell: Cell, marks: Marks, reason: str, *, with_currency: bool) -> Typed:
+    """Type a number with at most four decimals that mean something; more are noise of a float."""
+    name, kind = cell
+    text = _number_text(cell, marks, with_currency=with_currency)
     if kind in _INTEGER_TYPES:
         value = f"try_cast({name} as decimal(18, 4))"
     elif kind == "DOUBLE":
@@ -142,10 +196,19 @@ def formula(formula: Formula, reading: Reading) -> str:
     def operand(name: str) -> str:
         position = formula.positions[name]
         cell = Cell(f"c{position}", reading.types[position])
-        text = _number_text(cell, reading.mapping, with_currency=True)
-        return (
+        text = _number_text(cell, reading.marks, with_currency=True)
+        value = (
             f"case when regexp_full_match({text}, '{_NUMBER}') "
             f"then try_cast({text} as {derived.TYPE}) end"
+        )
+        if cell.kind != "VARCHAR" or reading.marks.is_plain:
+            return value
+        # Twelve of a hundred are .12, however they are written.
+        share = _plain_number(f"regexp_replace({cell.name}, '{_PERCENT}', '')", reading.marks)
+        return (
+            f"case when regexp_matches({cell.name}, '{_PERCENT}') then "
+            f"case when regexp_full_match({share}, '{_AMOUNT}') "
+            f"then try_cast({share} || 'e-2' as {derived.TYPE}) end else {value} end"
         )
 
     return derived.as_sql(formula.expression, operand)
@@ -166,22 +229,28 @@ def moment(
         return Typed(_on_clock(f"try_cast({name} as timestamp)", timezone), reason)
     whole = f"trim(cast({name} as varchar))"
     text = f"regexp_replace({whole}, '{OFFSET}', '{_FIRST}')"
-    iso = f"when regexp_full_match({text}, '{_ISO_DATE}') then try_cast({text} as timestamp)"
+    iso = (
+        f"when regexp_full_match({text}, '{_ISO_DATE}') then try_cast({text} as timestamp) "
+        f"when regexp_full_match({text}, '{_COMPACT_DATE}') "
+        f"then cast(try_strptime({text}, '%Y%m%d') as timestamp) "
+        f"when regexp_matches({text}, '{_HALF_DAY}') and regexp_matches({text}, '^[0-9]{{4}}') "
+        f"then {_on_day(text, '%Y/%m/%d')} "
+        f"when regexp_matches({text}, '{_ANY_LETTER}') then {_spelled(text)}"
+    )
     if date_order in _DATE_ORDER_FORMATS:
-        formats = ", ".join(
-            literal(_DATE_ORDER_FORMATS[date_order] + time) for time in _TIME_FORMATS
-        )
+        form = _DATE_ORDER_FORMATS[date_order]
         parsed = (
-            f"case when regexp_full_match({text}, '{_SLASHED_DATE}') "
-            f"then try_strptime(translate({text}, '-.T', '// '), [{formats}]) {iso} end"
+            f"case when regexp_full_match({text}, '{_SLASHED_DATE}') then {_on_day(text, form)} "
+            f"when regexp_full_match({text}, '{_SHORT_DATE}') "
+            f"then {_on_day(text, form.replace('%Y', '%y'))} {iso} end"
         )
     elif date_order is not None and "%" in date_order:
         # With its offset, a time would be read as that of UTC.
-        has_offset = date_order.endswith(("%z", "%Z"))
-        form = date_order[:-2].rstrip() if has_offset else date_order
-        parsed = (
-            f"cast(try_strptime({text if has_offset else whole}, {literal(form)}) as timestamp)"
-        )
+        form = re.sub(r" ?%[zZ]", "", date_order)
+        shown = whole
+        if form != date_order:
+            shown = f"regexp_replace({whole}, '{_OFFSET_WITHIN}', '{_FIRST}{_LAST}')"
+        parsed = f"cast(try_strptime({shown}, {literal(form)}) as timestamp)"
     else:
         parsed = f"case {iso} end"
     if timezone is not None:
@@ -191,6 +260,31 @@ def moment(
         date_cell = _on_clock(date_cell, timezone)
     # A date cell of a workbook needs no parsing; elsewhere the column is null.
     return Typed(f"coalesce({date_cell}, {parsed})", reason)
+
+
+def _on_day(text: str, form: str) -> str:
+    """Read a date in figures, with or without a time."""
+    formats = ", ".join(literal(form + time) for time in _TIME_FORMATS)
+    plain = f"regexp_replace(translate({text}, '-.T', '// '), ', *', ' ')"
+    # "a.m." lost its points with the other marks.
+    plain = f"regexp_replace({plain}, ' ?([aApP])/?([mM])/?$', ' {_FIRST}{_SECOND}')"
+    return f"try_strptime({plain}, [{formats}])"
+
+
+def _spelled(text: str) -> str:
+    """Read a date that names its month, in one of the languages of `_MONTHS`."""
+
+    def read(pattern: str, month: int, day: int) -> str:
+        parts = [f"regexp_extract({text}, '{pattern}', {at})" for at in (day, month, 3, 4)]
+        number = "case " + " ".join(
+            f"when regexp_matches(lower({parts[1]}), '^({'|'.join(names)})') then {at}"
+            for at, names in enumerate(_MONTHS, start=1)
+        )
+        year = f"if(length({parts[2]}) = 2, '20' || {parts[2]}, {parts[2]})"
+        figures = f"trim({year} || '/' || {number} end || '/' || {parts[0]} || ' ' || {parts[3]})"
+        return f"when regexp_full_match({text}, '{pattern}') then {_on_day(figures, '%Y/%m/%d')}"
+
+    return f"case {read(_MONTH_FIRST, 1, 2)} {read(_DAY_FIRST, 2, 1)} end"
 
 
 def _on_clock(utc: str, timezone: str | None) -> str:
@@ -232,16 +326,22 @@ def is_too_long(name: str) -> str:
     )
 
 
-def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> str:
+def _plain_number(name: str, marks: Marks, *, with_currency: bool = False) -> str:
     """Text of a number with the marks of the mapping undone; '' when they are misplaced."""
     value = f"trim({name})"
-    if with_currency and mapping.currency is not None:
-        code = mapping.currency
-        signs = "|".join(
-            re.escape(sign) for sign in (code, CURRENCY_SYMBOLS.get(code)) if sign is not None
+    if marks.is_plain:
+        return value
+    if with_currency and marks.signs:
+        # The longest first: "US$" is no "$" after "US".
+        signs = "|".join(map(re.escape, sorted(marks.signs, key=len, reverse=True)))
+        sign = f"(?:{signs})\\.?"
+        aside = rf"(?:\({sign}\)|\[{sign}\])"
+        pattern = (
+            f"^{aside}{_BLANKS}|^([-+(−﹣－]?){_BLANKS}{sign}{_BLANKS}"
+            f"|(.){_BLANKS}(?:{aside}|{sign})([-−﹣－)]?)$"
         )
-        pattern = f"^([-+(−﹣－]?) *(?:{signs}) *|(.) *(?:{signs})([-−﹣－)]?)$"
-        value = f"regexp_replace({value}, {literal(pattern)}, '{_FIRST}{_SECOND}{_THIRD}')"
+        kept = f"{_FIRST}{_SECOND}{_THIRD}"
+        value = f"regexp_replace({value}, {literal(pattern)}, '{kept}', 'g')"
     # Signs of bookkeeping: (4.00), 4.00- and a minus of its own; none stands twice.
     value = (
         f"case when regexp_matches({value}, '{_OTHER_MINUS}') then case "
@@ -249,9 +349,9 @@ def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> 
         f"then '-' || regexp_extract({value}, '{_IN_PARENTHESES}', 1) "
         f"when regexp_full_match({value}, '{_MINUS_AFTER}') "
         f"then '-' || regexp_extract({value}, '{_MINUS_AFTER}', 1) "
-        f"else regexp_replace({value}, '^[−﹣－] ?', '-') end else {value} end"
+        f"else regexp_replace({value}, '^[−﹣－]{_BLANKS}', '-') end else {value} end"
     )
-    mark, group = mapping.decimal, mapping.thousands
+    mark, group = marks.decimal, marks.thousands
     if group is not None:
         pattern = rf"[+-]?\d{{1,3}}({re.escape(group)}\d{{3}})+({re.escape(mark)}\d*)?"
         value = (
@@ -267,8 +367,8 @@ def _plain_number(name: str, mapping: SourceMapping, *, with_currency: bool) -> 
     return value
 
 
-def _number_text(cell: Cell, mapping: SourceMapping, *, with_currency: bool) -> str:
+def _number_text(cell: Cell, marks: Marks, *, with_currency: bool) -> str:
     # A stored number has no marks to undo; its shortest text is exact for decimals and floats.
     if cell.kind != "VARCHAR":
         return f"cast({cell.name} as varchar)"
-    return _plain_number(cell.name, mapping, with_currency=with_currency)
+    return _plain_number(cell.name, marks, with_currency=with_currency)

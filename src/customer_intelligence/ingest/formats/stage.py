@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from customer_intelligence.ingest.formats.text import (
     Record,
+    Separator,
     has_kept_bytes,
     read_records,
     show_bytes,
@@ -86,27 +87,34 @@ def write_stage(path: Path, records: Iterable[StagedRecord], width: int) -> int:
 
 
 def text_records(
-    stream: TextIO, separator: str, keys: Sequence[str], *, may_be_damaged: bool
+    stream: TextIO,
+    separator: Separator,
+    keys: Sequence[str],
+    *,
+    may_be_damaged: bool,
+    skipped: int = 0,
 ) -> Iterator[StagedRecord]:
     """Read the records of a delimited text after its header.
 
     Parameters
     ----------
     stream : TextIO
-        The text from its beginning.
-    separator : str
-        Between fields.
+        The text from its header on.
+    separator : str or tuple
+        Between fields, see `read_records`.
     keys : sequence of str
         One name per column for ``raw_record``.
     may_be_damaged : bool
         Whether the text may hold undecodable bytes.
+    skipped : int
+        Lines above the header.
 
     Yields
     ------
     StagedRecord
     """
     width = len(keys)
-    records = read_records(stream, separator, width)
+    records = read_records(stream, separator, width, skipped=skipped)
     next(records)
     for record in records:
         reasons = [] if record.reason is None else [record.reason]

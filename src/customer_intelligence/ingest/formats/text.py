@@ -7,6 +7,7 @@ Everything else goes through `read_records`, one record at a time.
 
 import codecs
 import csv
+import itertools
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -20,12 +21,21 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.files import CHUNK_BYTES, empty_file
 
 SEPARATORS = (",", ";", "\t", "|")
+Separator = str | tuple[int, ...]
+"""A sign; a blank for any run of blanks; or the places that are blank on every line."""
 MAX_FIELD_CHARS = 131_072  # also the csv module's own limit
 MAX_QUOTED_LINES = 100  # a quote still open after so many lines was never meant to open
 MAX_LINE_CHARS = 1 << 26
 MAX_BLOCK_BYTES = 1 << 26
 MAX_LINE_SHIFTS = 1 << 22  # 64 MB
 HEADER_CHARS = 1 << 20
+MAX_HEAD = 50
+"""Records among which the header is."""
+_LIKELY_SHARE = 0.8
+_FEWEST_LINES = 2
+_FEWEST_COLUMNS = 3
+_MAX_FIXED_CHARS = 10_000
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
 
 # Excel's own word to itself, above the header of some exports.
 _SEPARATOR_LINE = re.compile('\ufeff?"?sep=.?"?', re.IGNORECASE)
@@ -138,37 +148,109 @@ def detect_encoding(path: Path, configured: str | None) -> Encoding:
     return Encoding(name, is_valid=False, note=f"has bytes that are not {name}")
 
 
-def widest_header(path: Path, encoding: Encoding) -> list[str]:
-    """Return the header under the separator that cuts it into most columns.
+class Head(NamedTuple):
+    """A record that may be the header: its names, and the lines above it."""
+
+    names: list[str]
+    skipped: int
+
+
+def read_heads(
+    path: Path, encoding: Encoding, separator: Separator, header_row: int | None = None
+) -> list[Head]:
+    """Return the records that may be the header, the likeliest first.
+
+    Parameters
+    ----------
+    path : Path
+        The text file.
+    encoding : Encoding
+        Its encoding.
+    separator : str or tuple
+        Between fields, see `read_records`.
+    header_row : int, optional
+        The line of the header, where a person says it.
 
     Raises
     ------
     CustomerIntelligenceError
         E_EMPTY_FILE or E_UNKNOWN_FORMAT.
     """
-    return max((read_header(path, encoding, separator) for separator in SEPARATORS), key=len)
-
-
-def read_header(path: Path, encoding: Encoding, separator: str) -> list[str]:
-    """Return the names of the columns as one separator cuts them.
-
-    Raises
-    ------
-    CustomerIntelligenceError
-        E_EMPTY_FILE or E_UNKNOWN_FORMAT.
-    """
+    skipped = (header_row or 1) - 1
+    found, taken = [], 0
     with open_text(path, encoding) as stream:
-        record = next(read_records(stream, separator, None, HEADER_CHARS), None)
-    if record is None or not any(field.strip() for field in record.fields):
+        skip_lines(stream, skipped)
+        for record in read_records(stream, separator, None, HEADER_CHARS, skipped):
+            found.append(record)
+            taken += sum(map(len, record.fields))
+            if header_row is not None or len(found) == MAX_HEAD or taken > HEADER_CHARS:
+                break
+    if not any(field.strip() for record in found for field in record.fields):
+        if header_row is not None:
+            raise CustomerIntelligenceError(
+                "E_BAD_MAPPING",
+                f"{path.name} has nothing on line {header_row}, which the mapping's header_row "
+                "names.",
+                "Name the line on which the names of the columns stand, counted from 1.",
+            )
         raise empty_file(path)
-    is_garbled = len(record.fields) == 1 and has_kept_bytes(record.fields)
-    if is_garbled or re.search("[\x00-\x08\x0e-\x1f]", "".join(record.fields)):
+    heads = [
+        Head([show_bytes(field) for field in record.fields], (record.line_number or 1) - 1)
+        for record in found
+    ]
+    first = likely_header([head.names for head in heads])
+    fields = found[0].fields
+    if (len(fields) == 1 and has_kept_bytes(fields)) or _CONTROLS.search("".join(fields)):
         raise CustomerIntelligenceError(
             "E_UNKNOWN_FORMAT",
             f"{path.name} is no text, or text in an unknown encoding.",
             "Give a Parquet, CSV or XLSX file, or set `encoding:` in mapping.yml.",
         )
-    return [show_bytes(field) for field in record.fields]
+    return [heads[first], *heads[:first], *heads[first + 1 :]]
+
+
+def likely_header(rows: Sequence[Sequence[str]]) -> int:
+    """Return which of the first rows is the header: titles above it fill few of the columns."""
+    filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
+    if not filled or filled[0] * 2 >= max(filled):
+        return 0
+    return next(at for at, count in enumerate(filled) if count >= _LIKELY_SHARE * max(filled))
+
+
+def blank_separator(path: Path, encoding: Encoding) -> Separator | None:
+    """Return how blanks divide the columns of a text: as runs, or by places that stay blank."""
+    lines: list[str] = []
+    with open_text(path, encoding) as stream:
+        while len(lines) < MAX_HEAD and (line := stream.readline(_MAX_FIXED_CHARS)):
+            lines += [line.rstrip()] if line.strip() else []
+    if len(lines) < _FEWEST_LINES or any("\t" in line or '"' in line for line in lines):
+        return None
+    widths = {len(line.split()) for line in lines}
+    if len(widths) == 1:
+        return None if widths == {1} else " "
+    longest = max(map(len, lines))
+    padded = [line.ljust(longest) for line in lines]
+    is_blank = [all(line[at] == " " for line in padded) for at in range(longest)]
+    gaps = tuple(at for at in range(longest) if is_blank[at])
+    return gaps if len(_cut_at(lines[0].ljust(longest), gaps)) >= _FEWEST_COLUMNS else None
+
+
+def _cut_at(line: str, gaps: tuple[int, ...]) -> list[str]:
+    """Cut a line at the places that are blank on every line; the line whole where one is not."""
+    if any(line[at : at + 1].strip() for at in gaps):
+        return [line]
+    edges = [-1, *gaps, max(len(line), gaps[-1] + 2)]
+    return [
+        line[before + 1 : after].strip()
+        for before, after in itertools.pairwise(edges)
+        if after > before + 1
+    ]
+
+
+def skip_lines(stream: TextIO, count: int) -> None:
+    """Read past lines, however long."""
+    while count > 0 and (line := stream.readline(CHUNK_BYTES)):
+        count -= line.endswith(("\n", "\r"))
 
 
 def open_text(path: Path, encoding: Encoding) -> TextIO:
@@ -187,18 +269,23 @@ def has_kept_bytes(fields: Sequence[str]) -> bool:
     return any(_KEPT_BYTE.search(field) for field in fields)
 
 
-def transcode(path: Path, encoding: Encoding, target: Path) -> None:
-    """Copy a validly encoded text as UTF-8, in pieces."""
+def transcode(path: Path, encoding: Encoding, target: Path, skipped: int = 0) -> None:
+    """Copy a validly encoded text as UTF-8, in pieces, without its first lines."""
     with (
         path.open(encoding=encoding.name, newline="") as source,
         target.open("w", encoding="utf-8", newline="") as copy,
     ):
+        skip_lines(source, skipped)
         while text := source.read(CHUNK_BYTES):
             copy.write(text)
 
 
 def read_records(
-    stream: TextIO, separator: str, width: int | None, limit: int = MAX_LINE_CHARS
+    stream: TextIO,
+    separator: Separator,
+    width: int | None,
+    limit: int = MAX_LINE_CHARS,
+    skipped: int = 0,
 ) -> Iterator[Record]:
     """Cut text into records, one at a time, losing none.
 
@@ -211,19 +298,22 @@ def read_records(
     ----------
     stream : TextIO
         Opened with ``newline=""``.
-    separator : str
-        Between fields.
+    separator : str or tuple
+        Between fields: a sign, a blank for any run of blanks, or the places that are blank on
+        every line. Only a sign can stand within quotes.
     width : int, optional
         Number of fields a record must have; None to accept any.
     limit : int
         Longest line in characters; a longer one is cut.
+    skipped : int
+        Lines above, which the stream is past.
 
     Yields
     ------
     Record
     """
     pending: deque[tuple[str, int]] = deque()
-    number = 1
+    number = skipped + 1
 
     def next_line() -> tuple[str, int]:
         nonlocal number
@@ -241,7 +331,12 @@ def read_records(
         body = line.rstrip("\r\n")
         if not body or (at == 1 and _SEPARATOR_LINE.fullmatch(body)):
             continue
-        if '"' not in body:
+        if not isinstance(separator, str) or separator == " ":
+            if not body.strip():
+                continue
+            cut = body.split() if separator == " " else _cut_at(body, tuple(separator))
+            fields, reason = cut, None
+        elif '"' not in body:
             fields, reason = body.split(separator), None
         else:
             lines, rest = [line], []

@@ -27,10 +27,13 @@ from customer_intelligence.ingest.files import (
     unreadable,
     xlsx_bomb,
 )
+from customer_intelligence.ingest.formats.text import MAX_HEAD, likely_header
 
 _EPOCH = dt.datetime(1899, 12, 30)  # spreadsheet dates have no zone
 _DAYS_1904 = 1462
 _MAX_SERIAL = 2_958_466  # the day after 9999-12-31
+_FIRST_INEXACT = 1e15
+_MAX_HEAD_COLUMNS = 1 << 14
 _NEAR_COLUMNS = 26  # A to Z, counted as used without a look
 _MAX_CELLS = 1 << 26  # 64 columns of as many rows as a sheet can have
 _MAX_ROW_BYTES = 1 << 26
@@ -75,6 +78,23 @@ class Row(NamedTuple):
     errors: tuple[int, ...]
 
 
+class Table(NamedTuple):
+    """The table on a sheet, and how its columns become those of the workbook's first table."""
+
+    sheet: str
+    header_row: int
+    """Row of the header, from 0."""
+    header: Sequence[str]
+    dates: int
+    """Position of the column whose cells may be dates."""
+    used: Set[int]
+    """Positions of the columns in which a cell without a value is told."""
+    repeated: Set[int]
+    """Positions of the columns in which a merged cell stands for all of its rows."""
+    order: Sequence[int | None] | None = None
+    """Position of each column of the first table; None where both have the same columns."""
+
+
 @contextlib.contextmanager
 def _calamine(path: Path) -> Iterator[None]:
     """Turn what python-calamine raises, a panic of its Rust code too, into a refusal."""
@@ -105,8 +125,8 @@ class Workbook:
         E_UNREADABLE, E_XLSX_BOMB or E_EMPTY_FILE.
     """
 
-    headers: dict[str, list[str]]
-    """Sheet to the names of its columns, in the order of the workbook; empty sheets have none."""
+    heads: dict[str, list[tuple[int, list[str]]]]
+    """Sheet to the rows that may be its header, from 0, the likeliest first; not empty ones."""
 
     def __init__(self, path: Path, decimal: str = ".") -> None:
         self._path, self._decimal = path, decimal
@@ -115,35 +135,31 @@ class Workbook:
             book = CalamineWorkbook.from_path(path)
             # Reading a sheet is most of the work, so each is read once and kept.
             self._sheets = {name: book.get_sheet_by_name(name) for name in self._errors}
-            headers = {name: self._header(name) for name in self._sheets}
-        self.headers = {name: header for name, header in headers.items() if header}
-        if not self.headers:
+            heads = {name: self._heads(name) for name in self._sheets}
+        self.heads = {name: found for name, found in heads.items() if found}
+        if not self.heads:
             raise empty_file(path)
 
-    def _header(self, name: str) -> list[str]:
-        rows = self._sheets[name].to_python(nrows=1)
-        header = [self._text(cell) for cell in rows[0]] if rows else []
-        while header and not header[-1]:
-            header.pop()
-        return header
+    def _heads(self, name: str) -> list[tuple[int, list[str]]]:
+        first_row = (self._sheets[name].start or (0, 0))[0]
+        found = []
+        for at, cells in enumerate(self._sheets[name].to_python(nrows=MAX_HEAD)):
+            header = [self._text(cell) for cell in cells[:_MAX_HEAD_COLUMNS]]
+            while header and not header[-1]:
+                header.pop()
+            if header:
+                found.append((first_row + at, header))
+        first = likely_header([header for _, header in found])
+        return [*found[first : first + 1], *found[:first], *found[first + 1 :]]
 
-    def rows(self, sheets: Sequence[str], dates: int, used: Set[int]) -> Iterator[Row]:
-        """Yield the records of sheets in order; rows without any content are no records.
-
-        Parameters
-        ----------
-        sheets : sequence of str
-            Their names.
-        dates : int
-            Position of the column whose cells may be dates.
-        used : set of int
-            Positions of the columns in which a cell without a value is told.
-        """
-        for name in sheets:
-            width = len(self.headers[name])
-            first_row, first_column = self._sheets[name].start or (0, 0)
+    def rows(self, tables: Iterable[Table]) -> Iterator[Row]:
+        """Yield the records of tables in order; rows without any content are no records."""
+        for table in tables:
+            name, width = table.sheet, len(table.header)
+            first_column = (self._sheets[name].start or (0, 0))[1]
+            merged = self._merged(table, first_column)
             for number, cells in self._cells(name):
-                if number <= first_row:
+                if number <= table.header_row:
                     continue
                 fields = [self._text(cell) for cell in cells]
                 damaged = {
@@ -156,15 +172,25 @@ class Workbook:
                     fields[column] = error
                 while len(fields) > width and not fields[-1]:
                     fields.pop()
-                if not any(fields):
-                    continue
+                has_content = any(fields)
                 fields += [""] * (width - len(fields))
-                yield Row(
-                    number + 1,
-                    fields,
-                    self._date(cells[dates]) if dates < len(cells) else None,
-                    tuple(used & damaged.keys()),
+                date = self._date(cells[table.dates]) if table.dates < len(cells) else None
+                for area in merged:
+                    if area.fill(number, fields, date, table.dates) and area.column == table.dates:
+                        date = area.date
+                if not has_content:
+                    continue
+                yield _ordered(
+                    Row(number + 1, fields, date, tuple(table.used & damaged.keys())), table
                 )
+
+    def _merged(self, table: Table, first_column: int) -> list["_Merged"]:
+        """Return the columns of a table in which cells are merged, each with its rows."""
+        ends: dict[int, dict[int, int]] = {}
+        for (top, left), (bottom, _) in self._sheets[table.sheet].merged_cell_ranges or ():
+            if bottom > top > table.header_row and left - first_column in table.repeated:
+                ends.setdefault(left - first_column, {})[top] = bottom
+        return [_Merged(column, rows) for column, rows in ends.items()]
 
     def _cells(self, name: str) -> Iterator[tuple[int, list[Any]]]:
         """Yield the rows of a sheet, numbered from 0, from the first column in use on."""
@@ -189,7 +215,10 @@ class Workbook:
         if isinstance(cell, bool):
             return str(cell).upper()
         if isinstance(cell, float | int):
-            is_whole = cell == int(cell) and abs(cell) < 1e15
+            if abs(cell) >= _FIRST_INEXACT:
+                # As the spreadsheet shows it: 15 digits are all that it keeps of a number.
+                return f"{cell:.15g}".replace(".", self._decimal)
+            is_whole = cell == int(cell)
             # A number has no decimal mark of its own: it is written with the configured one.
             return str(int(cell)) if is_whole else repr(cell).replace(".", self._decimal)
         return str(cell)
@@ -203,6 +232,37 @@ class Workbook:
             # A binary fraction of a day is off by microseconds: milliseconds are exact enough.
             return self._epoch + dt.timedelta(milliseconds=round(cell * 86_400_000))
         return None
+
+
+class _Merged:
+    """A column in which cells are merged: the first of its rows holds what all of them say."""
+
+    def __init__(self, column: int, ends: dict[int, int]) -> None:
+        self.column, self._ends = column, ends
+        self._text, self._until = "", -1
+        self.date: dt.datetime | None = None
+
+    def fill(self, row: int, fields: list[str], date: dt.datetime | None, dates: int) -> bool:
+        """Repeat the value of the area that a row is in; tell whether it had none of its own."""
+        if row in self._ends:
+            self._text, self._until = fields[self.column], self._ends[row]
+            self.date = date if self.column == dates else None
+            return False
+        if row > self._until or fields[self.column]:
+            return False
+        fields[self.column] = self._text
+        return True
+
+
+def _ordered(row: Row, table: Table) -> Row:
+    """Bring the columns of another table of the workbook into the order of the first one."""
+    if table.order is None:
+        return row
+    if len(row.fields) > len(table.header):
+        return row._replace(fields=[*row.fields, *[""] * (len(table.order) + 1)])
+    fields = ["" if at is None else row.fields[at] for at in table.order]
+    errors = tuple(at for at, own in enumerate(table.order) if own in row.errors)
+    return row._replace(fields=fields, errors=errors)
 
 
 def _inspect(path: Path) -> tuple[dict[str, dict[int, dict[int, str]]], dt.datetime]:

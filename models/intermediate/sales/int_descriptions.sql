@@ -1,0 +1,37 @@
+-- Rules are tried on each text once, as those of int_stock_codes on each code.
+with descriptions as (
+
+    select distinct description
+    from {{ ref("stg_retail__invoice_lines") }}
+    where description is not null
+
+),
+
+description_rules as (
+
+    select * from {{ ref("stg_shop__descriptions") }}
+
+),
+
+matches as (
+
+    select
+        descriptions.description,
+        description_rules.stock_code_class,
+        row_number() over (
+            partition by descriptions.description
+            order by description_rules.description_rule_rank
+        ) as match_rank
+    from descriptions
+    inner join description_rules
+        on {{ matches_pattern(
+            "descriptions.description", "description_rules.description_pattern"
+        ) }}
+
+)
+
+select
+    description,
+    stock_code_class
+from matches
+where match_rank = 1

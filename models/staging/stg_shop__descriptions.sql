@@ -1,0 +1,14 @@
+with descriptions as (
+
+    select * from {{ source("shop", "shop_descriptions") }}
+
+)
+
+select
+    ---------- ids
+    description_rule_rank,
+
+    ---------- texts
+    description_pattern,
+    stock_code_class
+from descriptions

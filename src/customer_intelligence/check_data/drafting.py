@@ -1,0 +1,70 @@
+"""Look at the records of a file, and draft a mapping from what is seen."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from customer_intelligence.ingest.columns import is_unique
+from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
+from customer_intelligence.ingest.draft_rules import draft_rules
+from customer_intelligence.ingest.pipeline import probe
+
+# So many cells are looked at, in blocks of records that stand together, as lines of an order do.
+LOOKED_AT_CELLS = 400_000
+LOOKED_AT_RECORDS = 20_000
+BLOCK = 200
+
+
+def draft_of(path: Path) -> Draft:
+    """Draft a mapping for a file.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The file is refused whatever its columns mean.
+    """
+    with probe(path) as (header, connection):
+        columns = _columns(connection, header)
+        draft = draft_mapping(columns)
+        codes = draft.proposals.get("stock_code")
+        if codes is not None:
+            positions = [header.index(name) for name in codes.columns]
+            rules, notes = draft_rules(_codes(connection, positions))
+            draft.notes += notes
+            if rules:
+                draft.content["rules"] = rules
+    return draft
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, header: Sequence[str]) -> list[Column]:
+    ((records,),) = connection.execute("select count(*) from probe").fetchall()
+    wanted = max(BLOCK, min(LOOKED_AT_RECORDS, LOOKED_AT_CELLS // max(1, len(header))))
+    step = max(1, -(-records // wanted))
+    positions = [at for at, name in enumerate(header) if name.strip() and is_unique(name, header)]
+    texts = ", ".join(f"coalesce(trim(cast(c{at} as varchar)), '')" for at in positions)
+    if not positions:
+        return []
+    # Dates of a workbook are no text.
+    rows = connection.execute(
+        f"select {texts}, coalesce(cast(date_cell as varchar), '') from probe "  # noqa: S608  # nosec
+        f"where (record_number // {BLOCK}) % {step} = 0 order by record_number"
+    ).fetchall()
+    names = [header[at] for at in positions]
+    plain = [name.strip() for name in names]
+    # A header that is repeated further down is no record.
+    rows = [row for row in rows if list(row[:-1]) != plain]
+    seen = list(zip(*rows, strict=True)) or [()] * (len(names) + 1)
+    return [Column(name, values) for name, values in zip(names, seen[:-1], strict=True)]
+
+
+def _codes(
+    connection: duckdb.DuckDBPyConnection, positions: Sequence[int]
+) -> list[tuple[str, int]]:
+    """Return the distinct codes with the number of their records."""
+    filled = ", ".join(f"nullif(trim(cast(c{at} as varchar)), '')" for at in positions)
+    code = f"coalesce({filled}, '')"
+    return connection.execute(
+        f"select {code} as code, count(*) from probe where {code} <> '' group by code "  # noqa: S608  # nosec
+        "order by count(*) desc, code"
+    ).fetchall()
