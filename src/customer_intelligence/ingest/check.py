@@ -105,7 +105,7 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         {provenance["load_id"]} as load_id,
         {provenance["source_file"]} as source_file,
         {provenance["file_sha256"]} as file_sha256,
-        judged.record_number,
+        set_apart.record_number,
         line_number,
         invoice_no,
         stock_code,
