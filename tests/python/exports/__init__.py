@@ -60,6 +60,11 @@ def of_preset(name: str, **changes: object) -> dict[str, Any]:
     return {**content, **changes, "header": None, "rules": rules}
 
 
+def columns(names: str) -> list[str]:
+    """Return the names of columns that commas part."""
+    return names.split(",")
+
+
 def write_csv(
     path: Path,
     header: Sequence[str],
