@@ -20,6 +20,7 @@ from customer_intelligence.ingest.yaml_files import read_yaml
 EXPORTS = [module.name for module in pkgutil.iter_modules(exports.__path__)]
 # Each makes another shop up.
 SEEDS = (1, 2, 3)
+NO_LINE = "R_NO_LINE"
 
 
 def write(name, directory, seed=1):
@@ -79,7 +80,8 @@ def test_an_export_counts_to_the_penny(ledger, tmp_path, name, seed):
     assert shop.orders == len(orders_of(lines))
     first_and_last = shop.rows("select first_invoice_date, as_of_date from int_as_of")
     assert first_and_last == [(min(line.day for line in lines), max(line.day for line in lines))]
-    assert shop.value("select count(*) from rpt_quarantine") == 0
+    # Every record is read; what the preset knows to be no line is set apart.
+    assert {reason for (reason,) in shop.rows("select reason from rpt_quarantine")} <= {NO_LINE}
 
 
 @pytest.mark.parametrize("name", EXPORTS)

@@ -8,6 +8,8 @@ from pathlib import Path
 import duckdb
 
 ALARMING_SHARE = 0.5
+# What the mapping knows to be no line is no record that could not be read.
+NO_LINE = "R_NO_LINE"
 SHOWN_REASONS = 3
 SHOWN_CHARS = 40
 

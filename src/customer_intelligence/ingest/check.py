@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from customer_intelligence.ingest import complete, derived, type_fields
+from customer_intelligence.ingest.alarm import NO_LINE
 from customer_intelligence.ingest.formats.stage import UNREADABLE_REASONS, raw_value_chars
 from customer_intelligence.ingest.pseudonyms import plain_id, without_unseen
 from customer_intelligence.ingest.reading import Reading
@@ -180,7 +181,7 @@ def _set_apart(reading: Reading) -> str:
     header = f"case when not is_clean and {_is_header(reading)} then 'R_REPEATED_HEADER' end"
     is_line = complete.is_line(reading)
     if is_line is not None:
-        header = f"coalesce({header}, case when not ({is_line}) then 'R_NO_LINE' end)"
+        header = f"coalesce({header}, case when not ({is_line}) then '{NO_LINE}' end)"
     if not reading.has_totals:
         return f"select *, {header} as apart from judged"  # noqa: S608  # nosec
     has_word = " or ".join(is_total_word(f"c{at}") for at in total_columns(reading))
@@ -317,7 +318,9 @@ def _computed_columns(reading: Reading) -> list[tuple[str, str]]:
     """Return name and SQL of what is worked out from columns."""
     columns, computed = reading.columns, []
     for field, formula in columns.derived.items():
-        value = type_fields.formula(formula, reading)
+        # Of a refund, columns tell what there was, and are blank where there was none.
+        is_refund = field == "refunded_amount"
+        value = type_fields.formula(formula, reading, blank_is_nothing=is_refund)
         # Where the amount is known, it is what counts, and the price need not be exact.
         if field == "unit_price" and "line_amount" in columns:
             value = f"cast(round({value}, 4) as {derived.TYPE})"
@@ -326,7 +329,7 @@ def _computed_columns(reading: Reading) -> list[tuple[str, str]]:
         if (formula := getattr(columns, name)) is not None:
             computed.append((name, type_fields.formula(formula, reading)))
     computed += [
-        (f"refund_{part}", type_fields.formula(formula, reading))
+        (f"refund_{part}", type_fields.formula(formula, reading, blank_is_nothing=True))
         for part, formula in columns.order_refund.items()
     ]
     return computed

@@ -191,8 +191,8 @@ def shared_refund(reading: Reading) -> str:
     ratio = "(cast(refunded_goods as double) / cast(goods_cost as double))"
     share = _share(_STATED_OR_AMOUNT, ratio, _over_order(reading))
     return (
-        f"case when {states_refund(reading)} then refunded_amount "
-        f"when refunded_goods > 0 then {share} end"
+        f"case when refunded_goods > 0 and not {states_refund(reading)} then {share} "
+        "else refunded_amount end"
     )
 
 

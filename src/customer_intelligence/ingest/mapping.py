@@ -25,7 +25,7 @@ FIELDS = (
     *(*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency"),
     *("status", "refunded_amount", "refunded_at", "consent"),
 )
-DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
+DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS, "refunded_amount")
 # What a shop may do without, when its mapping says so.
 DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
@@ -66,8 +66,8 @@ class SourceMapping:
         counts. So may the status of an order: each of its words counts. The invoice date may have
         two, of the day and of the time.
     derived : dict of str to str
-        Quantity, unit price or line amount to the arithmetic that gives it, such as
-        ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
+        Quantity, unit price, line amount or refunded amount to the arithmetic that gives it, such
+        as ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
     encoding : str, optional
         Python codec name of a text file.
     dates : str, optional
