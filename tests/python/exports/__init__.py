@@ -73,9 +73,12 @@ def write_csv(
     encoding: str = "utf-8",
     delimiter: str = ",",
 ) -> Path:
-    """Write rows by the names of their columns; what a row does not say is blank."""
+    """Write rows by the names of their columns; what a row does not say is blank.
+
+    What a row says of a column that the header lacks is left out, as in exports of less.
+    """
     with path.open("w", encoding=encoding, newline="") as file:
-        writer = csv.DictWriter(file, header, restval="", delimiter=delimiter)
+        writer = csv.DictWriter(file, header, "", "ignore", delimiter=delimiter)
         writer.writeheader()
         writer.writerows(rows)
     return path

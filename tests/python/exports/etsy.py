@@ -65,6 +65,6 @@ def write(directory: Path, chance: random.Random) -> Truth:
                 "Delivery Country": "United Kingdom",
                 "SKU": "" if item % 3 else f"PRINT-{item % 9}",
             }
-            rows.append({name: row[name] for name in header if name in row})
+            rows.append(row)
             lines.append(Line(str(number), buyer, day, kept[at]))
     return Truth([write_csv(directory / "EtsySoldOrderItems2024.csv", header, rows)], None, lines)

@@ -53,6 +53,7 @@ CARD = ("", "Gift Card - $50.00", 1, Decimal("50.00"))
 FIRST = dt.date(2023, 3, 1)
 SPAN = 200
 ORDERS = 70
+BUYERS = 12
 AGAIN = 6
 
 # What became of an order: Financial Status, whether it is cancelled, how it was paid.
@@ -231,7 +232,7 @@ def _later(order: Order) -> str:
 def _order(chance: random.Random, number: int, day: dt.date, store: int, has_phone: bool) -> Order:
     is_end = store == 0 and number in (0, ORDERS - 1)
     kind = "paid" if is_end else chance.choice(list(KINDS))
-    buyer = chance.choice([None, None, *range(12)])
+    buyer = chance.choice([None, None, *range(BUYERS)])
     email, phone = "", ""
     if buyer is not None:
         email = f"c{buyer}@store{store}.example"

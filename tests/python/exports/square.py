@@ -90,8 +90,8 @@ def write(directory: Path, chance: random.Random) -> Truth:
             back = {**latte, "Transaction ID": "TrDaily0", **evening, "Event Type": "Refund"}
             rows.append({**back, **_amounts(-1, -worth, Decimal(0))})
             lines.append(Line("TRDAILY0", "KXDAILY", day, -worth))
-    rows = [{name: row[name] for name in header if name in row} for row in reversed(rows)]
-    return Truth([write_csv(directory / "items.csv", header, rows)], None, lines)
+    # The newest are first.
+    return Truth([write_csv(directory / "items.csv", header, reversed(rows))], None, lines)
 
 
 def _amounts(count: int, gross: Decimal, off: Decimal) -> dict[str, str]:

@@ -66,7 +66,6 @@ def write(directory: Path, chance: random.Random) -> Truth:
     header = [*ORDER, *ITEM]
     if chance.random() < 0.5:
         header.append("Order Currency")
-    rows = [{name: value for name, value in row.items() if name in header} for row in rows]
     file = write_csv(directory / "orders.csv", header, rows, delimiter=";" if comma else ",")
     return Truth([file], None, lines)
 
