@@ -142,7 +142,8 @@ def claims_query(reading: Reading) -> str | None:
     """
     columns = reading.columns
     rival = columns.rival_amount
-    has_both = {"unit_price", "quantity"} <= columns.positions.keys() and "line_amount" in columns
+    # An amount that is worked out is no claim of the file.
+    has_both = {"unit_price", "quantity", "line_amount"} <= columns.positions.keys()
     if not has_both and rival is None:
         return None
     fields = _fields(reading, PROVENANCE)
