@@ -3,10 +3,12 @@
 Each case stands for its kind; its right values are worked out by hand from its few rows.
 """
 
-from datetime import date
+import re
+from datetime import date, datetime
 from decimal import Decimal
 
 import duckdb
+import openpyxl
 import pytest
 from conftest import ROOT
 from ledger import CASES
@@ -423,6 +425,7 @@ def test_the_discount_of_an_order_is_taken_off_once_however_it_is_stated(ledger)
     assert shop.dispositions["non_product"] == (1, 50)
 
 
+ITEMS_ONLY = {"only": {"type": ["Item", ""]}}
 MIXED_RECORDS = """order,date,customer,type,sku,quantity,amount
     1,2024-01-05,a,Item,X,1,10.00
     1,2024-01-05,a,Payment,,,10.00
@@ -432,17 +435,31 @@ MIXED_RECORDS = """order,date,customer,type,sku,quantity,amount
 
 
 def test_records_of_other_words_are_no_lines_and_are_told(ledger):
-    shop = ledger(MIXED_RECORDS, {**AMOUNTS, "only": {"type": ["Item", ""]}})
+    shop = ledger(MIXED_RECORDS, {**AMOUNTS, **ITEMS_ONLY})
     assert shop.customers == {"a": 15, "b": 2}
     assert shop.rows("select reason, records from rpt_quarantine") == [("R_NO_LINE", 1)]
 
 
-def test_an_optional_column_may_be_absent_and_others_may_not(ledger):
+def test_a_file_of_few_lines_among_other_records_is_read_without_alarm(tmp_path):
+    path = tmp_path / "orders.csv"
+    payments = "1,2024-01-05,a,Payment,,,10.00\n" * 9
+    path.write_text(re.sub("^ +", "", MIXED_RECORDS, flags=re.M) + payments)
+    result = ingest_file(path, tmp_path / "data", mapping_of({**AMOUNTS, **ITEMS_ONLY}, "m"))
+    assert (result.records, result.reasons, result.warning) == (13, {"R_NO_LINE": 10}, None)
+
+
+def test_an_optional_column_may_be_absent_and_others_may_not(ledger, tmp_path):
     columns = {**AMOUNTS["columns"], "customer_id": ["phone", "customer"], "country": "land"}
     mapping = {"columns": columns, "optional": ["phone", "land"]}
     assert ledger(SCANS, mapping).customers == {"a": Decimal("4.01")}
     with pytest.raises(CustomerIntelligenceError, match="E_MISSING_COLUMNS"):
         ledger(SCANS, {**mapping, "optional": ["phone"]})
+    workbook = openpyxl.Workbook()
+    for sheet in (workbook.active, workbook.create_sheet("More")):
+        sheet.append(HEADER.split(","))
+        sheet.append(["1" + sheet.title, datetime(2024, 1, 5), "a", "MILK", 1, 2])
+    workbook.save(tmp_path / "sheets.xlsx")
+    assert ledger(tmp_path / "sheets.xlsx", mapping).customers == {"a": 4}
 
 
 TWO_REFUNDS = """order,date,customer,sku,quantity,amount,line refund,order refund

@@ -55,6 +55,12 @@ ADVICE_OTHERWISE = "Look at the file there, and export it again."
 ADVICE_DERIVED = "Probably `derived:` in mapping.yml names the wrong columns."
 
 
+def is_alarming(records: int, reasons: Mapping[str, int], quarantined: int) -> bool:
+    """Tell whether most of the records that are meant to be lines cannot be read."""
+    no_lines = reasons.get(NO_LINE, 0)
+    return quarantined - no_lines > ALARMING_SHARE * (records - no_lines)
+
+
 def without_number(
     connection: duckdb.DuckDBPyConnection, rows: Path, reasons: Mapping[str, int]
 ) -> str | None:
