@@ -56,8 +56,8 @@ events as (
 
 ),
 
--- A return with the number of the invoice of its sale is of that sale, whatever else the
--- customer has bought of the product since.
+-- A return with the number of the invoice of its sale is of that sale, whatever else
+-- the customer has bought of the product since.
 own_invoices as (
 
     select
