@@ -38,7 +38,8 @@ orders as (
 
     select
         coalesce(sum(gross_revenue), 0) as gross_revenue,
-        coalesce(sum(returned_amount), 0) as matched_returns,
+        coalesce(sum(case when customer_id is not null then returned_amount end), 0)
+            as matched_returns,
         coalesce(sum(case when customer_id is not null then gross_revenue end), 0)
             as customer_gross_revenue
     from {{ ref("fct_orders") }}

@@ -451,7 +451,14 @@ def test_two_currencies_are_not_added_up(tmp_path):
         ({"once_per_order": "country"}, "Write a list"),
         ({"once_per_order": ["country"], "absent": ["invoice_no"]}, "taken together"),
         ({"order_amount": "Subtotal -"}, "order_amount does not allow"),
-        ({"columns": {"customer_id": ["a", "b"]}}, "columns.customer_id"),
+        ({"order_discount": "Discount -"}, "order_discount does not allow"),
+        ({"order_id": 5}, "order_id does not allow 5"),
+        ({"order_id": "Id", "absent": ["invoice_no"]}, "taken together"),
+        ({"optional": ["Phone"]}, "Name columns of `columns`"),
+        ({"optional": "Phone"}, "Write a list of columns"),
+        ({"only": {"Type": "Item"}}, "only does not allow 'Item'"),
+        ({"only": ["Type"]}, "Write `only: {Type: [Item, Refund]}`"),
+        ({"columns": {"invoice_no": ["a", "b"]}}, "columns.invoice_no"),
     ],
 )
 def test_a_mapping_that_means_nothing_is_refused(content, words):

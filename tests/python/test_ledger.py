@@ -3,10 +3,12 @@
 Each case stands for its kind; its right values are worked out by hand from its few rows.
 """
 
-from datetime import date
+import re
+from datetime import date, datetime
 from decimal import Decimal
 
 import duckdb
+import openpyxl
 import pytest
 from conftest import ROOT
 from ledger import CASES
@@ -394,6 +396,126 @@ def test_the_summary_counts_what_is_estimated_unpaid_or_unknown(ledger):
         "orders_of_unknown_status": {"count": 1, "amount": 8, "statuses": ["Galaxy"]},
     }
     assert taken_for_granted(ledger(SCANS, AMOUNTS).connection) == {}
+
+
+# ---------------------------------------------------------------- what orders state once
+
+JOINED = """order,date,customer,phone,id,sku,quantity,amount
+    1,2024-01-05,a@x.com,+1,11,X,1,1.00
+    1,,,+1,,Y,1,2.00
+    2,2024-01-06,,+2,12,X,1,4.00
+    1,2024-02-05,b@y.com,+3,21,X,1,8.00
+    1,,,+3,,Y,1,16.00
+"""
+
+
+def test_orders_of_one_number_are_told_apart_by_another_column(ledger):
+    mapping = {
+        "columns": {**AMOUNTS["columns"], "customer_id": ["customer", "phone"]},
+        "once_per_order": ["invoice_date", "customer_id"],
+        "order_id": "id",
+    }
+    shop = ledger(JOINED, mapping)
+    # The address on an order's first line comes before the telephone on all of them.
+    assert shop.customers == {"a@x.com": 3, "+2": 4, "b@y.com": 24}
+    assert shop.rows("select count(distinct order_date) from fct_orders") == [(3,)]
+    # A file may lack the column.
+    assert ledger(ORDER_REFUNDS, {**AMOUNTS, "order_id": "id"}).orders == 4
+
+
+ORDER_DISCOUNTS = """order,date,customer,sku,quantity,amount,off
+    1,2024-01-05,repeated,X,1,10.00,3.00
+    1,2024-01-05,repeated,Y,2,20.00,3.00
+    2,2024-01-06,first line,X,1,10.00,3.00
+    2,2024-01-06,first line,Y,2,20.00,
+    3,2024-01-07,each its own,X,1,10.00,1.00
+    3,2024-01-07,each its own,Y,2,20.00,2.00
+    4,2024-01-08,whole price,X,1,10.00,0.00
+    5,2024-01-09,card,X,1,10.00,2.50
+    5,2024-01-09,card,CARD,1,50.00,2.50
+"""
+
+
+def test_the_discount_of_an_order_is_taken_off_once_however_it_is_stated(ledger):
+    mapping = {**with_rules(AMOUNTS, codes={"CARD": "gift_voucher"}), "order_discount": "off"}
+    shop = ledger(ORDER_DISCOUNTS, mapping)
+    assert shop.customers == {
+        **{"repeated": 27, "first line": 27, "each its own": 27, "whole price": 10},
+        # Nothing is taken off a gift card.
+        "card": Decimal("7.5"),
+    }
+    assert shop.dispositions["non_product"] == (1, 50)
+
+
+ITEMS_ONLY = {"only": {"type": ["Item", ""]}}
+MIXED_RECORDS = """order,date,customer,type,sku,quantity,amount
+    1,2024-01-05,a,Item,X,1,10.00
+    1,2024-01-05,a,Payment,,,10.00
+    1,2024-01-05,a, item ,Y,1,5.00
+    2,2024-01-06,b,,Z,1,2.00
+"""
+
+
+def test_records_of_other_words_are_no_lines_and_are_told(ledger):
+    shop = ledger(MIXED_RECORDS, {**AMOUNTS, **ITEMS_ONLY})
+    assert shop.customers == {"a": 15, "b": 2}
+    assert shop.rows("select reason, records from rpt_quarantine") == [("R_NO_LINE", 1)]
+
+
+def test_a_file_of_few_lines_among_other_records_is_read_without_alarm(tmp_path):
+    path = tmp_path / "orders.csv"
+    payments = "1,2024-01-05,a,Payment,,,10.00\n" * 9
+    path.write_text(re.sub("^ +", "", MIXED_RECORDS, flags=re.M) + payments)
+    result = ingest_file(path, tmp_path / "data", mapping_of({**AMOUNTS, **ITEMS_ONLY}, "m"))
+    assert (result.records, result.reasons, result.warning) == (13, {"R_NO_LINE": 10}, None)
+
+
+def test_an_optional_column_may_be_absent_and_others_may_not(ledger, tmp_path):
+    columns = {**AMOUNTS["columns"], "customer_id": ["phone", "customer"], "country": "land"}
+    mapping = {"columns": columns, "optional": ["phone", "land"]}
+    assert ledger(SCANS, mapping).customers == {"a": Decimal("4.01")}
+    with pytest.raises(CustomerIntelligenceError, match="E_MISSING_COLUMNS"):
+        ledger(SCANS, {**mapping, "optional": ["phone"]})
+    workbook = openpyxl.Workbook()
+    for sheet in (workbook.active, workbook.create_sheet("More")):
+        sheet.append(HEADER.split(","))
+        sheet.append(["1" + sheet.title, datetime(2024, 1, 5), "a", "MILK", 1, 2])
+    workbook.save(tmp_path / "sheets.xlsx")
+    assert ledger(tmp_path / "sheets.xlsx", mapping).customers == {"a": 4}
+
+
+TWO_REFUNDS = """order,date,customer,sku,quantity,amount,line refund,order refund
+    1,2024-01-05,by line,X,1,10.00,4.00,6.00
+    1,2024-01-05,by line,Y,1,10.00,,
+    2,2024-01-06,by order,X,1,10.00,0.00,5.00
+    2,2024-01-06,by order,Y,1,10.00,,
+    3,2024-01-07,kept,X,1,10.00,,
+"""
+
+
+def test_what_a_line_says_of_its_refund_comes_before_what_the_order_says(ledger):
+    mapping = {
+        "columns": {**AMOUNTS["columns"], "refunded_amount": "line refund"},
+        "order_refund": {"amount": '"order refund"'},
+    }
+    shop = ledger(TWO_REFUNDS, mapping)
+    assert shop.customers == {"by line": 16, "by order": 15, "kept": 10}
+    estimated = "select customer_id, count(*) from fct_returns where is_estimated group by 1"
+    assert shop.rows(estimated) == [("by order", 2)]
+
+
+def test_nobody_known_can_void_an_order_that_the_source_says_was_paid_back(ledger):
+    columns = {**AMOUNTS["columns"], "refunded_amount": "back"}
+    shop = ledger(
+        """order,date,customer,sku,quantity,amount,back
+        1,2024-01-05,,X,1,10.00,10.00
+        2,2024-01-06,,X,1,10.00,4.00
+        3,2024-01-07,a,X,1,10.00,
+        """,
+        {"columns": columns},
+    )
+    assert (shop.orders, shop.net_revenue) == (2, 16)
+    assert shop.rows("select net_revenue from fct_orders order by order_id") == [(0,), (6,), (10,)]
 
 
 # ---------------------------------------------------------------- gift cards, tests, nobody

@@ -1,6 +1,12 @@
-with sale_lines as (
+with classified_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
+
+),
+
+sale_lines as (
+
+    select * from classified_lines
     where disposition in ('sale', 'sale_anonymous')
 
 ),
@@ -9,6 +15,45 @@ matched_returns as (
 
     select * from {{ ref("int_returns_matched") }}
     where purchase_line_id is not null
+
+),
+
+-- Returns are looked for by customer. Of a sale to nobody known, the source itself says
+-- what was paid back.
+anonymous_refunds as (
+
+    select
+        sales.invoice_no,
+        sales.invoice_date as purchase_date,
+        -refunds.quantity as units,
+        -refunds.line_amount as returned_amount,
+        -refunds.line_amount = sales.line_amount
+        and refunds.invoice_date = sales.invoice_date as is_order_correction
+    from classified_lines as refunds
+    inner join classified_lines as sales on refunds.refunded_line_id = sales.line_id
+    where refunds.disposition = 'refund_anonymous'
+
+),
+
+returns as (
+
+    select
+        purchase_invoice_no as invoice_no,
+        customer_id,
+        purchase_date,
+        units,
+        returned_amount,
+        is_order_correction
+    from matched_returns
+    union all
+    select
+        invoice_no,
+        null as customer_id,
+        purchase_date,
+        units,
+        returned_amount,
+        is_order_correction
+    from anonymous_refunds
 
 ),
 
@@ -32,7 +77,7 @@ orders as (
 returns_by_order as (
 
     select
-        purchase_invoice_no as invoice_no,
+        invoice_no,
         customer_id,
         purchase_date,
         count(case when is_order_correction then 1 end) as void_lines,
@@ -41,8 +86,8 @@ returns_by_order as (
             case when is_order_correction then returned_amount else 0 end
         ) as void_amount,
         sum(returned_amount) as returned_amount
-    from matched_returns
-    group by purchase_invoice_no, customer_id, purchase_date
+    from returns
+    group by invoice_no, customer_id, purchase_date
 
 ),
 
@@ -90,5 +135,5 @@ from identified
 left join returns_by_order
     on
         identified.invoice_no = returns_by_order.invoice_no
-        and identified.customer_id = returns_by_order.customer_id
+        and identified.customer_id is not distinct from returns_by_order.customer_id
         and identified.order_date = returns_by_order.purchase_date

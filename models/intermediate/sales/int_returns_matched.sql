@@ -56,13 +56,121 @@ events as (
 
 ),
 
+-- A return with the number of the invoice of its sale is of that sale, whatever else
+-- the customer has bought of the product since.
+own_invoices as (
+
+    select
+        customer_id,
+        stock_code,
+        invoice_no
+    from events
+    group by customer_id, stock_code, invoice_no
+    having
+        max(case when is_return then 1 else 0 end) = 1
+        and min(case when is_return then 1 else 0 end) = 0
+
+),
+
+own_line_events as (
+
+    select
+        events.*,
+        1 as units
+    from events
+    inner join own_invoices
+        on
+            events.customer_id = own_invoices.customer_id
+            and events.stock_code = own_invoices.stock_code
+            and events.invoice_no = own_invoices.invoice_no
+
+),
+
+own_line_matches as (
+
+    select * from {{ match_last_in_first_out(
+        "own_line_events",
+        ["customer_id", "stock_code", "quantity", "amount", "invoice_no"]
+    ) }}
+    where purchase_line_id is not null
+
+),
+
+own_matched_lines as (
+
+    select purchase_line_id as line_id from own_line_matches
+    union all
+    select return_line_id as line_id from own_line_matches
+
+),
+
+own_price_events as (
+
+    select
+        own_line_events.line_id,
+        own_line_events.is_return,
+        own_line_events.customer_id,
+        own_line_events.stock_code,
+        own_line_events.unit_price,
+        own_line_events.invoice_no,
+        own_line_events.event_at,
+        own_line_events.quantity as units
+    from own_line_events
+    left join own_matched_lines
+        on own_line_events.line_id = own_matched_lines.line_id
+    where own_matched_lines.line_id is null
+
+),
+
+own_price_matches as (
+
+    select * from {{ match_last_in_first_out(
+        "own_price_events", ["customer_id", "stock_code", "unit_price", "invoice_no"]
+    ) }}
+    where purchase_line_id is not null
+
+),
+
+own_units as (
+
+    select
+        purchase_line_id as line_id,
+        units
+    from own_price_matches
+    union all
+    select
+        return_line_id as line_id,
+        units
+    from own_price_matches
+
+),
+
+-- Of these lines some units are left, or none.
+own_used as (
+
+    select
+        line_id,
+        sum(units) as used_units
+    from own_units
+    group by line_id
+    union all
+    select
+        events.line_id,
+        events.quantity as used_units
+    from events
+    inner join own_matched_lines on events.line_id = own_matched_lines.line_id
+
+),
+
 -- Tier 1: the same quantity for the same money, so that whole lines are the units.
 exact_events as (
 
     select
-        *,
+        events.*,
         1 as units
     from events
+    left join own_used on events.line_id = own_used.line_id
+    where own_used.line_id is null
 
 ),
 
@@ -88,10 +196,13 @@ same_price_events as (
 
     select
         events.*,
-        events.quantity as units
+        events.quantity - coalesce(own_used.used_units, 0) as units
     from events
     left join exactly_matched_lines on events.line_id = exactly_matched_lines.line_id
-    where exactly_matched_lines.line_id is null
+    left join own_used on events.line_id = own_used.line_id
+    where
+        exactly_matched_lines.line_id is null
+        and events.quantity > coalesce(own_used.used_units, 0)
 
 ),
 
@@ -158,6 +269,21 @@ any_price_matches as (
 
 matches as (
 
+    select
+        own_line_matches.return_line_id,
+        own_line_matches.purchase_line_id,
+        events.quantity as units,
+        'exact_line' as match_tier
+    from own_line_matches
+    inner join events on own_line_matches.return_line_id = events.line_id
+    union all
+    select
+        return_line_id,
+        purchase_line_id,
+        units,
+        'same_price' as match_tier
+    from own_price_matches
+    union all
     select
         exact_matches.return_line_id,
         exact_matches.purchase_line_id,

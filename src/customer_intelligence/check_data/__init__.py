@@ -16,6 +16,7 @@ from customer_intelligence.check_data.reading import Build, read
 from customer_intelligence.check_data.report import known_columns, next_step, report
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.files import printable
+from customer_intelligence.ingest.alarm import is_alarming
 from customer_intelligence.ingest.draft import Draft
 from customer_intelligence.ingest.files import check_regular_file
 from customer_intelligence.ingest.mapping import SourceMapping
@@ -79,7 +80,8 @@ def check(
     try:
         with read(path, mapping, build, data_dir) as found:
             lines = list(report(found, path, origin, draft))
-            is_readable = found.load.quarantined <= found.load.records / 2
+            load = found.load
+            is_readable = not is_alarming(load.records, load.reasons, load.quarantined)
     except CustomerIntelligenceError as error:
         refusal, is_readable = error, False
         lines = [f"{path.name}: {origin}", "", *known_columns(mapping, draft), "", str(error)]

@@ -31,6 +31,7 @@ R_CELL_ERROR          a cell holds an Excel error such as #N/A
 R_REPEATED_HEADER     it is the header again, as in files that were joined
 R_TOTAL_ROW           it is no line but a total: the sum of the lines above it, or a word such as
                       Total in place of an invoice number or of what a line needs
+R_NO_LINE             it is no line by the words of a column, as the mapping says under ``only``
 ===================== ==========================================================================
 
 mapping.yml says what a file cannot tell by itself. All keys are optional.
@@ -50,7 +51,10 @@ columns        field to column: invoice_no, stock_code, quantity, invoice_date, 
                filled counts; invoice_date may have two: ``[Date, Time]``. Of several columns of a
                status each word counts, and further ones that the file does not have are passed
                over.
-derived        quantity, unit_price or line_amount to arithmetic over columns, such as
+optional       columns of ``columns`` that not every export of the kind has
+only           column to the words that stand in it where a record is a line, such as
+               ``{Type: [Item, Refund]}``; "" is a blank
+derived        quantity, unit_price, line_amount or refunded_amount to arithmetic over columns, as
                ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
                (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
                Where a value in it cannot be read, the field cannot; ``12%`` is .12.
@@ -69,11 +73,17 @@ absent         invoice_no, stock_code or quantity where the file has none: what 
 once_per_order fields that stand on an order's first line only, such as invoice_date; with
                invoice_no among them, a line without one belongs to the order above it
 order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
-               divided among them in proportion to their own amounts, to the last decimal
+               divided among them in proportion to their own amounts, to the last decimal; a gift
+               card keeps its own
+order_discount arithmetic that gives what was taken off an order and not off its lines; it counts
+               once where all lines of the order repeat it, else each line's
+order_id       column that tells orders of one number apart, on an order's first line at least; the
+               file may lack it
 order_refund   arithmetic for the ``amount`` paid back of an order, and for what its goods
                (``subtotal``) and their ``tax`` came to, such as ``{amount: Refunded, subtotal:
                Subtotal, tax: Taxes}``: the goods' part of it, refund × subtotal ÷ (subtotal +
-               tax) and at most the subtotal, is divided among the lines
+               tax) and at most the subtotal, is divided among the lines, unless one of them
+               states a refund of its own. Blanks in it are 0
 rules          what the shop's codes, invoice numbers and signs mean: keys of shop.yml, see below
 ============== ====================================================================================
 

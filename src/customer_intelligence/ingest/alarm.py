@@ -10,6 +10,8 @@ import duckdb
 from customer_intelligence.ingest.type_fields import LINE_AMOUNT
 
 ALARMING_SHARE = 0.5
+# What the mapping knows to be no line is no record that could not be read.
+NO_LINE = "R_NO_LINE"
 SHOWN_REASONS = 3
 SHOWN_CHARS = 40
 
@@ -53,6 +55,12 @@ ADVICE = {
 }
 ADVICE_OTHERWISE = "Look at the file there, and export it again."
 ADVICE_DERIVED = "Probably `derived:` in mapping.yml names the wrong columns."
+
+
+def is_alarming(records: int, reasons: Mapping[str, int], quarantined: int) -> bool:
+    """Tell whether most of the records that are meant to be lines cannot be read."""
+    no_lines = reasons.get(NO_LINE, 0)
+    return quarantined - no_lines > ALARMING_SHARE * (records - no_lines)
 
 
 def without_number(

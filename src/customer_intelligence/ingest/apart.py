@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from customer_intelligence.ingest.alarm import ADVICE, ADVICE_OTHERWISE
+from customer_intelligence.ingest.alarm import ADVICE, ADVICE_OTHERWISE, NO_LINE
 
 # More than this share of the money in any one way is worth a warning.
 WARNED_SHARE = Decimal("0.005")
 QUARANTINE = "quarantine"
 COUNTED = ("sales", "sales and customers", "returns", "returns and customers")
-# Dispositions that are merchandise of no kind, as a shop means it; told, and nothing to mend.
-MEANT = ("non_product",)
+# What is merchandise of no kind, or no line, as a shop means it; told, and nothing to mend.
+MEANT = ("non_product", NO_LINE)
 WAYS_OUT = {
     "superseded": "a later load holds the same invoices; `invoice_numbers` where they are others",
     "exact_duplicate": "lines equal in all columns; `copies: count` in shop.yml counts them",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from customer_intelligence.ingest import complete, derived, type_fields
+from customer_intelligence.ingest.alarm import NO_LINE
 from customer_intelligence.ingest.formats.stage import UNREADABLE_REASONS, raw_value_chars
 from customer_intelligence.ingest.pseudonyms import plain_id, without_unseen
 from customer_intelligence.ingest.reading import Reading
@@ -63,8 +64,6 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         A query; with the parameters of `PROVENANCE` unless others are given.
     """
     fields = _fields(reading, provenance)
-    numbered = _named(complete.filled_invoice_no(reading))
-    completed = _named(complete.filled_columns(reading))
     computed = _named(_computed_columns(reading))
     typed = _named((name, typed.value) for name, typed in fields.typed.items())
     is_clean = " and ".join(f"({check.holds})" for check in fields.checks)
@@ -74,12 +73,7 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
     )
     unreadable = ", ".join(literal(reason) for reason in UNREADABLE_REASONS)
     return f"""
-    with numbered as (
-        select *{numbered} from source
-    ),
-    completed as (
-        select *{completed} from numbered
-    ),
+    with {_completed(reading)},
     computed as (
         select *{computed} from completed
     ),
@@ -148,7 +142,8 @@ def claims_query(reading: Reading) -> str | None:
     """
     columns = reading.columns
     rival = columns.rival_amount
-    has_both = {"unit_price", "quantity"} <= columns.positions.keys() and "line_amount" in columns
+    # An amount that is worked out is no claim of the file.
+    has_both = {"unit_price", "quantity", "line_amount"} <= columns.positions.keys()
     if not has_both and rival is None:
         return None
     fields = _fields(reading, PROVENANCE)
@@ -157,9 +152,7 @@ def claims_query(reading: Reading) -> str | None:
         cell = Cell(f"c{rival}", reading.types[rival])
         amount = type_fields.amount(cell, reading.marks, "R_LINE_AMOUNT").value
     return f"""
-    with completed as (
-        select *{_named(complete.filled_columns(reading))} from source
-    ),
+    with {_completed(reading)},
     claims as (
         select
             {amount} as stated,
@@ -173,16 +166,33 @@ def claims_query(reading: Reading) -> str | None:
     """  # noqa: S608  # nosec  # names are positions, texts of the file are quoted literals
 
 
+def _completed(reading: Reading) -> str:
+    """Write the steps that fill blanks with what other lines of the order say."""
+    return f"""numbered as (
+        select *{_named(complete.filled_invoice_no(reading))} from source
+    ),
+    keyed as (
+        select *{_named(complete.order_key(reading))} from numbered
+    ),
+    completed as (
+        select *{_named(complete.filled_columns(reading))} from keyed
+    )"""  # noqa: S608  # nosec  # names are positions
+
+
 def _set_apart(reading: Reading) -> str:
     """Write the step that takes out what is no line: the header again, and totals of lines."""
     header = f"case when not is_clean and {_is_header(reading)} then 'R_REPEATED_HEADER' end"
+    is_line = complete.is_line(reading)
+    if is_line is not None:
+        header = f"coalesce({header}, case when not ({is_line}) then '{NO_LINE}' end)"
     if not reading.has_totals:
         return f"select *, {header} as apart from judged"  # noqa: S608  # nosec
     has_word = " or ".join(is_total_word(f"c{at}") for at in total_columns(reading))
     invoice = complete.cells(reading).get("invoice_no", NOTHING)
     is_invoice = is_total_word(invoice.name) if invoice.kind == "VARCHAR" else "false"
     amount = "line_amount"
-    if "line_amount" not in reading.columns and reading.columns.order_amount is None:
+    of_orders = (reading.columns.order_amount, reading.columns.order_discount)
+    if "line_amount" not in reading.columns and of_orders == (None, None):
         amount = f"try_cast({type_fields.COST} as decimal(18, 4))"
     before = "order by record_number rows between unbounded preceding and 1 preceding"
     # What cannot be read as a line, or is the sum of all lines above or since the last such row.
@@ -257,9 +267,14 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
         "is_too_long": Typed(_any(map(type_fields.is_too_long, own))),
     }
     price = _price(reading, cell("unit_price"))
+    is_line = complete.is_line(reading)
+    if is_line is not None:
+        # What is no line has no part in what its order comes to.
+        for name in ("quantity", "line_amount", "refunded_amount"):
+            typed[name] = Typed(f"case when {is_line} then {typed[name].value} end")
     amounts, amount_reason = "line_amount", amount.reason
     states_amount = "line_amount" in columns
-    if columns.order_amount is not None:
+    if columns.order_amount is not None or columns.order_discount is not None:
         amounts, amount_reason = complete.shared_amount(reading), "'R_LINE_AMOUNT'"
         states_amount = True
     invoice_no, has_invoice = "invoice_no", complete.is_seen(cell("invoice_no").name)
@@ -308,15 +323,18 @@ def _computed_columns(reading: Reading) -> list[tuple[str, str]]:
     """Return name and SQL of what is worked out from columns."""
     columns, computed = reading.columns, []
     for field, formula in columns.derived.items():
-        value = type_fields.formula(formula, reading)
+        # Of a refund, columns tell what there was, and are blank where there was none.
+        is_refund = field == "refunded_amount"
+        value = type_fields.formula(formula, reading, blank_is_nothing=is_refund)
         # Where the amount is known, it is what counts, and the price need not be exact.
         if field == "unit_price" and "line_amount" in columns:
             value = f"cast(round({value}, 4) as {derived.TYPE})"
         computed.append((f"derived_{field}", value))
-    if columns.order_amount is not None:
-        computed.append(("order_amount", type_fields.formula(columns.order_amount, reading)))
+    for name in ("order_amount", "order_discount"):
+        if (formula := getattr(columns, name)) is not None:
+            computed.append((name, type_fields.formula(formula, reading)))
     computed += [
-        (f"refund_{part}", type_fields.formula(formula, reading))
+        (f"refund_{part}", type_fields.formula(formula, reading, blank_is_nothing=True))
         for part, formula in columns.order_refund.items()
     ]
     return computed
@@ -341,8 +359,10 @@ def _refund_steps(reading: Reading) -> str:
         select
             * replace ({complete.shared_refund(reading)} as refunded_amount),
             -- All of the goods were paid back, whatever else was.
-            case when refunded_goods > 0 then refunded_goods < goods_cost end
-                as is_refund_estimated
+            case
+                when {complete.states_refund(reading)} then false
+                when refunded_goods > 0 then refunded_goods < goods_cost
+            end as is_refund_estimated
         from totalled
     ),"""  # noqa: S608  # nosec  # names are positions
 

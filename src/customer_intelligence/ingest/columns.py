@@ -1,5 +1,6 @@
 """Which column of a file is which field: built-in aliases, and what a mapping says on top."""
 
+import dataclasses
 import difflib
 import re
 import unicodedata
@@ -120,6 +121,12 @@ class Columns:
     """What the lines of an order add up to."""
     order_refund: Mapping[str, Formula] = field(default_factory=dict)
     """What was paid back of an order, and what its goods and their tax came to."""
+    order_discount: Formula | None = None
+    """What was taken off an order."""
+    order_id: int | None = None
+    """Column that tells orders of one number apart."""
+    only: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """Column to the words of records that are lines."""
     rival_amount: int | None = None
     """Column that seems to say what a line costs, beside a price that is read."""
 
@@ -136,10 +143,11 @@ class Columns:
         """Positions of all columns that are read into fields."""
         formulas = [
             *self.derived.values(),
-            *filter(None, [self.order_amount]),
+            *filter(None, [self.order_amount, self.order_discount]),
             *self.order_refund.values(),
         ]
         read = [*self.positions.values(), *(formula.positions.values() for formula in formulas)]
+        read += [self.only, () if self.order_id is None else (self.order_id,)]
         return frozenset(position for positions in read for position in positions)
 
 
@@ -172,6 +180,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
             f"{name} has {len(header):,} columns; allowed are {MAX_COLUMNS:,}.",
             "Export the columns that say what was sold, when, to whom and for how much.",
         )
+    mapping = without_absent(header, mapping)
     claimed = {
         normalise(column)
         for field_name in mapping.columns
@@ -208,6 +217,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         for field_name, text in mapping.derived.items()
     }
     order_amount = mapping.order_amount and formula(mapping.order_amount, "order_amount")
+    order_discount = mapping.order_discount and formula(mapping.order_discount, "order_discount")
     order_refund = {
         part: formula(text, f"order_refund.{part}") for part, text in mapping.order_refund.items()
     }
@@ -229,7 +239,31 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         derived,
         order_amount or None,
         order_refund,
+        order_discount or None,
+        None
+        if mapping.order_id is None or is_absent(mapping.order_id, header)
+        else _position_of(mapping.order_id, header, name, "order_id"),
+        {
+            _position_of(column, header, name, "only"): tuple(words)
+            for column, words in mapping.only.items()
+        },
         rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
+    )
+
+
+def without_absent(header: Sequence[str], mapping: SourceMapping) -> SourceMapping:
+    """Return a mapping without the optional columns that a file does not have."""
+    absent = {column for column in mapping.optional if is_absent(column, header)}
+    if not absent:
+        return mapping
+    columns: dict[str, str | Sequence[str]] = {}
+    for field_name in mapping.columns:
+        if left := [column for column in _named(mapping, field_name) if column not in absent]:
+            columns[field_name] = left[0] if len(left) == 1 else left
+    return dataclasses.replace(
+        mapping,
+        columns=columns,
+        optional=[column for column in mapping.optional if column not in absent],
     )
 
 
@@ -237,6 +271,7 @@ def names_fields(header: Sequence[str], mapping: SourceMapping) -> bool:
     """Tell, without a word of why not, whether a row names what every line has."""
     if len(header) > MAX_COLUMNS or sum(map(len, header)) > LONGEST_HEADER:
         return False
+    mapping = without_absent(header, mapping)
     names = {normalise(column) for column in header}
     return all(
         names & ({normalise(column) for column in named[:1]} or set(ALIASES[field_name]))

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from customer_intelligence.ingest.mapping import JOINED_FIELDS
 from customer_intelligence.ingest.reading import Reading
 from customer_intelligence.ingest.type_fields import COST, NOTHING, Cell, is_nobody
+from customer_intelligence.quoting import literal
 
 # Between the words of several columns; the models cut them apart there.
 WORD_SEPARATOR = " | "
+# A class of what is sold.
+GIFT_CARD = "gift_voucher"
 _WHOLE_ORDER = "and unbounded following)"
 _SO_FAR = "and current row)"
 
@@ -36,17 +39,22 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
             continue
         positions = reading.columns.positions[field]
         value = _unless_blank(positions[0], reading)
+        is_once = field in reading.mapping.once_per_order
         if len(positions) > 1:
             parts = _parts(positions, reading)
             if field == "customer_id":
                 parts = [f"case when not {is_nobody(part)} then {part} end" for part in parts]
+            if is_once and field != "invoice_date":
+                # What the order states comes before what stands in for it on a later line.
+                parts = [f"coalesce({part}, {_first_of_order(part, reading)})" for part in parts]
+                is_once = False
             value = f"coalesce({', '.join(parts)})"
             if field in JOINED_FIELDS:
                 trimmed = (f"trim({part})" for part in parts)
                 value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
             if field == "invoice_date":
                 value = f"concat_ws(' ', trim({parts[0]}), trim({parts[1]}))"
-        if field in reading.mapping.once_per_order:
+        if is_once:
             value = f"coalesce({value}, {_first_of_order(value, reading)})"
         yield cell.name, value
         if field == "invoice_date":
@@ -75,6 +83,30 @@ def filled_invoice_no(reading: Reading) -> list[tuple[str, str]]:
     return [("filled_invoice_no", f"last_value({number} ignore nulls) over ({above})")]
 
 
+def order_key(reading: Reading) -> list[tuple[str, str]]:
+    """Return name and SQL of what tells orders of one number apart, where a column does.
+
+    What stands on the first line of an order holds for those below it.
+    """
+    if reading.columns.order_id is None:
+        return []
+    order = f"over (partition by {_invoice(reading)} order by record_number rows between "
+    value = f"cast({_unless_blank(reading.columns.order_id, reading)} as varchar)"
+    above = f"last_value({value} ignore nulls) {order}unbounded preceding and current row)"
+    first = f"first_value({value} ignore nulls) {order}unbounded preceding {_WHOLE_ORDER}"
+    return [("order_key", f"coalesce({above}, {first})")]
+
+
+def is_line(reading: Reading) -> str | None:
+    """Tell whether a record is a line by the words of its columns; None where all are."""
+    conditions = []
+    for at, words in reading.columns.only.items():
+        allowed = ", ".join(literal(word.strip().lower()) for word in words)
+        word = f"coalesce(lower(trim(cast({_unless_blank(at, reading)} as varchar))), '')"
+        conditions.append(f"{word} in ({allowed})")
+    return " and ".join(conditions) or None
+
+
 def shared_amount(reading: Reading) -> str:
     """Return a line's share of what its order amounts to; the shares add up to the cent.
 
@@ -85,9 +117,43 @@ def shared_amount(reading: Reading) -> str:
     line = "line_amount" if states_amount else _AMOUNT_OF_LINE
     order = _over_order(reading)
     total = f"sum({line}) {order}{_WHOLE_ORDER}"
-    amount = f"cast(first_value(order_amount ignore nulls) {order}{_WHOLE_ORDER} as double)"
+    amount = f"cast({total} as double)"
+    if reading.columns.order_amount is not None:
+        amount = f"cast(first_value(order_amount ignore nulls) {order}{_WHOLE_ORDER} as double)"
+    if reading.columns.order_discount is not None:
+        every, least, most, count = (
+            f"{function}(order_discount) {order}{_WHOLE_ORDER}"
+            for function in ("sum", "min", "max", "count")
+        )
+        is_repeated = f"{least} = {most} and {count} = count(*) {order}{_WHOLE_ORDER}"
+        discount = f"if({is_repeated}, {most}, coalesce({every}, 0))"
+        amount = f"({amount} - abs(cast({discount} as double)))"
     ratio = f"(if({amount} * sign({total}) < 0, 0, {amount} / cast({total} as double)))"
-    return f"case when {total} = 0 then {line} else {_share(line, ratio, order)} end"
+    share = _share(line, ratio, order)
+    if (card := _is_gift_card(reading)) is not None:
+        # A gift card is sold for what it is worth: what an order is reduced by is of the rest.
+        rest = f"if({card}, 0, {line})"
+        rest_total = f"sum({rest}) {order}{_WHOLE_ORDER}"
+        left = f"({amount} - cast({total} - {rest_total} as double))"
+        of_rest = _share(rest, f"({left} / cast({rest_total} as double))", order)
+        share = (
+            f"case when {rest_total} <= 0 or {left} < 0 then {share} "
+            f"when {card} then {line} else {of_rest} end"
+        )
+    return f"case when {total} = 0 then {line} else {share} end"
+
+
+def _is_gift_card(reading: Reading) -> str | None:
+    """Tell whether a line sells a gift card, by the rules of the mapping; None without any."""
+    rules = reading.mapping.rules
+    conditions = []
+    if (pattern := rules.get("description_patterns", {}).get(GIFT_CARD)) is not None:
+        conditions.append(f"regexp_matches(description, {literal(pattern)}, 'i')")
+    codes = [code for code, kind in rules.get("codes", {}).items() if kind == GIFT_CARD]
+    if codes:
+        listed = ", ".join(literal(code.strip().upper()) for code in codes)
+        conditions.append(f"upper(trim(stock_code)) in ({listed})")
+    return f"coalesce({' or '.join(conditions)}, false)" if conditions else None
 
 
 def goods_refunded(reading: Reading) -> str:
@@ -104,7 +170,7 @@ def goods_refunded(reading: Reading) -> str:
 
     parts = reading.columns.order_refund
     goods = of_order("subtotal") if "subtotal" in parts else total
-    tax = f"coalesce({of_order('tax')}, 0)" if "tax" in parts else "0"
+    tax = f"greatest(coalesce({of_order('tax')}, 0), 0)" if "tax" in parts else "0"
     part = f"abs({of_order('amount')}) * {goods} / nullif({goods} + {tax}, 0)"
     return (
         f"case when {total} > 0 and {goods} > 0 "
@@ -118,10 +184,24 @@ def goods_cost(reading: Reading) -> str:
 
 
 def shared_refund(reading: Reading) -> str:
-    """Return a line's share of ``refunded_goods``; the shares add up to the cent."""
+    """Return a line's share of ``refunded_goods``; the shares add up to the cent.
+
+    An order of whose lines one states a refund is refunded by what its lines state.
+    """
     ratio = "(cast(refunded_goods as double) / cast(goods_cost as double))"
     share = _share(_STATED_OR_AMOUNT, ratio, _over_order(reading))
-    return f"case when refunded_goods > 0 then {share} end"
+    return (
+        f"case when refunded_goods > 0 and not {states_refund(reading)} then {share} "
+        "else refunded_amount end"
+    )
+
+
+def states_refund(reading: Reading) -> str:
+    """Tell whether a line of a line's order states a refund."""
+    if "refunded_amount" not in reading.columns:
+        return "false"
+    order = f"{_over_order(reading)}{_WHOLE_ORDER}"
+    return f"coalesce(max(refunded_amount) {order} > 0, false)"
 
 
 def copies_query(reading: Reading) -> str:
@@ -157,8 +237,17 @@ _STATED_OR_AMOUNT = f"coalesce(line_amount, {_AMOUNT_OF_LINE})"
 
 def _over_order(reading: Reading) -> str:
     """Return the start of a window over the lines of an order."""
-    invoice = cells(reading).get("invoice_no", NOTHING).name
-    return f"over (partition by {invoice} order by record_number rows between unbounded preceding "
+    order = _order(reading)
+    return f"over (partition by {order} order by record_number rows between unbounded preceding "
+
+
+def _invoice(reading: Reading) -> str:
+    return cells(reading).get("invoice_no", NOTHING).name
+
+
+def _order(reading: Reading) -> str:
+    """Return what all lines of an order share, and those of no other order."""
+    return ", ".join([_invoice(reading), *(name for name, _ in order_key(reading))])
 
 
 def _share(line: str, ratio: str, order: str) -> str:
@@ -186,9 +275,9 @@ def _unless_blank(position: int, reading: Reading) -> str:
 
 
 def _first_of_order(value: str, reading: Reading) -> str:
-    invoice = cells(reading)["invoice_no"].name
     return (
-        f"case when {is_seen(invoice)} then "
-        f"first_value({value} ignore nulls) over (partition by {invoice} order by record_number "
+        f"case when {is_seen(_invoice(reading))} then "
+        f"first_value({value} ignore nulls) over (partition by {_order(reading)} "
+        "order by record_number "
         "rows between unbounded preceding and unbounded following) end"
     )

@@ -25,7 +25,7 @@ FIELDS = (
     *(*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency"),
     *("status", "refunded_amount", "refunded_at", "consent"),
 )
-DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
+DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS, "refunded_amount")
 # What a shop may do without, when its mapping says so.
 DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
 # Fields whose column may be blank in favour of another one.
@@ -66,8 +66,8 @@ class SourceMapping:
         counts. So may the status of an order: each of its words counts. The invoice date may have
         two, of the day and of the time.
     derived : dict of str to str
-        Quantity, unit price or line amount to the arithmetic that gives it, such as
-        ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
+        Quantity, unit price, line amount or refunded amount to the arithmetic that gives it, such
+        as ``'"Line Total" / Quantity'`` (see `customer_intelligence.ingest.derived`).
     encoding : str, optional
         Python codec name of a text file.
     dates : str, optional
@@ -88,10 +88,21 @@ class SourceMapping:
     order_amount : str, optional
         Arithmetic over columns that gives what the lines of an order add up to. It is divided
         among them in proportion to their own amounts.
+    order_discount : str, optional
+        Arithmetic for what was taken off an order and not off the amounts of its lines. Where
+        every line of the order repeats it, it counts once; where they differ, all of them count.
     order_refund : dict of str to str
         Arithmetic for what was paid back of an order (``amount``), and for what its goods
         (``subtotal``) and their ``tax`` came to. The goods' part of the refund is divided among
-        the lines in proportion to their amounts.
+        the lines in proportion to their amounts, in orders of which no line states a refund.
+    order_id : str, optional
+        Column that tells orders of one number apart, as where the exports of two shops were
+        joined. It may stand on an order's first line only, or be absent.
+    optional : list of str
+        Columns that not every export of the kind has, of those that `columns` names.
+    only : dict of str to list of str
+        Column to the words that stand in it where a record is a line; other records are set apart.
+        An empty word stands for a blank.
     rules : dict
         What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
         load writes (see `customer_intelligence.ingest.rules`).
@@ -110,6 +121,10 @@ class SourceMapping:
     absent: Sequence[str] = ()
     once_per_order: Sequence[str] = ()
     order_amount: str | None = None
+    order_discount: str | None = None
+    order_id: str | None = None
+    optional: Sequence[str] = ()
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
     order_refund: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
     header_row: int | None = None
@@ -144,10 +159,11 @@ class SourceMapping:
             "do_not_contact.csv of the data directory instead.",
         )
         texts = ("columns", "derived", "encoding", "dates", "timezone")
-        for name in (*texts, "order_amount", "order_refund"):
+        for name in (*texts, "order_amount", "order_discount", "order_refund"):
             _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
+        self._check_records()
         _require(
             "currency" not in self.rules, "rules", "currency", "Write `currency:` outside rules."
         )
@@ -224,8 +240,9 @@ class SourceMapping:
         for name in self.absent:
             is_named = name in self.columns or name in self.derived
             _require(not is_named, "absent", name, "Name a column or say it is absent, not both.")
-        needs_orders = (
-            bool(self.once_per_order) or self.order_amount is not None or bool(self.order_refund)
+        of_orders = (self.order_amount, self.order_discount, self.order_id)
+        needs_orders = bool(self.once_per_order or self.order_refund) or any(
+            value is not None for value in of_orders
         )
         _require(
             not (needs_orders and "invoice_no" in self.absent),
@@ -236,6 +253,15 @@ class SourceMapping:
         if self.order_amount is not None:
             example = "Write `order_amount: 'Subtotal - \"Order Discount\"'`."
             _check_formula("order_amount", self.order_amount, example)
+        if self.order_discount is not None:
+            example = "Write `order_discount: '\"Discount Amount\"'`."
+            _check_formula("order_discount", self.order_discount, example)
+        _require(
+            self.order_id is None or (isinstance(self.order_id, str) and bool(self.order_id)),
+            "order_id",
+            self.order_id,
+            "Give the column's name in the file, in quotes.",
+        )
         example = (
             "Write `order_refund: {amount: Refunded, subtotal: Subtotal, tax: Taxes}`; the amount "
             "has to be there."
@@ -250,12 +276,25 @@ class SourceMapping:
         for part, text in self.order_refund.items():
             _require(part in REFUND_PARTS, "order_refund", part, example)
             _check_formula(f"order_refund.{part}", text, example)
-        _require(
-            not (self.order_refund and "refunded_amount" in self.columns),
-            "order_refund",
-            self.order_refund,
-            "Name a column of each line's refund or say what orders state, not both.",
-        )
+
+    def _check_records(self) -> None:
+        example = "Write a list of columns, such as `optional: [Phone]`."
+        _require(isinstance(self.optional, list | tuple), "optional", self.optional, example)
+        named = [
+            one
+            for column in self.columns.values()
+            for one in ([column] if isinstance(column, str) else column)
+        ]
+        for column in self.optional:
+            hint = "Name columns of `columns`, as they stand there."
+            _require(column in named, "optional", column, hint)
+        example = "Write `only: {Type: [Item, Refund]}`."
+        _require(isinstance(self.only, Mapping), "only", self.only, example)
+        for column, words in self.only.items():
+            _require(isinstance(column, str) and bool(column), "only", column, example)
+            are_words = isinstance(words, list | tuple) and bool(words)
+            _require(are_words and all(isinstance(w, str) for w in words), "only", words, example)
+            _check_texts(f"only.{column}", words)
 
     def as_dict(self) -> dict[str, Any]:
         """Return how files are read, as plain values for the manifest; rules are not of it."""

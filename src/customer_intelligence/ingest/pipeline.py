@@ -305,7 +305,7 @@ def _write_load(
         reading, written = _convert(connection, reading, parameters, privacy, rows, work)
         again = replacing.compare(connection, rows, manifests, rules, provenance["source_file"])
         warning = alarm.without_number(connection, rows, written.reasons)
-        if written.quarantined > alarm.ALARMING_SHARE * written.records:
+        if alarm.is_alarming(written.records, written.reasons, written.quarantined):
             keys = {field: reading.keys[at[0]] for field, at in reading.columns.positions.items()}
             warning = alarm.warning(connection, rows, written.records, written.reasons, keys, final)
     shutil.rmtree(work)

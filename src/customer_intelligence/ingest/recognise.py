@@ -15,6 +15,7 @@ from customer_intelligence.ingest.columns import (
     names_fields,
     normalise,
     resolve_columns,
+    without_absent,
 )
 from customer_intelligence.ingest.engine import connect
 from customer_intelligence.ingest.files import (
@@ -240,12 +241,13 @@ def _other_columns(
 ) -> Columns:
     """Find the fields of the first sheet on another one, where known names may stand for others."""
     names = {normalise(column) for column in header}
+    there = without_absent(header, mapping)
     said = {
         field: column
-        for field, column in mapping.columns.items()
+        for field, column in there.columns.items()
         if names.issuperset(map(normalise, [column] if isinstance(column, str) else column))
     }
-    own = resolve_columns(header, dataclasses.replace(mapping, columns=said), name)
+    own = resolve_columns(header, dataclasses.replace(there, columns=said, optional=()), name)
     if lost := sorted(columns.positions.keys() - own.positions.keys()):
         raise CustomerIntelligenceError(
             "E_MISSING_COLUMNS", f"It has no column for {', '.join(lost)}.", "Add it."

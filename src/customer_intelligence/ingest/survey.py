@@ -110,11 +110,14 @@ def _number_columns(reading: Reading) -> list[int]:
 def _numbers(reading: Reading) -> list[tuple[int, bool]]:
     """Return the text columns that hold numbers, and whether those are amounts."""
     columns = reading.columns
-    formulas = [*columns.derived.values(), *filter(None, [columns.order_amount])]
+    formulas = [
+        *columns.derived.values(),
+        *filter(None, [columns.order_amount, columns.order_discount]),
+        *columns.order_refund.values(),
+    ]
     amounts = {at for formula in formulas for at in formula.positions.values()}
-    amounts |= {
-        at for name in ("unit_price", "line_amount") for at in columns.positions.get(name, ())
-    }
+    stated = ("unit_price", "line_amount", "refunded_amount")
+    amounts |= {at for name in stated for at in columns.positions.get(name, ())}
     every = amounts | set(columns.positions.get("quantity", ()))
     return [(at, at in amounts) for at in sorted(every) if reading.types[at] == "VARCHAR"]
 

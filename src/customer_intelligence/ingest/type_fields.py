@@ -197,7 +197,7 @@ def _decimal(cell: Cell, marks: Marks, reason: str, *, with_currency: bool) -> T
     )
 
 
-def formula(formula: Formula, reading: Reading) -> str:
+def formula(formula: Formula, reading: Reading, *, blank_is_nothing: bool = False) -> str:
     """Write arithmetic over columns as SQL of the type `derived.TYPE`."""
 
     def operand(name: str) -> str:
@@ -208,6 +208,9 @@ def formula(formula: Formula, reading: Reading) -> str:
             f"case when regexp_full_match({text}, '{_NUMBER}') "
             f"then try_cast({text} as {derived.TYPE}) end"
         )
+        if blank_is_nothing:
+            blank = f"nullif(trim(cast({cell.name} as varchar)), '')"
+            value = f"case when {blank} is null or {is_nobody(blank)} then 0 else {value} end"
         if cell.kind != "VARCHAR" or reading.marks.is_plain:
             return value
         # Twelve of a hundred are .12, however they are written.
