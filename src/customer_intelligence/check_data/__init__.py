@@ -17,10 +17,9 @@ from customer_intelligence.check_data.report import known_columns, next_step, re
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.files import printable
 from customer_intelligence.ingest.draft import Draft
-from customer_intelligence.ingest.files import check_regular_file
 from customer_intelligence.ingest.mapping import SourceMapping
-from customer_intelligence.ingest.presets import find_mapping, matching_preset, preset
-from customer_intelligence.ingest.recognise import read_header
+from customer_intelligence.ingest.presets import find_mapping, preset
+from customer_intelligence.ingest.recognise import known_preset
 from customer_intelligence.outputs import write_output
 
 __all__ = ["Build", "check", "draft_of"]
@@ -40,7 +39,7 @@ def check(
     Parameters
     ----------
     path : Path
-        Parquet, CSV or XLSX.
+        Parquet, CSV or XLSX; a directory of files that belong together.
     mapping_name : str, optional
         A mapping file or the name of a preset.
     out : Path, optional
@@ -65,11 +64,10 @@ def check(
     """
     if out is not None:
         check_out(out)
-    check_regular_file(path)
     draft, is_known = Draft(), True
     if mapping_name is not None:
         mapping, origin = find_mapping(mapping_name), f"mapping {mapping_name}"
-    elif (name := matching_preset(read_header(path))) is not None:
+    elif (name := known_preset(path)) is not None:
         mapping, origin = preset(name), f"preset {name}, known by its header"
         draft.content = _stated(mapping)
     else:

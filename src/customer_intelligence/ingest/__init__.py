@@ -74,6 +74,15 @@ order_refund   arithmetic for the ``amount`` paid back of an order, and for what
                (``subtotal``) and their ``tax`` came to, such as ``{amount: Refunded, subtotal:
                Subtotal, tax: Taxes}``: the goods' part of it, refund × subtotal ÷ (subtotal +
                tax) and at most the subtotal, is divided among the lines
+files          files that belong together, by names of their own: the first holds the lines, each
+               further one is joined to it, or to another before it, by its ``key``, such as
+               ``{lines: {file: items.csv}, orders: {file: orders.csv, key: order_id}}``. They lie
+               beside the file that is given, or in the directory that is given; ``*`` in a name
+               stands for anything. ``matches`` is what the files before it call the key, where
+               that is not the same; both may be lists. Of a name that several files have, the
+               columns are ``orders.name`` and ``lines.name``; a key called the same is there once.
+               A key has to be that of one record, so that no line counts twice. ``encoding`` and
+               marks of numbers are those of all files, ``header_row`` that of the first
 rules          what the shop's codes, invoice numbers and signs mean: keys of shop.yml, see below
 ============== ====================================================================================
 

@@ -201,7 +201,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
     def formula(text: str, key: str) -> Formula:
         expression = parse(text)
         names = column_names(expression)
-        return Formula(expression, {at: _position_of(at, header, name, key) for at in names})
+        return Formula(expression, {at: position_of(at, header, name, key) for at in names})
 
     derived = {
         field_name: formula(text, f"derived.{field_name}")
@@ -213,7 +213,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
     }
     further = {
         field_name: [
-            _position_of(column, header, name, f"columns.{field_name}")
+            position_of(column, header, name, f"columns.{field_name}")
             for column in _named(mapping, field_name)[1:]
             # What not every export of a kind has says something more where it is there.
             if field_name not in JOINED_FIELDS or not is_absent(column, header)
@@ -265,7 +265,14 @@ def _missing_fields(
     return missing
 
 
-def _position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int:
+def position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int:
+    """Return where the column stands that a key of the mapping of a file names.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_BAD_MAPPING when there is no such column, or more than one.
+    """
     matches = [at for at, column in enumerate(header) if column == wanted] or [
         at for at, column in enumerate(header) if normalise(column) == normalise(wanted)
     ]

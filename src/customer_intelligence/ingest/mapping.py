@@ -38,6 +38,9 @@ ONCE_PER_ORDER_FIELDS = (
 )
 # What an order says of its refund, each an expression.
 REFUND_PARTS = ("amount", "subtotal", "tax")
+# What is said of each of several files that belong together; only `file` of that of the lines.
+FILE_KEYS = ("file", "key", "matches")
+MAX_FILES, MAX_KEYS = 20, 5
 # Yes in such a column means no.
 REFUSAL_COLUMN = re.compile(
     r"unsubscri|opt(ed)?[ _-]*out|(do[ _-]*not|don'?t|no)[ _-]*(contact|e?-?mail|market|call)"
@@ -97,6 +100,10 @@ class SourceMapping:
         load writes (see `customer_intelligence.ingest.rules`).
     header_row : int, optional
         Line of a text, or row of a sheet, on which the header stands, from 1.
+    files : dict of str to dict
+        Files that belong together: a name to its ``file``, beside the one that is given or in the
+        directory that is given. The first holds the lines; each further one has the ``key`` by
+        which it is joined, and ``matches`` where the files before it call that otherwise.
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -113,6 +120,7 @@ class SourceMapping:
     order_refund: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Any] = field(default_factory=dict)
     header_row: int | None = None
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every value; raises CustomerIntelligenceError with the code E_BAD_MAPPING."""
@@ -144,10 +152,11 @@ class SourceMapping:
             "do_not_contact.csv of the data directory instead.",
         )
         texts = ("columns", "derived", "encoding", "dates", "timezone")
-        for name in (*texts, "order_amount", "order_refund"):
+        for name in (*texts, "order_amount", "order_refund", "files"):
             _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
+        self._check_files()
         _require(
             "currency" not in self.rules, "rules", "currency", "Write `currency:` outside rules."
         )
@@ -257,6 +266,36 @@ class SourceMapping:
             "Name a column of each line's refund or say what orders state, not both.",
         )
 
+    def _check_files(self) -> None:
+        example = (
+            "Write the file of the lines first, and for each further one by what it is joined: "
+            "`files: {lines: {file: items.csv}, orders: {file: orders.csv, key: order_id}}`."
+        )
+        _require(isinstance(self.files, Mapping), "files", self.files, example)
+        _require(not self.files or 1 < len(self.files) <= MAX_FILES, "files", self.files, example)
+        for at, (name, stated) in enumerate(self.files.items()):
+            is_name = isinstance(name, str) and re.fullmatch(r"[^\W\d]\w*", name) is not None
+            _require(is_name, "files", name, "Give each file a name of letters.")
+            _require(isinstance(stated, Mapping), f"files.{name}", stated, example)
+            for key, value in stated.items():
+                where = f"files.{name}.{key}"
+                _require(key in FILE_KEYS[: 3 if at else 1], f"files.{name}", key, example)
+                if key == "file":
+                    is_plain = isinstance(value, str) and Path(value).name == value
+                    hint = "Give the name of a file beside the others, without a path."
+                    _require(is_plain, where, value, hint)
+                else:
+                    names = as_list(value)
+                    are_names = all(isinstance(one, str) and one for one in names)
+                    fits = 1 <= len(names) <= MAX_KEYS
+                    _require(are_names and fits, where, value, "Name a column, or a few of them.")
+            if at:
+                _require({"file", "key"} <= stated.keys(), f"files.{name}", stated, example)
+                matches = as_list(stated.get("matches", stated["key"]))
+                hint = "Name as many columns as in the key, in the same order."
+                fits = len(matches) == len(as_list(stated["key"]))
+                _require(fits, f"files.{name}.matches", matches, hint)
+
     def as_dict(self) -> dict[str, Any]:
         """Return how files are read, as plain values for the manifest; rules are not of it."""
         return json.loads(json.dumps({**asdict(self), "rules": None}))
@@ -310,6 +349,11 @@ def mapping_of(content: Mapping[str, Any], name: str) -> SourceMapping:
         return SourceMapping(**stated)
     except CustomerIntelligenceError as error:
         raise CustomerIntelligenceError(error.code, f"{name}: {error.what}", error.hint) from error
+
+
+def as_list(value: object) -> list[Any]:
+    """Return the values of a key that may hold one or a list."""
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def shortened(value: object) -> str:

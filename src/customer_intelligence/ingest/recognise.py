@@ -1,5 +1,6 @@
 """First room: what kind of file this is, what its columns are, and which of them is which field."""
 
+import contextlib
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from customer_intelligence.ingest.columns import (
 from customer_intelligence.ingest.engine import connect
 from customer_intelligence.ingest.files import (
     XLSX_MAX_BYTES,
+    check_regular_file,
     detect_format,
     shorten,
     shown_names,
@@ -28,8 +30,9 @@ from customer_intelligence.ingest.formats import text
 from customer_intelligence.ingest.formats.parquet import check_expansion, scan
 from customer_intelligence.ingest.formats.workbook import Table, Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
-from customer_intelligence.ingest.presets import matching_preset, preset
+from customer_intelligence.ingest.presets import matching_preset, preset, preset_names
 from customer_intelligence.ingest.reading import ParquetLayout, Reading, SheetsLayout, TextLayout
+from customer_intelligence.ingest.together import find_lines, join, without_unused
 
 SHOWN_SHEETS = 1_000
 # With so few columns, blanks may be what divides them.
@@ -37,12 +40,12 @@ NARROW = 2
 
 
 def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
-    """Find out how to read a file that `check_regular_file` allows.
+    """Find out how to read a file, or files that belong together.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or the directory of the files.
     mapping : SourceMapping, optional
         What a person said of it. Without one, a preset is taken where the header is that of the
         preset.
@@ -54,6 +57,8 @@ def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
     """
     if mapping is not None:
         return _recognise(path, mapping)
+    if path.is_dir():
+        return _by_preset(path, known_preset(path))
     try:
         reading = _recognise(path, SourceMapping())
     except CustomerIntelligenceError as refusal:
@@ -65,9 +70,30 @@ def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
         name = matching_preset(reading.header)
         if name is None:
             return reading
+    return _by_preset(path, name)
+
+
+def _by_preset(path: Path, name: str) -> Reading:
     reading = _recognise(path, preset(name))
     note = f"has the header of the preset {name}, and is read so"
     return dataclasses.replace(reading, notes=(*reading.notes, note))
+
+
+def known_preset(path: Path) -> str | None:
+    """Return the name of the preset that knows a file, or a directory of files, by its header.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The file is refused; E_NOT_A_FILE for a directory that no preset knows.
+    """
+    of_several = [name for name in preset_names() if path.is_dir() and preset(name).files]
+    for name in of_several:
+        with contextlib.suppress(CustomerIntelligenceError):
+            if matching_preset(read_header(find_lines(path, preset(name)))) == name:
+                return name
+    check_regular_file(path)
+    return matching_preset(read_header(path))
 
 
 def read_header(path: Path) -> list[str]:
@@ -91,17 +117,24 @@ def read_header(path: Path) -> list[str]:
 
 
 def _recognise(path: Path, mapping: SourceMapping) -> Reading:
-    recognised = {"parquet": _parquet, "xlsx": _workbook, "csv": _text}[detect_format(path)]
-    try:
-        reading = recognised(path, mapping)
-    except (OSError, ArrowException, UnicodeError) as error:
-        raise unreadable(path, error) from error
+    reading = join(path, mapping, _one) if mapping.files else _one(path, mapping)
     unused = [at for at in range(len(reading.header)) if at not in reading.columns.used]
     if not unused:
         return reading
     names = [reading.header[at] for at in unused]
     note = f"has columns that are not used: {shown_names(names)}"
-    return dataclasses.replace(reading, notes=(*reading.notes, note))
+    reading = dataclasses.replace(reading, notes=(*reading.notes, note))
+    return without_unused(reading) if mapping.files else reading
+
+
+def _one(path: Path, mapping: SourceMapping) -> Reading:
+    status = check_regular_file(path)
+    recognised = {"parquet": _parquet, "xlsx": _workbook, "csv": _text}[detect_format(path)]
+    try:
+        reading = recognised(path, mapping)
+    except (OSError, ArrowException, UnicodeError) as error:
+        raise unreadable(path, error) from error
+    return dataclasses.replace(reading, status=status)
 
 
 def _parquet(path: Path, mapping: SourceMapping) -> Reading:
@@ -194,6 +227,10 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
     tables, others = [], []
     for name in names:
         row, header = heads[name][0]
+        if header != main and mapping.files:
+            # One of several files is joined by a column that other tables of it may have too.
+            others.append(name)
+            continue
         try:
             own = columns
             if header != main:

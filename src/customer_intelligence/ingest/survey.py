@@ -9,7 +9,7 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.currency_signs import SIGNS
 from customer_intelligence.ingest.files import shorten
 from customer_intelligence.ingest.number_marks import Proof, currencies, shape_as_sql
-from customer_intelligence.ingest.reading import Marks, Reading, SheetsLayout, TextLayout
+from customer_intelligence.ingest.reading import Marks, Reading
 from customer_intelligence.quoting import literal
 
 # After a time only: "-2010" at the end of a date is its year. The second group is all of it.
@@ -90,8 +90,7 @@ def _first_look(reading: Reading, fetch: Fetch) -> _Look:
 def total_columns(reading: Reading) -> list[int]:
     """Return the columns in which a record may call itself a total: the first, and of texts."""
     # Typed columns come from programs, which write no totals but those of the invoice's place.
-    is_text = isinstance(reading.layout, TextLayout | SheetsLayout)
-    others = ("stock_code", "description", "customer_id") if is_text else ()
+    others = ("stock_code", "description", "customer_id") if reading.is_text else ()
     fields = ("invoice_no", *others)
     positions = {reading.columns.first(name) for name in fields} | {0}
     return sorted(at for at in positions if at is not None and reading.types[at] == "VARCHAR")
