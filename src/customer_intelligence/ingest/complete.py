@@ -171,8 +171,8 @@ def _share(line: str, ratio: str, order: str) -> str:
     return f"cast({' - '.join(sums)} as decimal(18, 4))"
 
 
-def _parts(positions: tuple[int, ...], reading: Reading) -> Iterator[str]:
-    return (f"cast({_unless_blank(at, reading)} as varchar)" for at in positions)
+def _parts(positions: tuple[int, ...], reading: Reading) -> list[str]:
+    return [f"cast({_unless_blank(at, reading)} as varchar)" for at in positions]
 
 
 def _unless_blank(position: int, reading: Reading) -> str:
