@@ -281,7 +281,7 @@ class SourceMapping:
                 where = f"files.{name}.{key}"
                 _require(key in FILE_KEYS[: 3 if at else 1], f"files.{name}", key, example)
                 if key == "file":
-                    is_plain = isinstance(value, str) and Path(value).name == value
+                    is_plain = isinstance(value, str) and Path(value).name == value != ".."
                     hint = "Give the name of a file beside the others, without a path."
                     _require(is_plain, where, value, hint)
                 else:

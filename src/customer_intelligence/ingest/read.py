@@ -260,7 +260,8 @@ def _check_part(
         f"select count(*) from part_{at} where len(found_reasons) > 0"  # noqa: S608  # nosec
     ).fetchall()
     if unread:
-        yield f"is joined with {part.reading.name}, of which {unread:,} records cannot be read"
+        found = _count(unread, "record")
+        yield f"is joined with {part.reading.name}, where {found} could not be read"
 
 
 def _partners(
@@ -287,9 +288,9 @@ def _partners(
             "matches: …}}`), or check that the files are of the same export.",
         )
     if alone:
-        yield f"has {alone:,} lines whose {names} is not in {file}"
+        yield f"has {_count(alone, 'line')} whose {names} is not in {file}"
     if unused:
-        yield f"is joined with {file}, of which {unused:,} records belong to no line"
+        yield f"is joined with {file}, where {_count(unused, 'record')} found no line"
 
 
 def _equal(part: Part, at: int) -> str:
@@ -297,6 +298,10 @@ def _equal(part: Part, at: int) -> str:
         f"part_{at}.k{own} = part_{side}.k{position}"
         for own, (side, position) in zip(part.key, part.matches, strict=True)
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _key_names(part: Part) -> str:

@@ -78,6 +78,13 @@ class JoinedLayout:
     """The part with the date of a line."""
 
     @property
+    def links(self) -> frozenset[int]:
+        """Positions of the columns by which the files are joined."""
+        sides = {side for part in self.parts for side in part.matches}
+        sides |= {(at, position) for at, part in enumerate(self.parts) for position in part.key}
+        return frozenset(at for at, place in enumerate(self.columns) if place in sides)
+
+    @property
     def zones(self) -> dict[int, str]:
         """As `ParquetLayout.zones`."""
         zones = [getattr(part.reading.layout, "zones", {}) for part in self.parts]

@@ -118,7 +118,8 @@ def read_header(path: Path) -> list[str]:
 
 def _recognise(path: Path, mapping: SourceMapping) -> Reading:
     reading = join(path, mapping, _one) if mapping.files else _one(path, mapping)
-    unused = [at for at in range(len(reading.header)) if at not in reading.columns.used]
+    used = reading.columns.used | getattr(reading.layout, "links", frozenset())
+    unused = [at for at in range(len(reading.header)) if at not in used]
     if not unused:
         return reading
     names = [reading.header[at] for at in unused]

@@ -100,18 +100,18 @@ def join(
         as_list(stated.get("matches", key))
         for stated, key in zip(mapping.files.values(), keys, strict=True)
     ]
-    readings = []
-    for (name, file), key in zip(paths.items(), keys, strict=True):
-        alike = _stand_in(mapping, key or matches[1], is_first=not key)
-        readings.append(_recognised(file, name, alike, recognise))
+    names, readings = list(paths), []
+    for at, file in enumerate(paths.values()):
+        # The file of the lines has what the second is joined by.
+        alike = _stand_in(mapping, keys[at] or matches[1], is_first=at == 0)
+        readings.append(_recognised(file, names[at or 1], alike, recognise))
     parts: list[Part] = []
     plain: list[tuple[int, int]] = []
-    for at, name in enumerate(paths):
-        reading = readings[at]
+    for at, (name, reading) in enumerate(zip(names, readings, strict=True)):
         own = [
             position_of(one, reading.header, reading.name, f"files.{name}.key") for one in keys[at]
         ]
-        sides = [_side(one, plain, readings, list(paths), f"files.{name}") for one in matches[at]]
+        sides = [_side(one, plain, readings, names, f"files.{name}") for one in matches[at]]
         same = {
             position
             for position, (side, other) in zip(own, sides, strict=True)
@@ -119,12 +119,12 @@ def join(
         }
         parts.append(Part(name, reading, own, sides))
         plain += [(at, position) for position in range(len(reading.header)) if position not in same]
-    names = _unambiguous(plain, readings, list(paths))
-    columns = resolve_columns(names, mapping, path.name)
+    header = _unambiguous(plain, readings, names)
+    columns = resolve_columns(header, mapping, path.name)
     dates, _ = plain[columns.positions["invoice_date"][0]]
     whole = Reading(
         path.resolve().name if path.is_dir() else path.name,
-        tuple(names),
+        tuple(header),
         tuple(readings[at].types[position] for at, position in plain),
         columns,
         mapping,
@@ -221,8 +221,8 @@ def _recognised(
             "E_BAD_MAPPING",
             f"{file.name} has no column, or several, for {shown_names(wanted)}, by which the "
             f"mapping's files.{name} is joined. Found: {found}",
-            f"Write `{name}: {{file: {file.name}, key: …}}` with the column's name in that file, "
-            "and `matches: …` where the files before it call it otherwise.",
+            f"Write `{name}: {{file: …, key: …, matches: …}}`: the key as that file calls it, and "
+            "what the files before it call the same.",
         ) from refusal
 
 
