@@ -7,6 +7,7 @@ a line.
 import datetime as dt
 import logging
 import os
+import random
 from decimal import Decimal
 
 import dispositions
@@ -14,11 +15,13 @@ import duckdb
 import openpyxl
 import pytest
 import yaml
+from exports import olist
 
 from customer_intelligence import check_data
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import ingest_file
 from customer_intelligence.ingest.mapping import mapping_of
+from customer_intelligence.ingest.recognise import known_preset
 
 ITEMS = "order_id,sku,price,status\n1,MUG,3.50,new\n2,MUG,1.50,new\n2,POT,4.00,used\n"
 ORDERS = (
@@ -74,7 +77,7 @@ def loaded(path, data_dir, mapping=MAPPING):
 
 def refusal(path, data_dir, mapping=MAPPING):
     with pytest.raises(CustomerIntelligenceError) as error:
-        loaded(path, data_dir, mapping)
+        ingest_file(path, data_dir, mapping and mapping_of(mapping, "mapping.yml"))
     assert not list(data_dir.glob("raw/*"))
     return error.value
 
@@ -112,10 +115,8 @@ def test_each_file_may_be_of_another_format(ledger, export):
     book.active.append(["Orders of the shop"])
     book.active.append(["order_id", "client", "created", "status", "shipped"])
     for number, client, day in ((1, 7, 5), (2, 8, 6), (3, 8, 7)):
-        dates = [
-            duckdb.execute(f"select timestamp '2024-01-0{at}'").fetchone()[0] for at in (day, 9)
-        ]
-        book.active.append([number, client, dates[0], "paid", dates[1]])
+        sold, shipped = dt.datetime(2024, 1, day), dt.datetime(2024, 1, 9)
+        book.active.append([number, client, sold, "paid", shipped])
     book.create_sheet("Open").append(["order_id", "client", "note"])
     book.save(directory / "orders.xlsx")
     duckdb.execute(
@@ -310,3 +311,15 @@ def test_check_data_tells_what_a_build_makes_of_them(export, tmp_path):
     assert "export: csv, utf-8, 3 records" in report
     assert "2 customers, 2 invoices, lines add up to 9.00" in report
     assert "note: the file is joined with orders.csv, where 1 record found no line" in report
+
+
+def test_a_directory_leads_to_its_preset_as_the_file_of_its_lines_does(ledger, tmp_path):
+    (directory := tmp_path / "olist").mkdir()
+    truth = olist.write(directory, random.Random(4))
+    assert known_preset(directory) == "olist"
+    shop = ledger(directory)
+    assert shop.net_revenue == sum(line.amount for line in truth.lines)
+    (directory / "olist_orders_dataset.csv").unlink()
+    error = refusal(directory, tmp_path / "data", None)
+    assert error.code == "E_NOT_FOUND"
+    assert "no file '*orders*'" in error.what
