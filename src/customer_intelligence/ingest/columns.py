@@ -120,6 +120,8 @@ class Columns:
     """What the lines of an order add up to."""
     order_refund: Mapping[str, Formula] = field(default_factory=dict)
     """What was paid back of an order, and what its goods and their tax came to."""
+    zeros: frozenset[int] = frozenset()
+    """Columns of numbers in which a blank is nothing."""
     rival_amount: int | None = None
     """Column that seems to say what a line costs, beside a price that is read."""
 
@@ -229,7 +231,10 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         derived,
         order_amount or None,
         order_refund,
-        rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
+        rival_amount=rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
+        zeros=frozenset(
+            position_of(column, header, name, "zero_if_blank") for column in mapping.zero_if_blank
+        ),
     )
 
 

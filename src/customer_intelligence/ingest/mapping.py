@@ -27,7 +27,7 @@ FIELDS = (
 )
 DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS)
 # What a shop may do without, when its mapping says so.
-DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
+DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity", "customer_id")
 # Fields whose column may be blank in favour of another one.
 FALLBACK_FIELDS = ("stock_code", "description", "customer_id", "country")
 # Fields of which every column says something of its own.
@@ -83,9 +83,9 @@ class SourceMapping:
     currency : str, optional
         ISO 4217 code; with it, the code or its symbol may stand at either end of a price.
     absent : list of str
-        ``stock_code``, ``quantity`` or ``invoice_no`` where the file has none: a line is then
-        of no product in particular, or one unit; what a customer bought at one time is an
-        invoice, with a number that only this file knows.
+        ``stock_code``, ``quantity``, ``invoice_no`` or ``customer_id`` where the file has none: a
+        line is then of no product in particular, one unit, or sold to nobody known; what a
+        customer bought at one time is an invoice, with a number that only this file knows.
     once_per_order : list of str
         Fields that an order states on its first line only; blank ones take that value.
     order_amount : str, optional
@@ -95,6 +95,11 @@ class SourceMapping:
         Arithmetic for what was paid back of an order (``amount``), and for what its goods
         (``subtotal``) and their ``tax`` came to. The goods' part of the refund is divided among
         the lines in proportion to their amounts.
+    zero_if_blank : list of str
+        Columns of numbers in which a blank is nothing, such as a discount that was not given.
+    credit_notes : list of str
+        Words of the status that make an invoice a credit note: it takes back what its lines come
+        to, whichever sign they have.
     rules : dict
         What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
         load writes (see `customer_intelligence.ingest.rules`).
@@ -118,6 +123,8 @@ class SourceMapping:
     once_per_order: Sequence[str] = ()
     order_amount: str | None = None
     order_refund: Mapping[str, str] = field(default_factory=dict)
+    zero_if_blank: Sequence[str] = ()
+    credit_notes: Sequence[str] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
     header_row: int | None = None
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -152,10 +159,18 @@ class SourceMapping:
             "do_not_contact.csv of the data directory instead.",
         )
         texts = ("columns", "derived", "encoding", "dates", "timezone")
-        for name in (*texts, "order_amount", "order_refund", "files"):
+        for name in (
+            *texts,
+            "order_amount",
+            "order_refund",
+            "files",
+            "zero_if_blank",
+            "credit_notes",
+        ):
             _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
+        self._check_words()
         self._check_files()
         _require(
             "currency" not in self.rules, "rules", "currency", "Write `currency:` outside rules."
@@ -265,6 +280,17 @@ class SourceMapping:
             self.order_refund,
             "Name a column of each line's refund or say what orders state, not both.",
         )
+
+    def _check_words(self) -> None:
+        for key in ("zero_if_blank", "credit_notes"):
+            words = getattr(self, key)
+            hint = f"Write a list of texts, such as `{key}: [Discount]`."
+            _require(isinstance(words, list | tuple), key, words, hint)
+            for word in words:
+                _require(isinstance(word, str) and bool(word.strip()), key, word, hint)
+        has_status = not self.credit_notes or "status" in self.columns
+        hint = "Name the column of these words: `columns: {status: …}`."
+        _require(has_status, "credit_notes", self.credit_notes, hint)
 
     def _check_files(self) -> None:
         example = (

@@ -103,7 +103,10 @@ def ingest_file(
         privacy = Privacy(
             check_key(manifests),
             read_tombstones(raw),
-            [reading.keys[position] for position in reading.columns.positions["customer_id"]],
+            [
+                reading.keys[position]
+                for position in reading.columns.positions.get("customer_id", ())
+            ],
             [reading.keys[position] for position in sorted(reading.columns.used)],
             (reading.mapping.rules if rules is None else rules).get("nobody", ()),
         )
