@@ -58,6 +58,7 @@ derived        quantity, unit_price or line_amount to arithmetic over columns, s
 header_row     line of a text, or row of a sheet, with the names of the columns; without it, the
                first of 50 that names the fields
 encoding       of a text file, such as cp1252
+quotes         false where quotes are signs like others, and hold no field of a text together
 dates          ymd, mdy, dmy or a strptime format
 timezone       Area/City where the file shows UTC: days are those of that zone. Without it, a time
                counts as the file shows it; an offset or zone is not converted

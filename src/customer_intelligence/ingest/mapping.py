@@ -105,6 +105,9 @@ class SourceMapping:
         load writes (see `customer_intelligence.ingest.rules`).
     header_row : int, optional
         Line of a text, or row of a sheet, on which the header stands, from 1.
+    quotes : bool
+        Whether quotes may hold a field of a text together; ``false`` where they are signs like
+        others, as in the tab-separated reports of a marketplace.
     files : dict of str to dict
         Files that belong together: a name to its ``file``, beside the one that is given or in the
         directory that is given. The first holds the lines; each further one has the ``key`` by
@@ -127,6 +130,7 @@ class SourceMapping:
     credit_notes: Sequence[str] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
     header_row: int | None = None
+    quotes: bool = True
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -179,6 +183,8 @@ class SourceMapping:
         for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
+        hint = "Write true, or false where quotes are signs like others."
+        _require(isinstance(self.quotes, bool), "quotes", self.quotes, hint)
         row = self.header_row
         _require(
             row is None or (type(row) is int and 1 <= row <= MAX_HEADER_ROW),

@@ -59,7 +59,9 @@ def readers(reading: Reading) -> list[Reader]:
     if isinstance(reading.layout, JoinedLayout):
         return [_joined]
     if isinstance(reading.layout, TextLayout):
-        is_fast = reading.layout.encoding.is_valid and reading.layout.separator in text.SEPARATORS
+        layout = reading.layout
+        is_plain = layout.encoding.is_valid and layout.separator in text.SEPARATORS
+        is_fast = is_plain and layout.is_quoted
         return [_text_fast, _text_slowly] if is_fast else [_text_slowly]
     return [_parquet if isinstance(reading.layout, ParquetLayout) else _workbook]
 
@@ -147,6 +149,7 @@ def _text_slowly(
             reading.keys,
             may_be_damaged=not encoding.is_valid,
             skipped=skipped,
+            is_quoted=layout.is_quoted,
         )
         return _staged(directory, records, len(reading.header))
 

@@ -25,6 +25,8 @@ class TextLayout:
     separator: Separator
     skipped: int = 0
     """Lines above the header."""
+    is_quoted: bool = True
+    """Whether quotes may hold a field together."""
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def _text(path: Path, mapping: SourceMapping) -> Reading:
         ("VARCHAR",) * len(header),
         columns,
         mapping,
-        TextLayout(encoding, separator, head.skipped),
+        TextLayout(encoding, separator, head.skipped, mapping.quotes),
         path,
         path.stat().st_size,
         tuple(notes),
