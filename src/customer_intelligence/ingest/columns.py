@@ -369,7 +369,7 @@ def normalise(column: str) -> str:
     """Return the name of a column without what may differ: case, blanks, marks."""
     # Marks such as a zero-width space are not seen, and not meant.
     seen = "".join(sign for sign in column if unicodedata.category(sign) != "Cf")
-    return re.sub(r"[\s_.\-]+", "", seen).casefold()
+    return re.sub(r"[\s_.*\-]+", "", seen).casefold()
 
 
 def _listed(header: Sequence[str]) -> str:
