@@ -4,9 +4,13 @@ from decimal import Decimal
 
 import pytest
 
+from customer_intelligence.check_data import stated
+from customer_intelligence.check_data.draft_file import draft_text
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import ingest_file
-from customer_intelligence.ingest.mapping import mapping_of
+from customer_intelligence.ingest.draft import Draft
+from customer_intelligence.ingest.mapping import mapping_of, read_mapping
+from customer_intelligence.ingest.presets import preset, preset_names
 
 COLUMNS = {"invoice_no": "no", "invoice_date": "date", "customer_id": "who", "stock_code": "sku"}
 
@@ -114,6 +118,16 @@ def test_a_column_that_calls_itself_utc_is_told(tmp_path):
     berlin = mapping_of({**mapping, "timezone": "Europe/Berlin"}, "mapping.yml")
     result = ingest_file(path, tmp_path / "other", berlin)
     assert "by the name of the column" not in (result.path / "load.json").read_text()
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_that_is_written_as_a_mapping_says_the_same(tmp_path, name):
+    """People change one key of it then, such as the time zone."""
+    known = Draft()
+    known.content = stated(preset(name))
+    path = tmp_path / "mapping.yml"
+    path.write_text(draft_text(known, path), encoding="utf-8")
+    assert read_mapping(path) == preset(name)
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,44 @@ def test_each_file_may_be_of_another_format(ledger, export):
     )
 
 
+def test_sheets_of_a_workbook_belong_together(ledger, export):
+    directory = export()
+    book = openpyxl.Workbook()
+    book.active.append(["A shop's own book"])
+    for name, text in (("Lines", ITEMS), ("Orders", ORDERS), ("Clients", CLIENTS)):
+        sheet = book.create_sheet(name)
+        for line in text.splitlines():
+            sheet.append(line.split(","))
+    book.save(directory / "shop.xlsx")
+    sheets = {"lines": "Lines", "orders": "Orders", "clients": "Clients"}
+    mapping = changed(
+        **{name: {"file": "shop.xlsx", "sheet": sheet} for name, sheet in sheets.items()}
+    )
+    for path in (directory, directory / "shop.xlsx"):
+        assert ledger(path, mapping).customers == RIGHT
+    error = refusal(
+        directory, directory / "data", changed(orders={"file": "shop.xlsx", "sheet": "O"})
+    )
+    assert error.code == "E_BAD_MAPPING"
+    assert "'Lines', 'Orders', 'Clients'" in error.what
+
+
+def test_a_key_of_pseudonyms_hides_customers_of_all_files(export, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUSTOMER_INTELLIGENCE_ID_KEY", "k" * 40)
+    directory = export()
+    # A damaged record of each file, with what names a customer in it.
+    (directory / "items.csv").write_text(ITEMS + "2,x,ada@x.com\n")
+    (directory / "orders.csv").write_text(ORDERS.replace("8,2024-01-06", "8,ada@x.com,2024-01-06"))
+    clients = f"{CLIENTS}9,für ada@x.com \udcff\n"
+    (directory / "clients.csv").write_bytes(clients.encode("utf-8", "surrogateescape"))
+    loaded(directory, tmp_path / "data")
+    (rows,) = (tmp_path / "data").glob("raw/*/invoice_lines.parquet")
+    held = duckdb.execute(f"select * from '{rows}'").fetchall()
+    assert len(held) == 4
+    assert "ada@x.com" not in str(held)
+    assert "ada@x.com" not in (rows.parent / "load.json").read_text()
+
+
 def test_a_line_never_counts_twice(export, tmp_path):
     twice = ORDERS + "2,8,2024-01-06,paid\n"
     error = refusal(export(orders=twice), tmp_path / "data")

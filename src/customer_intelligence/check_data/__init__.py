@@ -69,7 +69,7 @@ def check(
         mapping, origin = find_mapping(mapping_name), f"mapping {mapping_name}"
     elif (name := known_preset(path)) is not None:
         mapping, origin = preset(name), f"preset {name}, known by its header"
-        draft.content = _stated(mapping)
+        draft.content = stated(mapping)
     else:
         draft, is_known = draft_of(path), False
         mapping, origin = SourceMapping(**draft.content), "mapping drafted from names and values"
@@ -99,8 +99,9 @@ def check(
     return is_readable
 
 
-def _stated(mapping: SourceMapping) -> dict[str, Any]:
+def stated(mapping: SourceMapping) -> dict[str, Any]:
+    """Return the keys of a mapping that say something, as they stand in a file."""
     default = SourceMapping().as_dict()
-    stated = mapping.as_dict().items()
-    content = {key: value for key, value in stated if value and value != default[key]}
+    said = mapping.as_dict().items()
+    content = {key: value for key, value in said if value != default[key]}
     return {**content, "rules": dict(mapping.rules)} if mapping.rules else content

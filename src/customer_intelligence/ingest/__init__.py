@@ -58,6 +58,7 @@ derived        quantity, unit_price or line_amount to arithmetic over columns, s
 header_row     line of a text, or row of a sheet, with the names of the columns; without it, the
                first of 50 that names the fields
 encoding       of a text file, such as cp1252
+sheet          of a workbook; without it, all that hold the table
 quotes         false where quotes are signs like others, and hold no field of a text together
 dates          ymd, mdy, dmy or a strptime format
 timezone       Area/City where the file shows UTC: days are those of that zone. Without it, a time
@@ -82,9 +83,9 @@ files          files that belong together, by names of their own: the first hold
                further one is joined to it, or to another before it, by its ``key``, such as
                ``{lines: {file: items.csv}, orders: {file: orders.csv, key: order_id}}``. They lie
                beside the file that is given, or in the directory that is given; ``*`` in a name
-               stands for anything. ``matches`` is what the files before it call the key, where
-               that is not the same; both may be lists. Of a name that several files have, the
-               columns are ``orders.name`` and ``lines.name``; a key called the same is there once.
+               stands for anything, and ``sheet`` names one of a workbook. ``matches`` is what the
+               files before it call the key, where that is not the same; both may be lists. Of a
+               name that several files have, the columns are ``orders.name`` and ``lines.name``; a key called the same is there once.
                A key has to be that of one record, so that no line counts twice. ``encoding`` and
                marks of numbers are those of all files, ``header_row`` that of the first
 zero_if_blank  columns of numbers in which a blank is nothing, such as ``[Discount]``

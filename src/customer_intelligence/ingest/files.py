@@ -7,7 +7,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -200,7 +200,7 @@ def shown_names(names: Sequence[str]) -> str:
     return listed if len(names) <= SHOWN_NAMES else f"{listed}, … ({len(names):,} in all)"
 
 
-def content_sha256(paths: Sequence[Path]) -> str:
+def content_sha256(paths: Iterable[Path]) -> str:
     """Return the hex digest of a file's content; of several, whatever their names and order."""
     digests = sorted(map(_file_sha256, paths))
     if len(digests) == 1:

@@ -38,8 +38,8 @@ ONCE_PER_ORDER_FIELDS = (
 )
 # What an order says of its refund, each an expression.
 REFUND_PARTS = ("amount", "subtotal", "tax")
-# What is said of each of several files that belong together; only `file` of that of the lines.
-FILE_KEYS = ("file", "key", "matches")
+# What is said of each of several files that belong together; of that of the lines, the first two.
+FILE_KEYS = ("file", "sheet", "key", "matches")
 MAX_FILES, MAX_KEYS = 20, 5
 # Yes in such a column means no.
 REFUSAL_COLUMN = re.compile(
@@ -105,13 +105,16 @@ class SourceMapping:
         load writes (see `customer_intelligence.ingest.rules`).
     header_row : int, optional
         Line of a text, or row of a sheet, on which the header stands, from 1.
+    sheet : str, optional
+        The sheet of a workbook; without it, all that hold the table.
     quotes : bool
         Whether quotes may hold a field of a text together; ``false`` where they are signs like
         others, as in the tab-separated reports of a marketplace.
     files : dict of str to dict
         Files that belong together: a name to its ``file``, beside the one that is given or in the
-        directory that is given. The first holds the lines; each further one has the ``key`` by
-        which it is joined, and ``matches`` where the files before it call that otherwise.
+        directory that is given, and to its ``sheet``. The first holds the lines; each further one
+        has the ``key`` by which it is joined, and ``matches`` where the files before it call that
+        otherwise.
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -130,6 +133,7 @@ class SourceMapping:
     credit_notes: Sequence[str] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
     header_row: int | None = None
+    sheet: str | None = None
     quotes: bool = True
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -180,7 +184,7 @@ class SourceMapping:
             "currency" not in self.rules, "rules", "currency", "Write `currency:` outside rules."
         )
         check_rules(self.rules, "The mapping's rules", "E_BAD_MAPPING")
-        for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency"):
+        for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency", "sheet"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
         hint = "Write true, or false where quotes are signs like others."
@@ -311,11 +315,16 @@ class SourceMapping:
             _require(isinstance(stated, Mapping), f"files.{name}", stated, example)
             for key, value in stated.items():
                 where = f"files.{name}.{key}"
-                _require(key in FILE_KEYS[: 3 if at else 1], f"files.{name}", key, example)
+                _require(
+                    key in FILE_KEYS[: len(FILE_KEYS) if at else 2], f"files.{name}", key, example
+                )
                 if key == "file":
                     is_plain = isinstance(value, str) and Path(value).name == value != ".."
                     hint = "Give the name of a file beside the others, without a path."
                     _require(is_plain, where, value, hint)
+                elif key == "sheet":
+                    is_named = isinstance(value, str) and bool(value)
+                    _require(is_named, where, value, "Give the name of a sheet.")
                 else:
                     names = as_list(value)
                     are_names = all(isinstance(one, str) and one for one in names)

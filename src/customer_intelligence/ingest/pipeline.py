@@ -96,7 +96,7 @@ def ingest_file(
     """
     reading = recognise(path, mapping)
     check_space(sum(file.status.st_size for file in reading.files), data_dir)
-    sha256 = content_sha256([file.path for file in reading.files])
+    sha256 = content_sha256({file.path for file in reading.files})
     with load.open_raw(data_dir) as raw:
         manifests = load.read_manifests(raw)
         rules = shop.shop_of_loads(data_dir) if manifests else shop.read_shop(data_dir)
@@ -162,7 +162,7 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
         "load_number": 0,
         "load_id": "",
         "source_file": shown_name(path),
-        "file_sha256": content_sha256([file.path for file in reading.files]),
+        "file_sha256": content_sha256({file.path for file in reading.files}),
         "latest": _latest(dt.datetime.now(dt.UTC)),
     }
     with _scratch(path) as directory:

@@ -221,7 +221,7 @@ def _text_tables(
 
 def _workbook(path: Path, mapping: SourceMapping) -> Reading:
     workbook = Workbook(path, mapping.decimal)
-    names = list(workbook.heads)
+    names = _sheets(workbook, mapping, path.name)
     heads = {name: _sheet_heads(workbook, name, mapping) for name in names}
     at, columns = _first_table([heads[name][0][1] for name in names], mapping, path.name)
     main = heads[names[at]][0][1]
@@ -271,6 +271,20 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
         XLSX_MAX_BYTES,
         tuple(notes),
     )
+
+
+def _sheets(workbook: Workbook, mapping: SourceMapping, name: str) -> list[str]:
+    """Return the sheets to look at: that which the mapping names, or all."""
+    if mapping.sheet is None:
+        return list(workbook.heads)
+    if mapping.sheet not in workbook.heads:
+        raise CustomerIntelligenceError(
+            "E_BAD_MAPPING",
+            f"{name} has no sheet {shorten(mapping.sheet)!r} with anything on it, as the mapping "
+            f"says. Found: {shown_names(list(workbook.heads))}.",
+            "Write the name as it stands on the sheet's tab.",
+        )
+    return [mapping.sheet]
 
 
 def _other_columns(

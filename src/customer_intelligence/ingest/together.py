@@ -47,7 +47,11 @@ def find_files(path: Path, mapping: SourceMapping) -> dict[str, Path]:
         found[name] = path if is_given else _find(directory, name, stated)
         check_regular_file(found[name])
     paths = list(found.values())
-    if len({one.resolve() for one in paths}) < len(paths):
+    tables = {
+        (path.resolve(), stated.get("sheet"))
+        for path, stated in zip(paths, mapping.files.values(), strict=True)
+    }
+    if len(tables) < len(paths):
         names = shown_names([one.name for one in paths])
         raise CustomerIntelligenceError(
             "E_BAD_MAPPING",
@@ -103,7 +107,7 @@ def join(
     names, readings = list(paths), []
     for at, file in enumerate(paths.values()):
         # The file of the lines has what the second is joined by.
-        alike = _stand_in(mapping, keys[at] or matches[1], is_first=at == 0)
+        alike = _stand_in(mapping, names[at], keys[at] or matches[1], is_first=at == 0)
         readings.append(_recognised(file, names[at or 1], alike, recognise))
     parts: list[Part] = []
     plain: list[tuple[int, int]] = []
@@ -189,7 +193,9 @@ def _with_names(whole: Reading) -> Reading:
     return dataclasses.replace(whole, layout=dataclasses.replace(layout, parts=parts))
 
 
-def _stand_in(mapping: SourceMapping, key: Sequence[str], *, is_first: bool) -> SourceMapping:
+def _stand_in(
+    mapping: SourceMapping, name: str, key: Sequence[str], *, is_first: bool
+) -> SourceMapping:
     """Return a mapping of the key alone, with all that is said of how files are written."""
     return dataclasses.replace(
         mapping,
@@ -201,6 +207,7 @@ def _stand_in(mapping: SourceMapping, key: Sequence[str], *, is_first: bool) -> 
         order_refund={},
         rules={},
         header_row=mapping.header_row if is_first else None,
+        sheet=mapping.files[name].get("sheet"),
     )
 
 
