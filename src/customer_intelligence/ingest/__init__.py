@@ -85,8 +85,9 @@ files          files that belong together, by names of their own: the first hold
                beside the file that is given, or in the directory that is given; ``*`` in a name
                stands for anything, and ``sheet`` names one of a workbook. ``matches`` is what the
                files before it call the key, where that is not the same; both may be lists. Of a
-               name that several files have, the columns are ``orders.name`` and ``lines.name``; a key called the same is there once.
-               A key has to be that of one record, so that no line counts twice. ``encoding`` and
+               name that several files have, the columns are ``orders.name`` and ``lines.name``; a
+               key called the same is there once. A key has to be that of one record, so that no
+               line counts twice. ``encoding`` and
                marks of numbers are those of all files, ``header_row`` that of the first
 zero_if_blank  columns of numbers in which a blank is nothing, such as ``[Discount]``
 credit_notes   words of the status that make an invoice a credit note: it takes back what its lines
