@@ -18,6 +18,7 @@ import yaml
 from exports import olist
 
 from customer_intelligence import check_data
+from customer_intelligence.check_data.draft_file import draft_text
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import ingest_file
 from customer_intelligence.ingest.mapping import mapping_of
@@ -212,7 +213,7 @@ def test_a_blank_key_is_that_of_nobody(ledger, export):
 def test_files_of_which_nothing_fits_are_refused(export, tmp_path):
     error = refusal(export(), tmp_path / "data", changed(clients={"matches": "order_id"}))
     assert error.code == "E_NO_PARTNER"
-    assert "No line has a id that clients.csv has" in error.what
+    assert "No line finds its record in clients.csv by id" in error.what
 
 
 def test_the_spellings_of_a_code_are_one_key(ledger, export):
@@ -333,6 +334,39 @@ def test_a_key_that_is_no_column_is_refused_with_what_was_found(export, tmp_path
     error = refusal(export(), tmp_path / "data", changed(**files))
     assert error.code == "E_BAD_MAPPING"
     assert told in error.what
+
+
+def test_check_data_drafts_which_files_belong_together(export, tmp_path, ledger):
+    notes = "order_id,note\n1,a\n1,b\n2,c\n"
+    directory = export(notes=notes, clients=CLIENTS.replace("mail", "email"))
+    (directory / "readme.pdf").write_bytes(b"%PDF-1.4")
+    draft = check_data.draft_of(directory)
+    assert draft.content["files"] == {
+        "items": {"file": "items.csv"},
+        "orders": {"file": "orders.csv", "key": "order_id"},
+        "clients": {"file": "clients.csv", "key": "id", "matches": "client"},
+    }
+    assert draft.content["columns"]["invoice_date"] == "created"
+    assert draft.content["columns"]["customer_id"] == "email"
+    assert any(note.startswith("notes.csv is not joined") for note in draft.notes)
+    path = tmp_path / "mapping.yml"
+    path.write_text(draft_text(draft, directory), encoding="utf-8")
+    assert ledger(directory, yaml.safe_load(path.read_text())).customers == RIGHT
+
+
+def test_check_data_says_that_a_file_may_need_those_beside_it(export):
+    draft = check_data.draft_of(export() / "items.csv")
+    assert any("'orders.csv' beside it" in note for note in draft.notes)
+    assert "files" not in draft.content
+
+
+def test_files_that_do_not_belong_together_are_no_export(tmp_path):
+    (directory := tmp_path / "months").mkdir()
+    for month in ("may", "june"):
+        lines = "order_id,created,email,sku,price\n1,2024-05-01,a@x.com,MUG,1.00\n"
+        (directory / f"{month}.csv").write_text(lines)
+    with pytest.raises(CustomerIntelligenceError, match="E_NOT_A_FILE"):
+        check_data.draft_of(directory)
 
 
 def test_a_directory_without_a_mapping_says_what_is_missing(export, tmp_path):

@@ -67,7 +67,7 @@ def check(
     draft, is_known = Draft(), True
     if mapping_name is not None:
         mapping, origin = find_mapping(mapping_name), f"mapping {mapping_name}"
-    elif (name := known_preset(path)) is not None:
+    elif (name := _known_preset(path)) is not None:
         mapping, origin = preset(name), f"preset {name}, known by its header"
         draft.content = stated(mapping)
     else:
@@ -97,6 +97,16 @@ def check(
     if refusal is not None:
         raise refusal
     return is_readable
+
+
+def _known_preset(path: Path) -> str | None:
+    try:
+        return known_preset(path)
+    except CustomerIntelligenceError as refusal:
+        # Files that no preset knows are drafted.
+        if refusal.code != "E_NOT_A_FILE" or not path.is_dir():
+            raise
+        return None
 
 
 def stated(mapping: SourceMapping) -> dict[str, Any]:

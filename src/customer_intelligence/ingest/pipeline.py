@@ -175,8 +175,16 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
 
 
 @contextlib.contextmanager
-def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+def probe(
+    path: Path, files: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     """Show the first records of a file of which no column is known.
+
+    Parameters
+    ----------
+    path : Path
+    files : dict, optional
+        Files that belong together, as a mapping names them.
 
     Yields
     ------
@@ -184,14 +192,17 @@ def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     connection : DuckDBPyConnection
         With the table ``probe``, whose columns are ``c0``, ``c1``, … and ``date_cell``.
     """
-    check_regular_file(path)
-    header = read_header(path)
+    if not files:
+        check_regular_file(path)
+    header = read_header(path, files)
     # Any column that has a name of its own stands for all fields, until something is known.
     name = next((name for name in header if name.strip() and is_unique(name, header)), header[0])
     fields = ("invoice_no", "invoice_date", "customer_id", "line_amount", "unit_price")
     fields += ("description", "country")
-    anything = SourceMapping(columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"))
-    reading = recognise(path, anything)
+    anything = SourceMapping(
+        columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"), files=files or {}
+    )
+    reading = recognise(path, anything, whole=True)
     with (
         _scratch(path) as directory,
         connect(directory / "spill", reading.spill_bytes) as connection,

@@ -286,7 +286,7 @@ def _partners(
     if asked and alone == asked and records:
         raise CustomerIntelligenceError(
             "E_NO_PARTNER",
-            f"No line has a {names} that {file} has.",
+            f"No line finds its record in {file} by {names}.",
             f"Name the columns that hold the same in both (`files: {{{part.name}: {{key: …, "
             "matches: …}}`), or check that the files are of the same export.",
         )

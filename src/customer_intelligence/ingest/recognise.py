@@ -2,8 +2,9 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -32,14 +33,19 @@ from customer_intelligence.ingest.formats.workbook import Table, Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.presets import matching_preset, preset, preset_names
 from customer_intelligence.ingest.reading import ParquetLayout, Reading, SheetsLayout, TextLayout
-from customer_intelligence.ingest.together import find_lines, join, without_unused
+from customer_intelligence.ingest.together import (
+    find_lines,
+    join,
+    read_joined_header,
+    without_unused,
+)
 
 SHOWN_SHEETS = 1_000
 # With so few columns, blanks may be what divides them.
 NARROW = 2
 
 
-def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
+def recognise(path: Path, mapping: SourceMapping | None = None, *, whole: bool = False) -> Reading:
     """Find out how to read a file, or files that belong together.
 
     Parameters
@@ -50,13 +56,16 @@ def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
         What a person said of it. Without one, a preset is taken where the header is that of the
         preset.
 
+    whole : bool
+        Whether to keep what further files say beyond the fields.
+
     Raises
     ------
     CustomerIntelligenceError
         The file is refused.
     """
     if mapping is not None:
-        return _recognise(path, mapping)
+        return _recognise(path, mapping, whole=whole)
     if path.is_dir():
         return _by_preset(path, known_preset(path))
     try:
@@ -96,14 +105,16 @@ def known_preset(path: Path) -> str | None:
     return matching_preset(read_header(path))
 
 
-def read_header(path: Path) -> list[str]:
-    """Return the names of the columns, whatever they mean.
+def read_header(path: Path, files: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """Return the names of the columns, whatever they mean; of all files that belong together.
 
     Raises
     ------
     CustomerIntelligenceError
         The file is refused.
     """
+    if files:
+        return read_joined_header(path, SourceMapping(files=files), _one)
     kind = detect_format(path)
     try:
         if kind == "parquet":
@@ -116,7 +127,7 @@ def read_header(path: Path) -> list[str]:
         raise unreadable(path, error) from error
 
 
-def _recognise(path: Path, mapping: SourceMapping) -> Reading:
+def _recognise(path: Path, mapping: SourceMapping, *, whole: bool = False) -> Reading:
     reading = join(path, mapping, _one) if mapping.files else _one(path, mapping)
     used = reading.columns.used | getattr(reading.layout, "links", frozenset())
     unused = [at for at in range(len(reading.header)) if at not in used]
@@ -125,7 +136,7 @@ def _recognise(path: Path, mapping: SourceMapping) -> Reading:
     names = [reading.header[at] for at in unused]
     note = f"has columns that are not used: {shown_names(names)}"
     reading = dataclasses.replace(reading, notes=(*reading.notes, note))
-    return without_unused(reading) if mapping.files else reading
+    return without_unused(reading) if mapping.files and not whole else reading
 
 
 def _one(path: Path, mapping: SourceMapping) -> Reading:

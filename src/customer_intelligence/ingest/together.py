@@ -98,6 +98,44 @@ def join(
     CustomerIntelligenceError
         One of the files is refused; E_BAD_MAPPING where a key is no column.
     """
+    parts, plain = _parts(path, mapping, recognise)
+    readings = [part.reading for part in parts]
+    header = _unambiguous(plain, readings, [part.name for part in parts])
+    columns = resolve_columns(header, mapping, path.name)
+    dates, _ = plain[columns.positions["invoice_date"][0]]
+    whole = Reading(
+        path.resolve().name if path.is_dir() else path.name,
+        tuple(header),
+        tuple(readings[at].types[position] for at, position in plain),
+        columns,
+        mapping,
+        JoinedLayout(parts, plain, dates),
+        path.resolve() if path.is_dir() else path,
+        expanded_bytes=sum(reading.expanded_bytes for reading in readings),
+        notes=(
+            *readings[0].notes,
+            *(
+                f"is joined with {reading.name}, which {note}"
+                for reading in readings[1:]
+                for note in reading.notes
+            ),
+        ),
+    )
+    return _with_names(whole)
+
+
+def read_joined_header(
+    path: Path, mapping: SourceMapping, recognise: Callable[[Path, SourceMapping], Reading]
+) -> list[str]:
+    """Return the names of the columns that `join` finds, whatever they mean."""
+    parts, plain = _parts(path, mapping, recognise)
+    return _unambiguous(plain, [part.reading for part in parts], [part.name for part in parts])
+
+
+def _parts(
+    path: Path, mapping: SourceMapping, recognise: Callable[[Path, SourceMapping], Reading]
+) -> tuple[list[Part], list[tuple[int, int]]]:
+    """Return the files, each with its key, and part and position of each column of the whole."""
     paths = find_files(path, mapping)
     keys = [as_list(stated.get("key", [])) for stated in mapping.files.values()]
     matches = [
@@ -123,28 +161,7 @@ def join(
         }
         parts.append(Part(name, reading, own, sides))
         plain += [(at, position) for position in range(len(reading.header)) if position not in same]
-    header = _unambiguous(plain, readings, names)
-    columns = resolve_columns(header, mapping, path.name)
-    dates, _ = plain[columns.positions["invoice_date"][0]]
-    whole = Reading(
-        path.resolve().name if path.is_dir() else path.name,
-        tuple(header),
-        tuple(readings[at].types[position] for at, position in plain),
-        columns,
-        mapping,
-        JoinedLayout(parts, plain, dates),
-        path.resolve() if path.is_dir() else path,
-        expanded_bytes=sum(reading.expanded_bytes for reading in readings),
-        notes=(
-            *readings[0].notes,
-            *(
-                f"is joined with {reading.name}, which {note}"
-                for reading in readings[1:]
-                for note in reading.notes
-            ),
-        ),
-    )
-    return _with_names(whole)
+    return parts, plain
 
 
 def without_unused(whole: Reading) -> Reading:
