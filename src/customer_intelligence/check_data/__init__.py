@@ -18,10 +18,9 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.files import printable
 from customer_intelligence.ingest.alarm import is_alarming
 from customer_intelligence.ingest.draft import Draft
-from customer_intelligence.ingest.files import check_regular_file
 from customer_intelligence.ingest.mapping import SourceMapping
-from customer_intelligence.ingest.presets import find_mapping, matching_preset, preset
-from customer_intelligence.ingest.recognise import read_header
+from customer_intelligence.ingest.presets import find_mapping, preset
+from customer_intelligence.ingest.recognise import known_preset
 from customer_intelligence.outputs import write_output
 
 __all__ = ["Build", "check", "draft_of"]
@@ -41,7 +40,7 @@ def check(
     Parameters
     ----------
     path : Path
-        Parquet, CSV or XLSX.
+        Parquet, CSV or XLSX; a directory of files that belong together.
     mapping_name : str, optional
         A mapping file or the name of a preset.
     out : Path, optional
@@ -66,13 +65,12 @@ def check(
     """
     if out is not None:
         check_out(out)
-    check_regular_file(path)
     draft, is_known = Draft(), True
     if mapping_name is not None:
         mapping, origin = find_mapping(mapping_name), f"mapping {mapping_name}"
-    elif (name := matching_preset(read_header(path))) is not None:
+    elif (name := _known_preset(path)) is not None:
         mapping, origin = preset(name), f"preset {name}, known by its header"
-        draft.content = _stated(mapping)
+        draft.content = stated(mapping)
     else:
         draft, is_known = draft_of(path), False
         mapping, origin = SourceMapping(**draft.content), "mapping drafted from names and values"
@@ -103,8 +101,19 @@ def check(
     return is_readable
 
 
-def _stated(mapping: SourceMapping) -> dict[str, Any]:
+def _known_preset(path: Path) -> str | None:
+    try:
+        return known_preset(path)
+    except CustomerIntelligenceError as refusal:
+        # Files that no preset knows are drafted.
+        if refusal.code != "E_NOT_A_FILE" or not path.is_dir():
+            raise
+        return None
+
+
+def stated(mapping: SourceMapping) -> dict[str, Any]:
+    """Return the keys of a mapping that say something, as they stand in a file."""
     default = SourceMapping().as_dict()
-    stated = mapping.as_dict().items()
-    content = {key: value for key, value in stated if value and value != default[key]}
+    said = mapping.as_dict().items()
+    content = {key: value for key, value in said if value != default[key]}
     return {**content, "rules": dict(mapping.rules)} if mapping.rules else content

@@ -7,7 +7,9 @@ import duckdb
 
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
+from customer_intelligence.ingest.draft_files import draft_files, files_beside
 from customer_intelligence.ingest.draft_rules import draft_rules
+from customer_intelligence.ingest.files import shown_names
 from customer_intelligence.ingest.pipeline import probe
 
 # So many cells are looked at, in blocks of records that stand together, as lines of an order do.
@@ -24,9 +26,17 @@ def draft_of(path: Path) -> Draft:
     CustomerIntelligenceError
         The file is refused whatever its columns mean.
     """
-    with probe(path) as (header, connection):
+    files, notes = draft_files(path) if path.is_dir() else (None, [])
+    with probe(path, files) as (header, connection):
         columns = _columns(connection, header)
         draft = draft_mapping(columns)
+        draft.notes += notes
+        if files:
+            draft.content["files"] = files
+        elif lacking := [
+            field for field in ("invoice_date", "customer_id") if field not in draft.proposals
+        ]:
+            draft.notes += _beside(path, header, lacking)
         codes = draft.proposals.get("stock_code")
         if codes is not None:
             positions = [header.index(name) for name in codes.columns]
@@ -35,6 +45,17 @@ def draft_of(path: Path) -> Draft:
             if rules:
                 draft.content["rules"] = rules
     return draft
+
+
+def _beside(path: Path, header: Sequence[str], lacking: Sequence[str]) -> list[str]:
+    """Say which files may have what one lacks."""
+    others = files_beside(path, header)
+    if not others:
+        return []
+    return [
+        f"no column for {' and '.join(lacking)}, and {shown_names(others)} beside it may be of the "
+        "same export: give the directory as DATA then"
+    ]
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, header: Sequence[str]) -> list[Column]:

@@ -137,8 +137,9 @@ def build(
 ) -> None:
     """Load FILE if one is given, then build, test and publish.
 
-    FILE (Parquet, CSV or XLSX) is added to the loads before it. Without any load the bundled sample
-    is built. Readers see the new marts when every test has passed, and the old ones until then.
+    FILE (Parquet, CSV or XLSX, or a directory of files that belong together) is added to the loads
+    before it. Without any load the bundled sample is built. Readers see the new marts when every
+    test has passed, and the old ones until then.
     """
     if mapping is not None and file is None:
         raise click.UsageError("--mapping tells how to read a FILE, and none is given.")

@@ -20,6 +20,7 @@ R_INVOICE_DATE        the date is missing, impossible or not in the form the fil
 R_DATE_RANGE          the date is before 1990
 R_FUTURE_DATE         the date is more than a day after the moment of loading
 R_REFUND              what was paid back of the line, or when, cannot be read
+R_CURRENCY            the line is in another currency than the one that the mapping names
 R_NOT_FINITE          a number or date is NaN or infinite
 R_OVERFLOW            a number is larger than the raw layer can hold
 R_NUL                 a text holds a NUL character
@@ -61,15 +62,19 @@ derived        quantity, unit_price, line_amount or refunded_amount to arithmeti
 header_row     line of a text, or row of a sheet, with the names of the columns; without it, the
                first of 50 that names the fields
 encoding       of a text file, such as cp1252
+sheet          of a workbook; without it, all that hold the table
+quotes         false where quotes are signs like others, and hold no field of a text together
 dates          ymd, mdy, dmy or a strptime format
 timezone       Area/City where the file shows UTC: days are those of that zone. Without it, a time
                counts as the file shows it; an offset or zone is not converted
 decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
 thousands      the mark between thousands; without it and decimal, what all numbers of the file
                prove
-currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml
-absent         invoice_no, stock_code or quantity where the file has none: what a customer bought
-               at one time is an invoice, lines are of no product in particular, or of one unit
+currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml. Where a
+               column names currencies, lines of others are set apart
+absent         invoice_no, stock_code, quantity or customer_id where the file has none: what a
+               customer bought at one time is an invoice, lines are of no product in particular, of
+               one unit, or of nobody known
 once_per_order fields that stand on an order's first line only, such as invoice_date; with
                invoice_no among them, a line without one belongs to the order above it
 order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
@@ -84,6 +89,19 @@ order_refund   arithmetic for the ``amount`` paid back of an order, and for what
                Subtotal, tax: Taxes}``: the goods' part of it, refund × subtotal ÷ (subtotal +
                tax) and at most the subtotal, is divided among the lines, unless one of them
                states a refund of its own. Blanks in it are 0
+files          files that belong together, by names of their own: the first holds the lines, each
+               further one is joined to it, or to another before it, by its ``key``, such as
+               ``{lines: {file: items.csv}, orders: {file: orders.csv, key: order_id}}``. They lie
+               beside the file that is given, or in the directory that is given; ``*`` in a name
+               stands for anything, and ``sheet`` names one of a workbook. ``matches`` is what the
+               files before it call the key, where that is not the same; both may be lists. Of a
+               name that several files have, the columns are ``orders.name`` and ``lines.name``; a
+               key called the same is there once. A key has to be that of one record, so that no
+               line counts twice. ``encoding`` and
+               marks of numbers are those of all files, ``header_row`` that of the first
+zero_if_blank  columns of numbers in which a blank is nothing, such as ``[Discount]``
+credit_notes   words of the status that make an invoice a credit note: it takes back what its lines
+               come to, whichever sign they have
 rules          what the shop's codes, invoice numbers and signs mean: keys of shop.yml, see below
 ============== ====================================================================================
 

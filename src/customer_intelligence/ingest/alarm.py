@@ -24,6 +24,7 @@ FIELDS = {
     "R_LINE_AMOUNT": "line_amount",
     "R_LINE_AMOUNT_SCALE": "line_amount",
     "R_REFUND": "refunded_amount",
+    "R_CURRENCY": "currency",
     "R_INVOICE_DATE": "invoice_date",
     "R_DATE_RANGE": "invoice_date",
     "R_FUTURE_DATE": "invoice_date",
@@ -50,6 +51,7 @@ ADVICE = {
     "R_INVOICE_DATE": _DATES,
     "R_DATE_RANGE": _DATES,
     "R_FUTURE_DATE": _DATES,
+    "R_CURRENCY": "Load them into a DATA_DIR of their own; amounts are not converted.",
     "R_LOST_DIGITS": LOST_DIGITS,
     "R_ENCODING": "Probably `encoding:` in mapping.yml names the right one, such as cp1252.",
 }

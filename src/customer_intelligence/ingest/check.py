@@ -83,9 +83,12 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
     priced as (
         select *, {fields.price.value} as unit_price from typed
     ),
-    shared as (
+    divided as (
         select * replace ({fields.amount} as line_amount, {fields.invoice_no} as invoice_no)
         from priced
+    ),
+    shared as (
+        {_signed(reading)}
     ),{_refund_steps(reading)}
     judged as (
         select *, coalesce(len(found_reasons) = 0 and {is_clean}, false) as is_clean
@@ -175,8 +178,21 @@ def _completed(reading: Reading) -> str:
         select *{_named(complete.order_key(reading))} from numbered
     ),
     completed as (
-        select *{_named(complete.filled_columns(reading))} from keyed
+        select
+            *{_named(complete.filled_columns(reading))}{_named(complete.counted_columns(reading))}
+        from keyed
     )"""  # noqa: S608  # nosec  # names are positions
+
+
+def _signed(reading: Reading) -> str:
+    """Write the step that lets a credit note take back, whichever sign the file gives it."""
+    if not reading.mapping.credit_notes:
+        return "select * from divided"
+    return f"""select * exclude (is_credited) replace (
+            if(is_credited, -line_amount, line_amount) as line_amount,
+            if(is_credited, -quantity, quantity) as quantity
+        )
+        from (select *, {complete.credited(reading)} as is_credited from divided)"""  # noqa: S608  # nosec
 
 
 def _set_apart(reading: Reading) -> str:
@@ -296,6 +312,11 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
             f"when invoiced_at < {EARLIEST} then 'R_DATE_RANGE' else 'R_FUTURE_DATE' end",
         ),
     ]
+    if "currency" in columns and mapping.currency is not None:
+        code = f"upper(trim(cast({cell('currency').name} as varchar)))"
+        checks.append(
+            Check(f"coalesce({code} in ('', '{mapping.currency}'), true)", "'R_CURRENCY'")
+        )
     for field in ("refunded_amount", "refunded_at"):
         if field in columns:
             is_blank = f"not coalesce({complete.is_seen(cell(field).name)}, false)"

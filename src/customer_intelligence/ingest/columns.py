@@ -127,6 +127,8 @@ class Columns:
     """Column that tells orders of one number apart."""
     only: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     """Column to the words of records that are lines."""
+    zeros: frozenset[int] = frozenset()
+    """Columns of numbers in which a blank is nothing."""
     rival_amount: int | None = None
     """Column that seems to say what a line costs, beside a price that is read."""
 
@@ -210,7 +212,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
     def formula(text: str, key: str) -> Formula:
         expression = parse(text)
         names = column_names(expression)
-        return Formula(expression, {at: _position_of(at, header, name, key) for at in names})
+        return Formula(expression, {at: position_of(at, header, name, key) for at in names})
 
     derived = {
         field_name: formula(text, f"derived.{field_name}")
@@ -223,7 +225,7 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
     }
     further = {
         field_name: [
-            _position_of(column, header, name, f"columns.{field_name}")
+            position_of(column, header, name, f"columns.{field_name}")
             for column in _named(mapping, field_name)[1:]
             # What not every export of a kind has says something more where it is there.
             if field_name not in JOINED_FIELDS or not is_absent(column, header)
@@ -242,12 +244,15 @@ def resolve_columns(header: Sequence[str], mapping: SourceMapping, name: str) ->
         order_discount or None,
         None
         if mapping.order_id is None or is_absent(mapping.order_id, header)
-        else _position_of(mapping.order_id, header, name, "order_id"),
+        else position_of(mapping.order_id, header, name, "order_id"),
         {
-            _position_of(column, header, name, "only"): tuple(words)
+            position_of(column, header, name, "only"): tuple(words)
             for column, words in mapping.only.items()
         },
-        rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
+        zeros=frozenset(
+            position_of(column, header, name, "zero_if_blank") for column in mapping.zero_if_blank
+        ),
+        rival_amount=rivals[0] if len(rivals) == 1 and mapping.order_amount is None else None,
     )
 
 
@@ -300,7 +305,14 @@ def _missing_fields(
     return missing
 
 
-def _position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int:
+def position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int:
+    """Return where the column stands that a key of the mapping of a file names.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_BAD_MAPPING when there is no such column, or more than one.
+    """
     matches = [at for at, column in enumerate(header) if column == wanted] or [
         at for at, column in enumerate(header) if normalise(column) == normalise(wanted)
     ]
@@ -392,7 +404,7 @@ def normalise(column: str) -> str:
     """Return the name of a column without what may differ: case, blanks, marks."""
     # Marks such as a zero-width space are not seen, and not meant.
     seen = "".join(sign for sign in column if unicodedata.category(sign) != "Cf")
-    return re.sub(r"[\s_.\-]+", "", seen).casefold()
+    return re.sub(r"[\s_.*\-]+", "", seen).casefold()
 
 
 def _listed(header: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ def cells(reading: Reading) -> dict[str, Cell]:
     found = {}
     for field, positions in reading.columns.positions.items():
         is_filled = len(positions) > 1 or field in reading.mapping.once_per_order
+        is_filled = is_filled or positions[0] in reading.columns.zeros
         kind = "VARCHAR" if len(positions) > 1 else reading.types[positions[0]]
         found[field] = Cell(f"filled_{field}" if is_filled else f"c{positions[0]}", kind)
     return found
@@ -56,6 +57,8 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
                 value = f"concat_ws(' ', trim({parts[0]}), trim({parts[1]}))"
         if is_once:
             value = f"coalesce({value}, {_first_of_order(value, reading)})"
+        if positions[0] in reading.columns.zeros:
+            value = _or_zero(value, cell.kind)
         yield cell.name, value
         if field == "invoice_date":
             # The date cell of a workbook, of the order's first line where the own is blank.
@@ -69,6 +72,35 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
                 first = _first_of_order(cell, reading)
                 cell = f"case when {has_own} then {cell} else {first} end"
             yield "filled_cell", cell
+
+
+def counted_columns(reading: Reading) -> Iterator[tuple[str, str]]:
+    """Yield name and SQL of the columns that stand for those in which a blank is nothing."""
+    for position in sorted(reading.columns.zeros):
+        value = _or_zero(_unless_blank(position, reading), reading.types[position])
+        yield f"counted_c{position}", value
+
+
+def _or_zero(value: str, kind: str) -> str:
+    zero = "'0'" if kind == "VARCHAR" else "0"
+    return f"coalesce({value}, {zero})"
+
+
+def is_credit_note(reading: Reading) -> str:
+    """Tell whether a line's status has a word of credit notes, spelled in any case or marks."""
+    words = ", ".join(literal(_plain_word(word)) for word in reading.mapping.credit_notes)
+    found = f"string_split(translate(lower(status), '_-', '  '), '{WORD_SEPARATOR}')"
+    return f"list_has_any(list_transform({found}, lambda word: trim(word)), [{words}])"
+
+
+def _plain_word(word: str) -> str:
+    return word.lower().replace("_", " ").replace("-", " ").strip()
+
+
+def credited(reading: Reading) -> str:
+    """Tell whether a line of a credit note has the sign of a sale: the note as a whole has."""
+    total = f"sum({_STATED_OR_AMOUNT}) {_over_order(reading)}{_WHOLE_ORDER}"
+    return f"coalesce({is_credit_note(reading)} and {total} > 0, false)"
 
 
 def filled_invoice_no(reading: Reading) -> list[tuple[str, str]]:

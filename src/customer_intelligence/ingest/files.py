@@ -7,7 +7,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,7 +72,7 @@ def check_regular_file(path: Path) -> os.stat_result:
         E_TOO_BIG; E_BAD_SETTING when a limit in the environment means nothing.
     """
     # First, so that nothing is said about files elsewhere, not even whether they exist.
-    _check_inside_root(path)
+    check_inside_root(path)
     try:
         status = path.lstat()
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -86,9 +86,14 @@ def check_regular_file(path: Path) -> os.stat_result:
             "E_SYMLINK", f"{path} is a symbolic link.", "Give the file that it points to."
         )
     if not stat.S_ISREG(status.st_mode):
-        kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
+        is_directory = stat.S_ISDIR(status.st_mode)
+        hint = "Give one Parquet, CSV or XLSX file"
+        if is_directory:
+            hint += "; where several belong together, name them under `files:` in mapping.yml"
         raise CustomerIntelligenceError(
-            "E_NOT_A_FILE", f"{path} is {kind}.", "Give one Parquet, CSV or XLSX file."
+            "E_NOT_A_FILE",
+            f"{path} is {'a directory' if is_directory else 'no regular file'}.",
+            f"{hint}.",
         )
     if status.st_size == 0:
         raise empty_file(path)
@@ -195,8 +200,16 @@ def shown_names(names: Sequence[str]) -> str:
     return listed if len(names) <= SHOWN_NAMES else f"{listed}, … ({len(names):,} in all)"
 
 
-def file_sha256(path: Path) -> str:
-    """Return the hex digest of the file's content, reading it in pieces."""
+def content_sha256(paths: Iterable[Path]) -> str:
+    """Return the hex digest of a file's content; of several, whatever their names and order."""
+    digests = sorted(map(_file_sha256, paths))
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    """Read the file in pieces."""
     digest = hashlib.sha256()
     with open_regular(path) as file:
         while chunk := file.read(CHUNK_BYTES):
@@ -224,7 +237,14 @@ def empty_file(path: Path) -> CustomerIntelligenceError:
     )
 
 
-def _check_inside_root(path: Path) -> None:
+def check_inside_root(path: Path) -> None:
+    """Refuse what lies outside of the directory that files may be read from.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_OUTSIDE_ROOT or E_BAD_SETTING.
+    """
     root = os.environ.get(ROOT_VARIABLE)
     if root is None:
         return

@@ -27,7 +27,7 @@ FIELDS = (
 )
 DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS, "refunded_amount")
 # What a shop may do without, when its mapping says so.
-DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity")
+DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity", "customer_id")
 # Fields whose column may be blank in favour of another one.
 FALLBACK_FIELDS = ("stock_code", "description", "customer_id", "country")
 # Fields of which every column says something of its own.
@@ -38,6 +38,9 @@ ONCE_PER_ORDER_FIELDS = (
 )
 # What an order says of its refund, each an expression.
 REFUND_PARTS = ("amount", "subtotal", "tax")
+# What is said of each of several files that belong together; of that of the lines, the first two.
+FILE_KEYS = ("file", "sheet", "key", "matches")
+MAX_FILES, MAX_KEYS = 20, 5
 # Yes in such a column means no.
 REFUSAL_COLUMN = re.compile(
     r"unsubscri|opt(ed)?[ _-]*out|(do[ _-]*not|don'?t|no)[ _-]*(contact|e?-?mail|market|call)"
@@ -80,9 +83,9 @@ class SourceMapping:
     currency : str, optional
         ISO 4217 code; with it, the code or its symbol may stand at either end of a price.
     absent : list of str
-        ``stock_code``, ``quantity`` or ``invoice_no`` where the file has none: a line is then
-        of no product in particular, or one unit; what a customer bought at one time is an
-        invoice, with a number that only this file knows.
+        ``stock_code``, ``quantity``, ``invoice_no`` or ``customer_id`` where the file has none: a
+        line is then of no product in particular, one unit, or sold to nobody known; what a
+        customer bought at one time is an invoice, with a number that only this file knows.
     once_per_order : list of str
         Fields that an order states on its first line only; blank ones take that value.
     order_amount : str, optional
@@ -103,11 +106,26 @@ class SourceMapping:
     only : dict of str to list of str
         Column to the words that stand in it where a record is a line; other records are set apart.
         An empty word stands for a blank.
+    zero_if_blank : list of str
+        Columns of numbers in which a blank is nothing, such as a discount that was not given.
+    credit_notes : list of str
+        Words of the status that make an invoice a credit note: it takes back what its lines come
+        to, whichever sign they have.
     rules : dict
         What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
         load writes (see `customer_intelligence.ingest.rules`).
     header_row : int, optional
         Line of a text, or row of a sheet, on which the header stands, from 1.
+    sheet : str, optional
+        The sheet of a workbook; without it, all that hold the table.
+    quotes : bool
+        Whether quotes may hold a field of a text together; ``false`` where they are signs like
+        others, as in the tab-separated reports of a marketplace.
+    files : dict of str to dict
+        Files that belong together: a name to its ``file``, beside the one that is given or in the
+        directory that is given, and to its ``sheet``. The first holds the lines; each further one
+        has the ``key`` by which it is joined, and ``matches`` where the files before it call that
+        otherwise.
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -126,8 +144,13 @@ class SourceMapping:
     optional: Sequence[str] = ()
     only: Mapping[str, Sequence[str]] = field(default_factory=dict)
     order_refund: Mapping[str, str] = field(default_factory=dict)
+    zero_if_blank: Sequence[str] = ()
+    credit_notes: Sequence[str] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
     header_row: int | None = None
+    sheet: str | None = None
+    quotes: bool = True
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check every value; raises CustomerIntelligenceError with the code E_BAD_MAPPING."""
@@ -159,18 +182,23 @@ class SourceMapping:
             "do_not_contact.csv of the data directory instead.",
         )
         texts = ("columns", "derived", "encoding", "dates", "timezone")
-        for name in (*texts, "order_amount", "order_discount", "order_refund"):
+        orders = ("order_amount", "order_discount", "order_refund")
+        for name in (*texts, *orders, "files", "zero_if_blank", "credit_notes"):
             _check_texts(name, getattr(self, name))
         self._check_derived()
         self._check_orders()
         self._check_records()
+        self._check_words()
+        self._check_files()
         _require(
             "currency" not in self.rules, "rules", "currency", "Write `currency:` outside rules."
         )
         check_rules(self.rules, "The mapping's rules", "E_BAD_MAPPING")
-        for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency"):
+        for name in ("encoding", "dates", "timezone", "decimal", "thousands", "currency", "sheet"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), name, value, "Write it in quotes.")
+        hint = "Write true, or false where quotes are signs like others."
+        _require(isinstance(self.quotes, bool), "quotes", self.quotes, hint)
         row = self.header_row
         _require(
             row is None or (type(row) is int and 1 <= row <= MAX_HEADER_ROW),
@@ -296,6 +324,52 @@ class SourceMapping:
             _require(are_words and all(isinstance(w, str) for w in words), "only", words, example)
             _check_texts(f"only.{column}", words)
 
+    def _check_words(self) -> None:
+        for key in ("zero_if_blank", "credit_notes"):
+            words = getattr(self, key)
+            hint = f"Write a list of texts, such as `{key}: [Discount]`."
+            _require(isinstance(words, list | tuple), key, words, hint)
+            for word in words:
+                _require(isinstance(word, str) and bool(word.strip()), key, word, hint)
+        has_status = not self.credit_notes or "status" in self.columns
+        hint = "Name the column of these words: `columns: {status: …}`."
+        _require(has_status, "credit_notes", self.credit_notes, hint)
+
+    def _check_files(self) -> None:
+        example = (
+            "Write the file of the lines first, and for each further one by what it is joined: "
+            "`files: {lines: {file: items.csv}, orders: {file: orders.csv, key: order_id}}`."
+        )
+        _require(isinstance(self.files, Mapping), "files", self.files, example)
+        _require(not self.files or 1 < len(self.files) <= MAX_FILES, "files", self.files, example)
+        for at, (name, stated) in enumerate(self.files.items()):
+            is_name = isinstance(name, str) and re.fullmatch(r"[^\W\d]\w*", name) is not None
+            _require(is_name, "files", name, "Give each file a name of letters.")
+            _require(isinstance(stated, Mapping), f"files.{name}", stated, example)
+            for key, value in stated.items():
+                where = f"files.{name}.{key}"
+                _require(
+                    key in FILE_KEYS[: len(FILE_KEYS) if at else 2], f"files.{name}", key, example
+                )
+                if key == "file":
+                    is_plain = isinstance(value, str) and Path(value).name == value != ".."
+                    hint = "Give the name of a file beside the others, without a path."
+                    _require(is_plain, where, value, hint)
+                elif key == "sheet":
+                    is_named = isinstance(value, str) and bool(value)
+                    _require(is_named, where, value, "Give the name of a sheet.")
+                else:
+                    names = as_list(value)
+                    are_names = all(isinstance(one, str) and one for one in names)
+                    fits = 1 <= len(names) <= MAX_KEYS
+                    _require(are_names and fits, where, value, "Name a column, or a few of them.")
+            if at:
+                _require({"file", "key"} <= stated.keys(), f"files.{name}", stated, example)
+                matches = as_list(stated.get("matches", stated["key"]))
+                hint = "Name as many columns as in the key, in the same order."
+                fits = len(matches) == len(as_list(stated["key"]))
+                _require(fits, f"files.{name}.matches", matches, hint)
+
     def as_dict(self) -> dict[str, Any]:
         """Return how files are read, as plain values for the manifest; rules are not of it."""
         return json.loads(json.dumps({**asdict(self), "rules": None}))
@@ -349,6 +423,11 @@ def mapping_of(content: Mapping[str, Any], name: str) -> SourceMapping:
         return SourceMapping(**stated)
     except CustomerIntelligenceError as error:
         raise CustomerIntelligenceError(error.code, f"{name}: {error.what}", error.hint) from error
+
+
+def as_list(value: object) -> list[Any]:
+    """Return the values of a key that may hold one or a list."""
+    return list(value) if isinstance(value, list | tuple) else [value]
 
 
 def shortened(value: object) -> str:

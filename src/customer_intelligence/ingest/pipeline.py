@@ -3,7 +3,8 @@
 ============================ ==================================================================
 Room                         What a `Reading` gains in it
 ============================ ==================================================================
-`files`, `recognise`         format, header, types, which column is which field
+`files`, `recognise`         format, header, types, which column is which field; `together` has
+                             what is more where several files belong together
 `read`                       a view ``source`` over its records, in whatever format they came
 `survey`                     what only all values together tell: order of day and month, currency
 `type_fields`, `complete`    SQL of every field, from its own value and from its order's lines
@@ -35,7 +36,7 @@ from customer_intelligence.ingest.engine import MISTAKES, connect
 from customer_intelligence.ingest.files import (
     check_regular_file,
     check_space,
-    file_sha256,
+    content_sha256,
     identity,
     shown_name,
     unreadable,
@@ -70,12 +71,13 @@ class DryRun(NamedTuple):
 def ingest_file(
     path: Path, data_dir: Path, mapping: SourceMapping | None = None
 ) -> load.LoadResult:
-    """Add one file of invoice lines to the raw layer.
+    """Add one file of invoice lines to the raw layer, or files that belong together.
 
     Parameters
     ----------
     path : Path
-        A Parquet, CSV or XLSX file; its bytes decide which.
+        A Parquet, CSV or XLSX file; its bytes decide which. A directory where the mapping, or a
+        preset that knows it, names several files in it.
     data_dir : Path
         The load is written to ``<data_dir>/raw/<load_id>/``.
     mapping : SourceMapping, optional
@@ -92,26 +94,28 @@ def ingest_file(
     CustomerIntelligenceError
         The file is refused and nothing is written.
     """
-    before = check_regular_file(path)
     reading = recognise(path, mapping)
-    check_space(before.st_size, data_dir)
-    sha256 = file_sha256(path)
+    check_space(sum(file.status.st_size for file in reading.files), data_dir)
+    sha256 = content_sha256({file.path for file in reading.files})
     with load.open_raw(data_dir) as raw:
         manifests = load.read_manifests(raw)
         rules = shop.shop_of_loads(data_dir) if manifests else shop.read_shop(data_dir)
         privacy = Privacy(
             check_key(manifests),
             read_tombstones(raw),
-            [reading.keys[position] for position in reading.columns.positions["customer_id"]],
+            [
+                reading.keys[position]
+                for position in reading.columns.positions.get("customer_id", ())
+            ],
             [reading.keys[position] for position in sorted(reading.columns.used)],
             (reading.mapping.rules if rules is None else rules).get("nobody", ()),
         )
         for manifest in manifests:
             if manifest["file_sha256"] == sha256:
-                skipped = _skipped(path, raw, manifest, reading)
+                skipped = _skipped(raw, manifest, reading)
                 stated = shop.stated_rules(reading.mapping, reading.mapping.currency)
-                for note in shop.compare(path.name, stated, rules or {}):
-                    LOGGER.info("%s %s", path.name, note)
+                for note in shop.compare(reading.name, stated, rules or {}):
+                    LOGGER.info("%s %s", reading.name, note)
                 return skipped
         number = 1 + max((manifest["load_number"] for manifest in manifests), default=0)
         try:
@@ -120,22 +124,23 @@ def ingest_file(
                     reading, directory, number, sha256, privacy, manifests, rules or {}
                 )
                 stated = shop.stated_rules(reading.mapping, currency)
-                if identity(before) != identity(path.lstat()):
-                    raise CustomerIntelligenceError(
-                        "E_CHANGED",
-                        f"{path.name} changed while it was being read.",
-                        "Wait until it is written completely, then try again.",
-                    )
-                notes = [] if rules is None else shop.compare(path.name, stated, rules)
+                for file in reading.files:
+                    if identity(file.status) != identity(file.path.lstat()):
+                        raise CustomerIntelligenceError(
+                            "E_CHANGED",
+                            f"{file.name} changed while it was being read.",
+                            "Wait until it is written completely, then try again.",
+                        )
+                notes = [] if rules is None else shop.compare(reading.name, stated, rules)
                 load.publish(directory, manifest, shop.shop_text(stated) if rules is None else None)
         except OSError as error:
             raise CustomerIntelligenceError(
                 "E_IO",
-                f"The load of {path.name} could not be written to {raw}: {error}.",
+                f"The load of {reading.name} could not be written to {raw}: {error}.",
                 "Check free space and permissions, then try again.",
             ) from error
     for note in (*result.notes, *notes):
-        LOGGER.info("%s %s", path.name, note)
+        LOGGER.info("%s %s", reading.name, note)
     return result
 
 
@@ -152,13 +157,12 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
     CustomerIntelligenceError
         The refusal that a load would meet.
     """
-    check_regular_file(path)
     reading = recognise(path, mapping)
     parameters = {
         "load_number": 0,
         "load_id": "",
         "source_file": shown_name(path),
-        "file_sha256": file_sha256(path),
+        "file_sha256": content_sha256({file.path for file in reading.files}),
         "latest": _latest(dt.datetime.now(dt.UTC)),
     }
     with _scratch(path) as directory:
@@ -171,8 +175,16 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
 
 
 @contextlib.contextmanager
-def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+def probe(
+    path: Path, files: Mapping[str, Mapping[str, Any]] | None = None
+) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     """Show the first records of a file of which no column is known.
+
+    Parameters
+    ----------
+    path : Path
+    files : dict, optional
+        Files that belong together, as a mapping names them.
 
     Yields
     ------
@@ -180,14 +192,17 @@ def probe(path: Path) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     connection : DuckDBPyConnection
         With the table ``probe``, whose columns are ``c0``, ``c1``, … and ``date_cell``.
     """
-    check_regular_file(path)
-    header = read_header(path)
+    if not files:
+        check_regular_file(path)
+    header = read_header(path, files)
     # Any column that has a name of its own stands for all fields, until something is known.
     name = next((name for name in header if name.strip() and is_unique(name, header)), header[0])
     fields = ("invoice_no", "invoice_date", "customer_id", "line_amount", "unit_price")
     fields += ("description", "country")
-    anything = SourceMapping(columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"))
-    reading = recognise(path, anything)
+    anything = SourceMapping(
+        columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"), files=files or {}
+    )
+    reading = recognise(path, anything, whole=True)
     with (
         _scratch(path) as directory,
         connect(directory / "spill", reading.spill_bytes) as connection,
@@ -258,6 +273,7 @@ def _convert(
         )
     else:
         raise unreadable(reading.path, failure) from failure
+    surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, *source.notes))
     if disagreement is not None:
         surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, disagreement))
     if read is not ways[0]:
@@ -330,12 +346,7 @@ def _latest(moment: dt.datetime) -> dt.datetime:
     return moment.replace(tzinfo=None) + FUTURE_TOLERANCE
 
 
-def _skipped(
-    path: Path,
-    raw: Path,
-    manifest: dict[str, object],
-    reading: Reading,
-) -> load.LoadResult:
+def _skipped(raw: Path, manifest: dict[str, object], reading: Reading) -> load.LoadResult:
     directory = raw / str(manifest["load_id"])
     before = {**SourceMapping().as_dict(), **dict(manifest["mapping"])}
     if "currency" in manifest and before["currency"] is None:
@@ -346,11 +357,11 @@ def _skipped(
     ):
         raise CustomerIntelligenceError(
             "E_OTHER_MAPPING",
-            f"{path.name} was loaded before with another mapping, as {manifest['load_id']}.",
+            f"{reading.name} was loaded before with another mapping, as {manifest['load_id']}.",
             f"Remove {directory} to load it again, or use the same mapping as then.",
         )
     return load.LoadResult(
-        shown_name(path),
+        shown_name(reading.path),
         str(manifest["load_id"]),
         directory,
         int(str(manifest["records"])),

@@ -52,7 +52,8 @@ def matching_preset(header: Sequence[str]) -> str | None:
     The names must be spelled as the preset spells them: names such as invoice_no are anybody's,
     and the rules of one shop must not reach another.
     """
-    names = {column.strip() for column in header}
+    # Some programs mark the columns that have to be filled.
+    names = {column.strip().removeprefix("*") for column in header}
     for name in preset_names():
         if names.issuperset(_content(name)["header"]):
             return name

@@ -1,5 +1,6 @@
 """What is known of one reading of a file or relation, from its recognition to its manifest."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,6 +25,8 @@ class TextLayout:
     separator: Separator
     skipped: int = 0
     """Lines above the header."""
+    is_quoted: bool = True
+    """Whether quotes may hold a field together."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,45 @@ class RelationLayout:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of several files that belong together."""
+
+    name: str
+    """As the mapping calls it."""
+    reading: "Reading"
+    """With the names that its columns have among those of all files."""
+    key: Sequence[int] = ()
+    """Positions of the columns by which it is joined to the parts before it."""
+    matches: Sequence[tuple[int, int]] = ()
+    """Part and position of the column that each of the key is equal to."""
+
+
+@dataclass(frozen=True)
+class JoinedLayout:
+    """Files that are joined to their first, which holds the lines."""
+
+    parts: Sequence[Part]
+    columns: Sequence[tuple[int, int]]
+    """Part and position of each column of the whole."""
+    dates: int
+    """The part with the date of a line."""
+
+    @property
+    def links(self) -> frozenset[int]:
+        """Positions of the columns by which the files are joined."""
+        sides = {side for part in self.parts for side in part.matches}
+        sides |= {(at, position) for at, part in enumerate(self.parts) for position in part.key}
+        return frozenset(at for at, place in enumerate(self.columns) if place in sides)
+
+    @property
+    def zones(self) -> dict[int, str]:
+        """As `ParquetLayout.zones`."""
+        zones = [getattr(part.reading.layout, "zones", {}) for part in self.parts]
+        places = enumerate(self.columns)
+        return {at: zones[part][own] for at, (part, own) in places if own in zones[part]}
+
+
+@dataclass(frozen=True)
 class Marks:
     """What stands in and beside the numbers of a text."""
 
@@ -75,7 +117,7 @@ class Reading:
     """DuckDB types of the source's columns ``c0``, ``c1``, …."""
     columns: Columns
     mapping: SourceMapping
-    layout: TextLayout | SheetsLayout | ParquetLayout | RelationLayout
+    layout: TextLayout | SheetsLayout | ParquetLayout | RelationLayout | JoinedLayout
     path: Path | None = None
     expanded_bytes: int = 0
     """What its values take as text, at most."""
@@ -89,16 +131,30 @@ class Reading:
     """Whether a record calls itself a total."""
     clock: str = "as the file shows it"
     """On which clock the days are, in words."""
+    status: os.stat_result | None = None
+    """Of the file, before anything of it was read."""
+
+    @property
+    def files(self) -> "list[Reading]":
+        """The readings of its files, that of the lines first."""
+        is_joined = isinstance(self.layout, JoinedLayout)
+        return [part.reading for part in self.layout.parts] if is_joined else [self]
+
+    @property
+    def is_text(self) -> bool:
+        """Whether people may have written lines of their own into the file."""
+        return isinstance(self.files[0].layout, TextLayout | SheetsLayout)
 
     @property
     def format(self) -> str:
-        """``csv``, ``xlsx``, ``parquet`` or ``relation``."""
-        return _FORMATS[type(self.layout)]
+        """``csv``, ``xlsx``, ``parquet`` or ``relation``; that of the lines, where it is joined."""
+        return _FORMATS[type(self.files[0].layout)]
 
     @property
     def encoding(self) -> str | None:
         """Codec of a text."""
-        return self.layout.encoding.name if isinstance(self.layout, TextLayout) else None
+        layout = self.files[0].layout
+        return layout.encoding.name if isinstance(layout, TextLayout) else None
 
     @property
     def spill_bytes(self) -> int:

@@ -1,8 +1,10 @@
 """First room: what kind of file this is, what its columns are, and which of them is which field."""
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
@@ -20,6 +22,7 @@ from customer_intelligence.ingest.columns import (
 from customer_intelligence.ingest.engine import connect
 from customer_intelligence.ingest.files import (
     XLSX_MAX_BYTES,
+    check_regular_file,
     detect_format,
     shorten,
     shown_names,
@@ -29,24 +32,33 @@ from customer_intelligence.ingest.formats import text
 from customer_intelligence.ingest.formats.parquet import check_expansion, scan
 from customer_intelligence.ingest.formats.workbook import Table, Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
-from customer_intelligence.ingest.presets import matching_preset, preset
+from customer_intelligence.ingest.presets import matching_preset, preset, preset_names
 from customer_intelligence.ingest.reading import ParquetLayout, Reading, SheetsLayout, TextLayout
+from customer_intelligence.ingest.together import (
+    find_lines,
+    join,
+    read_joined_header,
+    without_unused,
+)
 
 SHOWN_SHEETS = 1_000
 # With so few columns, blanks may be what divides them.
 NARROW = 2
 
 
-def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
-    """Find out how to read a file that `check_regular_file` allows.
+def recognise(path: Path, mapping: SourceMapping | None = None, *, whole: bool = False) -> Reading:
+    """Find out how to read a file, or files that belong together.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or the directory of the files.
     mapping : SourceMapping, optional
         What a person said of it. Without one, a preset is taken where the header is that of the
         preset.
+
+    whole : bool
+        Whether to keep what further files say beyond the fields.
 
     Raises
     ------
@@ -54,7 +66,9 @@ def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
         The file is refused.
     """
     if mapping is not None:
-        return _recognise(path, mapping)
+        return _recognise(path, mapping, whole=whole)
+    if path.is_dir():
+        return _by_preset(path, known_preset(path))
     try:
         reading = _recognise(path, SourceMapping())
     except CustomerIntelligenceError as refusal:
@@ -66,19 +80,42 @@ def recognise(path: Path, mapping: SourceMapping | None = None) -> Reading:
         name = matching_preset(reading.header)
         if name is None:
             return reading
+    return _by_preset(path, name)
+
+
+def _by_preset(path: Path, name: str) -> Reading:
     reading = _recognise(path, preset(name))
     note = f"has the header of the preset {name}, and is read so"
     return dataclasses.replace(reading, notes=(*reading.notes, note))
 
 
-def read_header(path: Path) -> list[str]:
-    """Return the names of the columns, whatever they mean.
+def known_preset(path: Path) -> str | None:
+    """Return the name of the preset that knows a file, or a directory of files, by its header.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        The file is refused; E_NOT_A_FILE for a directory that no preset knows.
+    """
+    of_several = [name for name in preset_names() if path.is_dir() and preset(name).files]
+    for name in of_several:
+        with contextlib.suppress(CustomerIntelligenceError):
+            if matching_preset(read_header(find_lines(path, preset(name)))) == name:
+                return name
+    check_regular_file(path)
+    return matching_preset(read_header(path))
+
+
+def read_header(path: Path, files: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
+    """Return the names of the columns, whatever they mean; of all files that belong together.
 
     Raises
     ------
     CustomerIntelligenceError
         The file is refused.
     """
+    if files:
+        return read_joined_header(path, SourceMapping(files=files), _one)
     kind = detect_format(path)
     try:
         if kind == "parquet":
@@ -91,18 +128,26 @@ def read_header(path: Path) -> list[str]:
         raise unreadable(path, error) from error
 
 
-def _recognise(path: Path, mapping: SourceMapping) -> Reading:
+def _recognise(path: Path, mapping: SourceMapping, *, whole: bool = False) -> Reading:
+    reading = join(path, mapping, _one) if mapping.files else _one(path, mapping)
+    used = reading.columns.used | getattr(reading.layout, "links", frozenset())
+    unused = [at for at in range(len(reading.header)) if at not in used]
+    if not unused:
+        return reading
+    names = [reading.header[at] for at in unused]
+    note = f"has columns that are not used: {shown_names(names)}"
+    reading = dataclasses.replace(reading, notes=(*reading.notes, note))
+    return without_unused(reading) if mapping.files and not whole else reading
+
+
+def _one(path: Path, mapping: SourceMapping) -> Reading:
+    status = check_regular_file(path)
     recognised = {"parquet": _parquet, "xlsx": _workbook, "csv": _text}[detect_format(path)]
     try:
         reading = recognised(path, mapping)
     except (OSError, ArrowException, UnicodeError) as error:
         raise unreadable(path, error) from error
-    unused = [at for at in range(len(reading.header)) if at not in reading.columns.used]
-    if not unused:
-        return reading
-    names = [reading.header[at] for at in unused]
-    note = f"has columns that are not used: {shown_names(names)}"
-    return dataclasses.replace(reading, notes=(*reading.notes, note))
+    return dataclasses.replace(reading, status=status)
 
 
 def _parquet(path: Path, mapping: SourceMapping) -> Reading:
@@ -163,7 +208,7 @@ def _text(path: Path, mapping: SourceMapping) -> Reading:
         ("VARCHAR",) * len(header),
         columns,
         mapping,
-        TextLayout(encoding, separator, head.skipped),
+        TextLayout(encoding, separator, head.skipped, mapping.quotes),
         path,
         path.stat().st_size,
         tuple(notes),
@@ -188,13 +233,17 @@ def _text_tables(
 
 def _workbook(path: Path, mapping: SourceMapping) -> Reading:
     workbook = Workbook(path, mapping.decimal)
-    names = list(workbook.heads)
+    names = _sheets(workbook, mapping, path.name)
     heads = {name: _sheet_heads(workbook, name, mapping) for name in names}
     at, columns = _first_table([heads[name][0][1] for name in names], mapping, path.name)
     main = heads[names[at]][0][1]
     tables, others = [], []
     for name in names:
         row, header = heads[name][0]
+        if header != main and mapping.files:
+            # One of several files is joined by a column that other tables of it may have too.
+            others.append(name)
+            continue
         try:
             own = columns
             if header != main:
@@ -234,6 +283,20 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
         XLSX_MAX_BYTES,
         tuple(notes),
     )
+
+
+def _sheets(workbook: Workbook, mapping: SourceMapping, name: str) -> list[str]:
+    """Return the sheets to look at: that which the mapping names, or all."""
+    if mapping.sheet is None:
+        return list(workbook.heads)
+    if mapping.sheet not in workbook.heads:
+        raise CustomerIntelligenceError(
+            "E_BAD_MAPPING",
+            f"{name} has no sheet {shorten(mapping.sheet)!r} with anything on it, as the mapping "
+            f"says. Found: {shown_names(list(workbook.heads))}.",
+            "Write the name as it stands on the sheet's tab.",
+        )
+    return [mapping.sheet]
 
 
 def _other_columns(

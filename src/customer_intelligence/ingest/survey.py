@@ -9,7 +9,7 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.currency_signs import SIGNS
 from customer_intelligence.ingest.files import shorten
 from customer_intelligence.ingest.number_marks import Proof, currencies, shape_as_sql
-from customer_intelligence.ingest.reading import Marks, Reading, SheetsLayout, TextLayout
+from customer_intelligence.ingest.reading import Marks, Reading
 from customer_intelligence.quoting import literal
 
 # After a time only: "-2010" at the end of a date is its year. The second group is all of it.
@@ -90,8 +90,7 @@ def _first_look(reading: Reading, fetch: Fetch) -> _Look:
 def total_columns(reading: Reading) -> list[int]:
     """Return the columns in which a record may call itself a total: the first, and of texts."""
     # Typed columns come from programs, which write no totals but those of the invoice's place.
-    is_text = isinstance(reading.layout, TextLayout | SheetsLayout)
-    others = ("stock_code", "description", "customer_id") if is_text else ()
+    others = ("stock_code", "description", "customer_id") if reading.is_text else ()
     fields = ("invoice_no", *others)
     positions = {reading.columns.first(name) for name in fields} | {0}
     return sorted(at for at in positions if at is not None and reading.types[at] == "VARCHAR")
@@ -231,6 +230,11 @@ def _clock(reading: Reading, found: Sequence[str]) -> str:
     if reading.types[position] != "VARCHAR":
         return Reading.clock
     offsets = [offset or "none" for offset in found]
+    if re.search(r"\bUTC\b", reading.header[position]) and set(offsets) <= {"none", "UTC", "Z"}:
+        return (
+            "UTC, by the name of the column. If the shop is not, name its zone: "
+            "`timezone: Area/City`"
+        )
     if offsets in ([], ["none"]):
         return Reading.clock
     return (
@@ -246,13 +250,21 @@ def _currency(reading: Reading, fetch: Fetch) -> str | None:
     if position is None:
         return stated
     named = f"upper(trim(cast(c{position} as varchar)))"
-    found = fetch(f"select distinct {named} from source where {named} <> '' order by 1 limit 4")  # noqa: S608  # nosec
-    codes = sorted({code for (code,) in found} | ({stated} - {None}))
+    found = fetch(
+        f"select {named} as code from source where {named} <> '' group by code "  # noqa: S608  # nosec
+        f"order by code <> {literal(stated or '')}, code limit 4"
+    )
+    codes = sorted(code for (code,) in found)
+    if stated in codes:
+        # Lines of other currencies are set apart one by one.
+        return stated
+    codes = sorted({*codes, stated} - {None})
     if len(codes) > 1 or not all(re.fullmatch("[A-Z]{3}", code) for code in codes):
         raise CustomerIntelligenceError(
             "E_MIXED_CURRENCIES",
             f'Column "{shorten(reading.header[position])}" of {reading.name} does not name one '
             f"currency by its three-letter code: {', '.join(map(shorten, codes))}.",
-            "Split the file by currency, with a DATA_DIR for each; amounts are not converted.",
+            "Name the one that counts in mapping.yml, such as `currency: EUR`: lines of others are "
+            "set apart, and may go into a DATA_DIR of their own. Amounts are not converted.",
         )
     return codes[0] if codes else None

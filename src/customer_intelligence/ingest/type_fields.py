@@ -202,7 +202,8 @@ def formula(formula: Formula, reading: Reading, *, blank_is_nothing: bool = Fals
 
     def operand(name: str) -> str:
         position = formula.positions[name]
-        cell = Cell(f"c{position}", reading.types[position])
+        name = f"counted_c{position}" if position in reading.columns.zeros else f"c{position}"
+        cell = Cell(name, reading.types[position])
         text = _number_text(cell, reading.marks, with_currency=True)
         value = (
             f"case when regexp_full_match({text}, '{_NUMBER}') "

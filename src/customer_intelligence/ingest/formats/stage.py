@@ -93,6 +93,7 @@ def text_records(
     *,
     may_be_damaged: bool,
     skipped: int = 0,
+    is_quoted: bool = True,
 ) -> Iterator[StagedRecord]:
     """Read the records of a delimited text after its header.
 
@@ -108,13 +109,15 @@ def text_records(
         Whether the text may hold undecodable bytes.
     skipped : int
         Lines above the header.
+    is_quoted : bool
+        Whether quotes may hold a field together, see `read_records`.
 
     Yields
     ------
     StagedRecord
     """
     width = len(keys)
-    records = read_records(stream, separator, width, skipped=skipped)
+    records = read_records(stream, separator, width, skipped=skipped, is_quoted=is_quoted)
     next(records)
     for record in records:
         reasons = [] if record.reason is None else [record.reason]

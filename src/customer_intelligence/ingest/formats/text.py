@@ -286,6 +286,8 @@ def read_records(
     width: int | None,
     limit: int = MAX_LINE_CHARS,
     skipped: int = 0,
+    *,
+    is_quoted: bool = True,
 ) -> Iterator[Record]:
     """Cut text into records, one at a time, losing none.
 
@@ -307,6 +309,8 @@ def read_records(
         Longest line in characters; a longer one is cut.
     skipped : int
         Lines above, which the stream is past.
+    is_quoted : bool
+        Whether quotes may hold a field together; otherwise they are signs like others.
 
     Yields
     ------
@@ -336,7 +340,7 @@ def read_records(
                 continue
             cut = body.split() if separator == " " else _cut_at(body, tuple(separator))
             fields, reason = cut, None
-        elif '"' not in body:
+        elif not is_quoted or '"' not in body:
             fields, reason = body.split(separator), None
         else:
             lines, rest = [line], []
