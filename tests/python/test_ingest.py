@@ -35,7 +35,7 @@ from customer_intelligence.ingest import SourceMapping, ingest_file, read_mappin
 from customer_intelligence.ingest import load as loads
 from customer_intelligence.ingest.formats.text import Structure, measure_structure
 from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
-from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.ingest.relation import find_relation
 from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.ingest.tombstones import WITHHELD, add_tombstone, customer_hash
 from customer_intelligence.marts import open_marts
@@ -1589,7 +1589,7 @@ def database():
 
 
 def relation_rows(database, relation="shop.lines", columns=COMPARED) -> list[tuple]:
-    query = relation_query(database, relation, dt.datetime(2026, 1, 1))
+    query = find_relation(database, relation, dt.datetime(2026, 1, 1)).query
     return database.execute(f"select {columns} from ({query}) order by record_number").fetchall()
 
 

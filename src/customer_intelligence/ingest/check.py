@@ -105,7 +105,7 @@ def rows_query(reading: Reading, provenance: Mapping[str, str] = PROVENANCE) -> 
         {provenance["load_id"]} as load_id,
         {provenance["source_file"]} as source_file,
         {provenance["file_sha256"]} as file_sha256,
-        judged.record_number,
+        set_apart.record_number,
         line_number,
         invoice_no,
         stock_code,
@@ -235,7 +235,7 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
         "filled_cell" if cell("invoice_date").name == "filled_invoice_date" else "date_cell",
         mapping.timezone,
     )
-    refund = type_fields.amount(cell("refunded_amount"), mapping, "R_REFUND")
+    refund = type_fields.amount(cell("refunded_amount"), reading.marks, "R_REFUND")
     refund_moment = type_fields.moment(
         cell("refunded_at"), reading.date_order, "cast(null as timestamp)", mapping.timezone
     )

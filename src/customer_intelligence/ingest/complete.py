@@ -148,7 +148,8 @@ def copies_query(reading: Reading) -> str:
 def made_invoice_no(file_sha256: str) -> str:
     """Return a number for what a customer bought at one time; it does not name the customer."""
     order = "coalesce(trim(customer_id), 'line ' || record_number), invoiced_at"
-    return f"left({file_sha256}, 8) || '-' || dense_rank() over (order by {order})"
+    # Relations have no hash, and are never read beside other loads.
+    return f"coalesce(left({file_sha256}, 8) || '-', '') || dense_rank() over (order by {order})"
 
 
 _AMOUNT_OF_LINE = "cast(quantity * unit_price as decimal(18, 4))"
