@@ -12,6 +12,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 
 CENT = Decimal("0.01")
 ZONE = ZoneInfo("America/New_York")
@@ -69,13 +70,14 @@ def write(
     database.execute(f"create schema {schema}")
     for table, columns in TABLES.items():
         database.execute(f'create table {schema}."{table}" ({columns})')
-        names = [column.split()[0] for column in columns.split(", ")]
-        places = ", ".join("?" for _ in names)
-        for row in rows[table]:
-            database.execute(
-                f'insert into {schema}."{table}" values ({places})',
-                [_plain(row.get(name)) for name in names],
+        if rows[table]:
+            made = pa.Table.from_pylist(
+                [{name: _plain(value) for name, value in row.items()} for row in rows[table]]
             )
+            names = [column.split()[0] for column in columns.split(", ")]
+            known = ", ".join(name for name in names if name in made.column_names)
+            into = f'{schema}."{table}" ({known})'
+            database.execute(f"insert into {into} select {known} from made")
     return truth
 
 

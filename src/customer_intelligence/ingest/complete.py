@@ -45,7 +45,8 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
                 trimmed = (f"trim({part})" for part in parts)
                 value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
             if field == "invoice_date":
-                value = f"concat_ws(' ', trim({parts[0]}), trim({parts[1]}))"
+                # Without a day there is none to fill in a time of.
+                value = f"trim({parts[0]}) || coalesce(' ' || trim({parts[1]}), '')"
         if field in reading.mapping.once_per_order:
             value = f"coalesce({value}, {_first_of_order(value, reading)})"
         yield cell.name, value
@@ -172,8 +173,8 @@ def _share(line: str, ratio: str, order: str) -> str:
     return f"cast({' - '.join(sums)} as decimal(18, 4))"
 
 
-def _parts(positions: tuple[int, ...], reading: Reading) -> Iterator[str]:
-    return (f"cast({_unless_blank(at, reading)} as varchar)" for at in positions)
+def _parts(positions: tuple[int, ...], reading: Reading) -> list[str]:
+    return [f"cast({_unless_blank(at, reading)} as varchar)" for at in positions]
 
 
 def _unless_blank(position: int, reading: Reading) -> str:
