@@ -183,8 +183,8 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
         raise CustomerIntelligenceError(
             "E_LOADS_GONE",
             f"There is no load in {data_dir / 'raw'}, and {evidence}.",
-            "Restore raw/ from a backup or add the files again with DATA=…; for the bundled "
-            "sample, name another DATA_DIR.",
+            "Restore raw/ from a backup, add the files again with DATA=…, or name the raw_relation "
+            "that was built on; for the bundled sample, name another DATA_DIR.",
         )
     words = f"the bundled sample (no load in {data_dir}/raw)"
     return Shop(words, _lines_of_loads(sample, of_sample), of_sample, shop_of_loads(sample))

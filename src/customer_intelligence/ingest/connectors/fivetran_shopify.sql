@@ -1,4 +1,4 @@
--- One row per line of an order; a line that was refunded at several times is as many rows.
+-- One row per line of an order; a line that was refunded several times is as many rows.
 with discounts as (
 
     select
@@ -80,7 +80,8 @@ refunded_lines as (
         cast(goods_lines.goods as double) * order_line_refund.quantity
         / goods_lines.quantity as goods
     from order_line_refund
-    inner join goods_lines on order_line_refund.order_line_id = goods_lines.order_line_id
+    inner join goods_lines
+        on order_line_refund.order_line_id = goods_lines.order_line_id
 
 ),
 
@@ -102,7 +103,7 @@ refunded_goods as (
 
 ),
 
--- What was paid back beside what the lines of a refund come to; negative: less than that.
+-- What was paid back beside what a refund's lines come to; negative: less than that.
 discrepancies as (
 
     select
@@ -197,7 +198,7 @@ paid_back as (
             order_line_id,
             goods
         from shares
-    )
+    ) as amounts
     group by refund_id, order_line_id
 
 ),
@@ -236,7 +237,7 @@ dated as (
 
 ),
 
--- The last refund of a line stands beside all that is left of it, the others beside their part.
+-- The last refund of a line stands beside all that is left of it, others beside a part.
 parts as (
 
     select
@@ -264,9 +265,8 @@ parted_lines as (
         end as part_amount,
         case
             when parts.part < parts.parts
-                then round(
-                    cast(lines.quantity as double) * parts.goods / lines.goods, 4
-                )
+                then
+                    round(cast(lines.quantity as double) * parts.goods / lines.goods, 4)
             else 0
         end as part_quantity
     from lines
@@ -313,7 +313,8 @@ orders as (
 
 select
     row_number() over (
-        order by orders.created_at, amounts.order_id, amounts.index, amounts.id, amounts.part
+        order by
+            orders.created_at, amounts.order_id, amounts.index, amounts.id, amounts.part
     ) as record_number,
     amounts.order_id,
     amounts.id as order_line_id,
@@ -334,7 +335,8 @@ select
     amounts.price,
     cast(amounts.amount as decimal(18, 4)) as amount,
     coalesce(
-        nullif(trim(orders.shipping_address_country), ''), orders.billing_address_country
+        nullif(trim(orders.shipping_address_country), ''),
+        orders.billing_address_country
     ) as country,
     orders.currency,
     orders.cancelled_at,
