@@ -16,7 +16,12 @@ _SOMETHING_SEEN = r"[^\s\p{Z}\p{Cf}]"
 
 def is_seen(name: str) -> str:
     """Tell whether a value shows anything; null where there is none."""
-    return f"regexp_matches(cast({name} as varchar), '{_SOMETHING_SEEN}')"
+    text = f"cast({name} as varchar)"
+    # Of most values the first sign is seen, and a letter, digit or mark of ASCII.
+    return (
+        f"case when {text} >= '!' and {text} < chr(127) then true "
+        f"else regexp_matches({text}, '{_SOMETHING_SEEN}') end"
+    )
 
 
 def cells(reading: Reading) -> dict[str, Cell]:
