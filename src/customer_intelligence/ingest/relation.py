@@ -174,7 +174,8 @@ def _recognise(
     number = place.number
     if is_numbered:
         number = f"cast({NUMBER} as bigint)"
-        _check_numbers(connection, relation, place)
+        if place.mapping is None:
+            _check_numbers(connection, relation, place)
     elif number is None:
         if "invoice_no" in mapping.once_per_order:
             raise _bad_relation(

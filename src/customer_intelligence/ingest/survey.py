@@ -83,7 +83,9 @@ def _first_look(reading: Reading, fetch: Fetch) -> _Look:
             has_marks = "true"
     if words := [f"({is_total_word(f'c{at}')})" for at in total_columns(reading)]:
         has_totals = f"bool_or({' or '.join(words)})"
-    # Without a text to look at, none of these is an aggregate.
+    if reading.types[date] != "VARCHAR" and not numbers and not words:
+        return _Look([], has_marks=False, has_totals=False)
+    # The count makes one row of what may be no aggregate.
     looked = f"select {offsets}, {has_marks}, {has_totals}, count(*) from source"  # noqa: S608  # nosec
     ((offsets, *found, _),) = fetch(looked)
     return _Look(sorted(offsets or [])[:SHOWN_OFFSETS], *map(bool, found))
