@@ -19,7 +19,8 @@ from customer_intelligence.gate import WORKING
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.pipeline import FUTURE_TOLERANCE
 from customer_intelligence.ingest.pseudonyms import same_id_as_sql
-from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.relation import MAPPING_FILE, find_relation
 from customer_intelligence.ingest.rules import (
     DEFAULTS,
     NO_CURRENCY,
@@ -27,7 +28,14 @@ from customer_intelligence.ingest.rules import (
     description_rules,
     status_rules,
 )
-from customer_intelligence.ingest.shop import SHOP_FILE, read_shop, shop_of_loads
+from customer_intelligence.ingest.shop import (
+    SHOP_FILE,
+    compare,
+    read_shop,
+    shop_of_loads,
+    stated_rules,
+)
+from customer_intelligence.ingest.yaml_files import read_yaml
 from customer_intelligence.marts import open_marts, previous_clusters
 from customer_intelligence.quoting import path_literal
 from customer_intelligence.variables import check_variables
@@ -145,10 +153,12 @@ def start_run(
     if relation is None:
         shop = find_shop(data_dir, Path(project_dir) / SAMPLE)
     else:
-        shop = _shop_of_relation(connection, data_dir, str(relation), latest)
+        shop = _shop_of_relation(connection, data_dir, str(relation), latest, Path(project_dir))
     if command in WORKING:
         preflight.begin_run(data_dir)
-    _make_raw_schema(connection, data_dir, shop)
+    # A relation of others may change while it is read; a load never does.
+    is_copied = relation is not None and command in WORKING
+    _make_raw_schema(connection, data_dir, shop, is_copied=is_copied)
     return shop.words
 
 
@@ -173,8 +183,8 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
         raise CustomerIntelligenceError(
             "E_LOADS_GONE",
             f"There is no load in {data_dir / 'raw'}, and {evidence}.",
-            "Restore raw/ from a backup or add the files again with DATA=…; for the bundled "
-            "sample, name another DATA_DIR.",
+            "Restore raw/ from a backup, add the files again with DATA=…, or name the raw_relation "
+            "that was built on; for the bundled sample, name another DATA_DIR.",
         )
     words = f"the bundled sample (no load in {data_dir}/raw)"
     return Shop(words, _lines_of_loads(sample, of_sample), of_sample, shop_of_loads(sample))
@@ -211,13 +221,30 @@ def _evidence_of_loads(data_dir: Path, of_sample: Sequence[Mapping[str, Any]]) -
 
 
 def _shop_of_relation(
-    connection: duckdb.DuckDBPyConnection, data_dir: Path, relation: str, latest: dt.datetime
+    connection: duckdb.DuckDBPyConnection,
+    data_dir: Path,
+    relation: str,
+    latest: dt.datetime,
+    project: Path,
 ) -> Shop:
+    """Return the shop of a relation; its rules are those of its mapping where there is no file."""
+    path = data_dir / MAPPING_FILE
+    stated = read_yaml(path, "E_BAD_MAPPING") if path.exists() else None
+    found = find_relation(connection, relation, latest, stated, base=project)
+    reading = found.reading
+    named = stated_rules(reading.mapping, reading.currency)
     rules = read_shop(data_dir)
+    notes = list(reading.notes)
+    if reading.clock != Reading.clock:
+        notes.append(f"has the clock {reading.clock}")
     words = f"the relation {relation}"
-    if rules is None:
+    if rules is not None:
+        notes += compare(relation, named, rules)
+    elif named.keys() - {"currency"}:
+        words += f" (without {data_dir / SHOP_FILE}: the rules of its mapping)"
+    else:
         words += f" (without {data_dir / SHOP_FILE}: every code is merchandise, signs decide)"
-    return Shop(words, relation_query(connection, relation, latest), [], rules or {})
+    return Shop("; it ".join([words, *notes]), found.query, [], named if rules is None else rules)
 
 
 def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> str:
@@ -234,7 +261,9 @@ def _lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> 
     )
 
 
-def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop: Shop) -> None:
+def _make_raw_schema(
+    connection: duckdb.DuckDBPyConnection, data_dir: Path, shop: Shop, *, is_copied: bool
+) -> None:
     rules = {**DEFAULTS, **shop.rules}
     refused = do_not_contact.listed_ids(data_dir, shop.manifests)
     assignments = sorted(
@@ -244,7 +273,8 @@ def _make_raw_schema(connection: duckdb.DuckDBPyConnection, data_dir: Path, shop
     try:
         connection.execute("drop schema if exists raw cascade")
         connection.execute("create schema raw")
-        connection.execute(f"create view raw.invoice_lines as {shop.lines}")
+        kind = "table" if is_copied else "view"
+        connection.execute(f"create {kind} raw.invoice_lines as {shop.lines}")
         _make_table(
             connection,
             "loads",

@@ -79,7 +79,10 @@ SHARE = _number(0, 1)
 COUNT = _whole(0, 1_000_000_000)
 VARIABLES: dict[str, tuple[str, Check]] = {
     "raw_relation": _or_null(
-        _text("the name of a relation such as shop.lines", r"[^\x00-\x1f\x7f]{1,200}")
+        _text(
+            "the name of a relation such as shop.lines, or a folder of Parquet files",
+            r"[^\x00-\x1f\x7f]{1,1000}",
+        )
     ),
     "as_of_date": _or_null(_day()),
     "cleaning_policy": _one_of("net", "classic"),

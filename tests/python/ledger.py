@@ -79,11 +79,11 @@ def _compile(directory: Path) -> None:
 class Ledger:
     """The models of one shop."""
 
-    def __init__(self, data_dir: Path, variables: Mapping[str, object]) -> None:
-        (data_dir / "build").mkdir(exist_ok=True)
+    def __init__(self, data_dir: Path, variables: Mapping[str, object], setup: str = "") -> None:
+        (data_dir / "build").mkdir(parents=True, exist_ok=True)
         self.data_dir = data_dir
         self.connection = duckdb.connect()
-        self.connection.execute("attach ':memory:' as warehouse; use warehouse")
+        self.connection.execute(f"attach ':memory:' as warehouse; use warehouse; {setup}")
         start_run(
             self.connection,
             data_dir,

@@ -35,7 +35,7 @@ from customer_intelligence.ingest import SourceMapping, ingest_file, read_mappin
 from customer_intelligence.ingest import load as loads
 from customer_intelligence.ingest.formats.text import Structure, measure_structure
 from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
-from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.ingest.relation import find_relation
 from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.ingest.tombstones import WITHHELD, add_tombstone, customer_hash
 from customer_intelligence.marts import open_marts
@@ -1593,7 +1593,7 @@ def database():
 
 
 def relation_rows(database, relation="shop.lines", columns=COMPARED) -> list[tuple]:
-    query = relation_query(database, relation, dt.datetime(2026, 1, 1))
+    query = find_relation(database, relation, dt.datetime(2026, 1, 1)).query
     return database.execute(f"select {columns} from ({query}) order by record_number").fetchall()
 
 
@@ -1671,10 +1671,10 @@ def test_a_relation_that_cannot_be_read_is_refused_with_its_columns(database, re
     assert words in str(caught.value)
 
 
-def test_a_build_on_a_relation_has_the_ledger_of_the_sample(tmp_path, published_dir):
-    (tmp_path / "build").mkdir()
+def test_a_build_on_an_attached_relation_has_the_ledger_of_the_sample(tmp_path, published_dir):
+    """As docs/your-data.md attaches one."""
     shutil.copy(ROOT / "data" / "sample" / "shop.yml", tmp_path)
-    with duckdb.connect(str(tmp_path / "build" / "warehouse.duckdb")) as database:
+    with duckdb.connect(str(tmp_path / "till.duckdb")) as database:
         database.execute("create schema shop")
         columns = (
             "invoice_no, stock_code, description, quantity, invoiced_at, unit_price, customer_id"
@@ -1683,11 +1683,18 @@ def test_a_build_on_a_relation_has_the_ledger_of_the_sample(tmp_path, published_
             f"create table shop.lines as select {columns}, country from read_parquet('{SAMPLE}') "
             "union all by name select '' as invoice_no, 'A' as stock_code, 1 as quantity"
         )
+    guide = (ROOT / "docs" / "your-data.md").read_text("utf-8")
+    attach = re.search(r"^ +attach:\n.*\n", guide, flags=re.M)[0].replace("/data/", f"{tmp_path}/")
+    profile = (ROOT / "profiles.yml").read_text("utf-8")
+    settings = "      config_options:\n"
+    assert profile.count(settings) == 1
+    (tmp_path / "profiles.yml").write_text(profile.replace(settings, attach + settings))
     result = run_dbt(
         tmp_path,
         *("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
         *("--select", "+rpt_line_dispositions", "+rpt_quarantine", "+rpt_loads"),
-        variables={"raw_relation": "shop.lines"},
+        *("--profiles-dir", str(tmp_path)),
+        variables={"raw_relation": "till.shop.lines"},
     )
     assert result.returncode == 0, result.stdout[-3000:]
     ledger = "select disposition, lines, amount from rpt_line_dispositions order by all"
@@ -1706,7 +1713,7 @@ def test_a_build_on_a_relation_has_the_ledger_of_the_sample(tmp_path, published_
         assert found == marts.execute(ledger).fetchall()
         (rows_in,) = marts.execute("select rows_in from build_info").fetchone()
     assert records == [
-        ("shop.lines", 1, "shop.lines", None, rows_in + 1, rows_in, 1, 0, None, None)
+        ("till.shop.lines", 1, "till.shop.lines", None, rows_in + 1, rows_in, 1, 0, None, None)
     ]
 
 

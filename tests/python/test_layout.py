@@ -13,7 +13,7 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file
 from customer_intelligence.ingest import load as loads
 from customer_intelligence.ingest.pseudonyms import KEY_VARIABLE, pseudonym, stored_id
-from customer_intelligence.ingest.relation import relation_query
+from customer_intelligence.ingest.relation import find_relation
 from customer_intelligence.ingest.tombstones import add_tombstone
 
 CASES = Path(__file__).parents[1] / "cases"
@@ -176,12 +176,12 @@ def database():
 def priced(database, prices: list[str]) -> list:
     """Return what is read of prices, None of those in quarantine."""
     database.execute(
-        "create or replace table lines as select row_number() over () as record_number, "
-        "'1' as invoice_no, 'A' as stock_code, 'c' as customer_id, 1 as quantity, "
-        "timestamp '2022-01-01' as invoice_date, unnest($prices) as unit_price",
+        "create or replace table lines as select *, row_number() over () as record_number from ("
+        "select '1' as invoice_no, 'A' as stock_code, 'c' as customer_id, 1 as quantity, "
+        "timestamp '2022-01-01' as invoice_date, unnest($prices) as unit_price)",
         {"prices": prices},
     )
-    query = relation_query(database, "lines", dt.datetime(2026, 1, 1))
+    query = find_relation(database, "lines", dt.datetime(2026, 1, 1)).query
     found = database.execute(
         f"select unit_price, reasons from ({query}) order by record_number"
     ).fetchall()
@@ -450,12 +450,12 @@ def test_a_second_sheet_that_lacks_a_column_is_refused_by_name(tmp_path):
 def dated(database, dates: list[str]) -> list:
     """Return when lines with these dates were sold; None where that cannot be read."""
     database.execute(
-        "create or replace table lines as select row_number() over () as record_number, "
-        "'1' as invoice_no, 'A' as stock_code, 'c' as customer_id, 1 as quantity, "
-        "unnest($dates) as invoice_date, 1 as unit_price",
+        "create or replace table lines as select *, row_number() over () as record_number from ("
+        "select '1' as invoice_no, 'A' as stock_code, 'c' as customer_id, 1 as quantity, "
+        "unnest($dates) as invoice_date, 1 as unit_price)",
         {"dates": dates},
     )
-    query = relation_query(database, "lines", dt.datetime(2026, 1, 1))
+    query = find_relation(database, "lines", dt.datetime(2026, 1, 1)).query
     found = database.execute(
         f"select invoiced_at::varchar from ({query}) order by record_number"
     ).fetchall()

@@ -192,7 +192,9 @@ def test_loads_without_rules_and_rules_that_cannot_be_read_stop_the_command(shop
 def test_the_rules_of_the_shop_are_relations(shop):
     with duckdb.connect() as work:
         assert started(shop, work) == f"2 load(s) in {shop}/raw"
-        assert work.execute("from raw.shop_rules").fetchall() == [("EUR", "ret", None, True, False)]
+        assert work.execute("from raw.shop_rules").fetchall() == [
+            ("EUR", "ret", None, True, False, False, False)
+        ]
         assert work.execute("from raw.shop_codes order by 1").fetchall() == [
             (1, "post", None, "shipping"),
             (2, None, "", "product"),
@@ -238,10 +240,14 @@ def test_a_relation_has_the_rules_of_its_data_directory(tmp_path):
         )
         said = started(tmp_path, work, raw_relation="shop.lines")
         assert said.startswith("the relation shop.lines (without ")
-        assert work.execute("from raw.shop_rules").fetchall() == [("XXX", None, None, True, False)]
+        assert work.execute("from raw.shop_rules").fetchall() == [
+            ("XXX", None, None, True, False, False, False)
+        ]
         (tmp_path / "shop.yml").write_text("currency: EUR\ncancellation_prefix: C\n")
         assert started(tmp_path, work, raw_relation="shop.lines") == "the relation shop.lines"
-        assert work.execute("from raw.shop_rules").fetchall() == [("EUR", "C", None, True, False)]
+        assert work.execute("from raw.shop_rules").fetchall() == [
+            ("EUR", "C", None, True, False, False, False)
+        ]
 
 
 def test_a_refused_command_leaves_the_schema_as_it_was(shop):

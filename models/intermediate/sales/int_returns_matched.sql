@@ -396,7 +396,7 @@ select
     sales.invoice_no as purchase_invoice_no,
     sales.invoice_date as purchase_date,
     refunds.invoice_date as return_date,
-    cast(refunds.quantity as bigint) as units,
+    cast(refunds.quantity as decimal(38, 4)) as units,
     cast(refunds.amount as decimal(38, 4)) as returned_amount,
     refunds.amount = sales.line_amount
     and refunds.invoice_date = sales.invoice_date as is_order_correction

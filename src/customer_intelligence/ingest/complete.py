@@ -19,7 +19,12 @@ _SOMETHING_SEEN = r"[^\s\p{Z}\p{Cf}]"
 
 def is_seen(name: str) -> str:
     """Tell whether a value shows anything; null where there is none."""
-    return f"regexp_matches(cast({name} as varchar), '{_SOMETHING_SEEN}')"
+    text = f"cast({name} as varchar)"
+    # Of most values the first sign is seen, and a letter, digit or mark of ASCII.
+    return (
+        f"case when {text} >= '!' and {text} < chr(127) then true "
+        f"else regexp_matches({text}, '{_SOMETHING_SEEN}') end"
+    )
 
 
 def cells(reading: Reading) -> dict[str, Cell]:
@@ -54,7 +59,8 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
                 trimmed = (f"trim({part})" for part in parts)
                 value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
             if field == "invoice_date":
-                value = f"concat_ws(' ', trim({parts[0]}), trim({parts[1]}))"
+                # Without a day there is none to fill in a time of.
+                value = f"trim({parts[0]}) || coalesce(' ' || trim({parts[1]}), '')"
         if is_once:
             value = f"coalesce({value}, {_first_of_order(value, reading)})"
         if positions[0] in reading.columns.zeros:
@@ -260,7 +266,8 @@ def copies_query(reading: Reading) -> str:
 def made_invoice_no(file_sha256: str) -> str:
     """Return a number for what a customer bought at one time; it does not name the customer."""
     order = "coalesce(trim(customer_id), 'line ' || record_number), invoiced_at"
-    return f"left({file_sha256}, 8) || '-' || dense_rank() over (order by {order})"
+    # Relations have no hash, and are never read beside other loads.
+    return f"coalesce(left({file_sha256}, 8) || '-', '') || dense_rank() over (order by {order})"
 
 
 _AMOUNT_OF_LINE = f"try_cast({COST} as decimal(18, 4))"

@@ -69,7 +69,8 @@ def readers(reading: Reading) -> list[Reader]:
 def read_relation(reading: Reading) -> Source:
     """Read a relation where it is: without a connection, and without a count of its own."""
     layout = reading.layout
-    return Source(_selected(layout.record_number, reading.header, layout.relation), None)
+    query = _selected(layout.record_number, reading.header, layout.relation, layout.zones)
+    return Source(query, None)
 
 
 def create_source(connection: duckdb.DuckDBPyConnection, source: Source) -> None:

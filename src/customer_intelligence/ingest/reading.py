@@ -48,11 +48,13 @@ class ParquetLayout:
 
 @dataclass(frozen=True)
 class RelationLayout:
-    """A table or view, as SQL names it."""
+    """A table, view or query, as SQL names it."""
 
     relation: str
     record_number: str
     """SQL of the number of a record."""
+    zones: Mapping[int, str] = field(default_factory=dict)
+    """As in `ParquetLayout`."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,11 @@ def _first_look(reading: Reading, fetch: Fetch) -> _Look:
             has_marks = "true"
     if words := [f"({is_total_word(f'c{at}')})" for at in total_columns(reading)]:
         has_totals = f"bool_or({' or '.join(words)})"
-    ((offsets, *found),) = fetch(f"select {offsets}, {has_marks}, {has_totals} from source")  # noqa: S608  # nosec
+    if reading.types[date] != "VARCHAR" and not numbers and not words:
+        return _Look([], has_marks=False, has_totals=False)
+    # The count makes one row of what may be no aggregate.
+    looked = f"select {offsets}, {has_marks}, {has_totals}, count(*) from source"  # noqa: S608  # nosec
+    ((offsets, *found, _),) = fetch(looked)
     return _Look(sorted(offsets or [])[:SHOWN_OFFSETS], *map(bool, found))
 
 
@@ -227,6 +231,8 @@ def _clock(reading: Reading, found: Sequence[str]) -> str:
         return f"{reading.mapping.timezone}; times without an offset are taken for UTC"
     if position in zones:
         return f"{shorten(zones[position])}, which the file names"
+    if "WITH TIME ZONE" in reading.types[position]:
+        return "UTC. If the shop is elsewhere, name its zone: `timezone: Area/City`"
     if reading.types[position] != "VARCHAR":
         return Reading.clock
     offsets = [offset or "none" for offset in found]

@@ -130,15 +130,19 @@ def text(cell: Cell, field: str) -> Typed:
     if kind != "VARCHAR":
         return Typed(f"nullif(cast({name} as varchar), '')")
     value = f"nullif({name}, '')"
-    if field in CODES:
-        same = same_id_as_sql(name) if field == "customer_id" else same_code_as_sql(name)
-        value = (
-            f"nullif(case when regexp_full_match({name}, '{_PLAIN_CODE}') then {name} "
-            f"else {same} end, '')"
-        )
+    is_whole = f"not ({has_nul(name)} or {is_too_long(name)})"
+    if field not in CODES:
+        return Typed(f"case when {is_whole} then {value} end")
+    same = same_id_as_sql(name) if field == "customer_id" else same_code_as_sql(name)
+    # Most codes are plain, and need no other look.
+    value = (
+        f"case when strlen({name}) <= {MAX_FIELD_CHARS} "
+        f"and regexp_full_match({name}, '{_PLAIN_CODE}') then {value} "
+        f"when {is_whole} then nullif({same}, '') end"
+    )
     if field == "customer_id":
         value = f"case when {is_nobody(name)} then null else {value} end"
-    return Typed(f"case when {has_nul(name)} or {is_too_long(name)} then null else {value} end")
+    return Typed(value)
 
 
 def is_nobody(name: str) -> str:
@@ -155,7 +159,11 @@ def has_lost_digits(cell: Cell) -> str:
         return f"coalesce(isfinite({name}) and abs({name}) > {_EXACT_UP_TO[kind]}, false)"
     if kind != "VARCHAR" or cell == NOTHING:
         return "false"
-    return f"coalesce(regexp_full_match({name}, '{_LOST_DIGITS}'), false)"
+    # Few codes have the letter, which is found sooner than the pattern.
+    return (
+        f"case when contains({name}, 'E') or contains({name}, 'e') "
+        f"then regexp_full_match({name}, '{_LOST_DIGITS}') else false end"
+    )
 
 
 def quantity(cell: Cell, marks: Marks) -> Typed:
