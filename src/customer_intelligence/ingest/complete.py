@@ -42,7 +42,7 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
                 parts = [f"case when not {is_nobody(part)} then {part} end" for part in parts]
             value = f"coalesce({', '.join(parts)})"
             if field in JOINED_FIELDS:
-                trimmed = (f"trim({part})" for part in parts)
+                trimmed = [f"trim({part})" for part in parts]
                 value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
             if field == "invoice_date":
                 value = f"concat_ws(' ', trim({parts[0]}), trim({parts[1]}))"
@@ -171,8 +171,8 @@ def _share(line: str, ratio: str, order: str) -> str:
     return f"cast({' - '.join(sums)} as decimal(18, 4))"
 
 
-def _parts(positions: tuple[int, ...], reading: Reading) -> Iterator[str]:
-    return (f"cast({_unless_blank(at, reading)} as varchar)" for at in positions)
+def _parts(positions: tuple[int, ...], reading: Reading) -> list[str]:
+    return [f"cast({_unless_blank(at, reading)} as varchar)" for at in positions]
 
 
 def _unless_blank(position: int, reading: Reading) -> str:
