@@ -37,10 +37,11 @@ typed as (
         ---------- numbers
         {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} as quantity,
         cast(unit_price as decimal(18, 4)) as unit_price,
-        -- One of its signs is enough to take a line back.
+        -- One sign is enough to take a line back; two are a discount taken back.
         cast(
             case
-                when quantity < 0 and line_amount > 0 then -line_amount
+                when quantity < 0 and unit_price >= 0 and line_amount > 0
+                    then -line_amount
                 else coalesce(line_amount, quantity * unit_price)
             end as decimal(38, 4)
         ) as line_amount,

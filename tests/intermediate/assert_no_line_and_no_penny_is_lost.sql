@@ -1,14 +1,15 @@
 -- Raw = quarantined + every disposition + what is dated after the as-of date, in rows
 -- and in money, over every record of every load. What was paid back of a sale is told
--- beside it, and stands in no record of its own; a quantity below nothing takes back
--- the amount beside it.
+-- beside it, and stands in no record of its own; a quantity below nothing, at a price
+-- that is not, takes back the amount beside it.
 with raw_lines as (
 
     select
         count(*) as raw_rows,
         sum(
             case
-                when line_amount > 0 and quantity < 0 then -line_amount
+                when line_amount > 0 and quantity < 0 and unit_price >= 0
+                    then -line_amount
                 else cast(
                         coalesce(line_amount, quantity * unit_price) as decimal(38, 4)
                     )

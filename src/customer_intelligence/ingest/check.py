@@ -292,8 +292,10 @@ def _price(reading: Reading, cell: Cell) -> Typed:
         return type_fields.amount(cell, reading.marks, "R_UNIT_PRICE")
     quotient = derived.quotient_as_sql("line_amount", "quantity")
     return Typed(
-        # An amount without a quantity is that of one unit.
+        # An amount without a quantity is that of one unit; a quantity below nothing takes back
+        # an amount above it, at a price as it was paid.
         f"case when quantity = 0 then line_amount "
+        f"when quantity < 0 and line_amount > 0 then cast(round(-{quotient}, 4) as decimal(18, 4)) "
         f"else cast(round({quotient}, 4) as decimal(18, 4)) end",
         # Without an amount or a quantity, theirs is the reason.
         "case when line_amount is not null and quantity is not null then 'R_UNIT_PRICE' end",
