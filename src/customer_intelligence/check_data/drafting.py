@@ -8,11 +8,14 @@ import duckdb
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
 from customer_intelligence.ingest.draft_rules import draft_rules
+from customer_intelligence.ingest.names import points
 from customer_intelligence.ingest.pipeline import probe
 
 # So many cells are looked at, in blocks of records that stand together, as lines of an order do.
 LOOKED_AT_CELLS = 400_000
 LOOKED_AT_RECORDS = 20_000
+# So many points has the name of a column that says who bought.
+STANDS_IN = 3
 BLOCK = 200
 
 
@@ -35,6 +38,19 @@ def draft_of(path: Path) -> Draft:
             if rules:
                 draft.content["rules"] = rules
     return draft
+
+
+def stand_ins(path: Path, taken: Sequence[str]) -> list[str]:
+    """Return the columns that may say who bought, filled on most records, beside those taken."""
+    with probe(path) as (header, connection):
+        columns = _columns(connection, header)
+    return [
+        column.name
+        for column in columns
+        if column.name not in taken
+        and 2 * column.filled >= len(column.rows)
+        and points("customer_id", column.name) >= STANDS_IN
+    ]
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, header: Sequence[str]) -> list[Column]:

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from customer_intelligence.ingest import names
+from customer_intelligence.ingest.currency_signs import CODES, SIGNS
 from customer_intelligence.ingest.mapping import (
     CURRENCY_SYMBOLS,
     FALLBACK_FIELDS,
@@ -38,7 +39,7 @@ _DATE_FORMATS = (
     "%m-%d-%y %H:%M",
 )  # fmt: skip
 _KNOWN_DATE = re.compile(
-    r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3\d{4}([T ].*)?)"
+    r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3\d{4}([T ,].*)?)"
 )
 _SLASHED = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}")
 # "ORD-1001" is no amount of a currency ORD.
@@ -46,10 +47,14 @@ _CODES = (
     "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "INR", "JPY",
     "MXN", "NOK", "NZD", "PLN", "RON", "SEK", "SGD", "TRY", "USD", "ZAR",
 )  # fmt: skip
-_SIGN = "|".join([*_CODES, *map(re.escape, CURRENCY_SYMBOLS.values())])
+# "P100" and "12 E" are no amounts either: letters stand behind the number, and are several.
+_SIGNS = [sign for sign in CODES if sign not in SIGNS and not (sign.isalpha() and len(sign) < 2)]
+_LONGEST_FIRST = sorted(_SIGNS, key=len, reverse=True)
+_SIGN = "|".join([*_CODES, *(re.escape(one) for one in _LONGEST_FIRST if not one.isalpha())])
+_LAST = "|".join([_SIGN, *(re.escape(one) for one in _LONGEST_FIRST if one.isalpha())])
 _MONEY = re.compile(
     rf"(?P<sign>[-−(])? *(?P<code>{_SIGN})? *"
-    rf"(?P<number>[+-]?[\d.,'  ]*\d) *(?P<last>{_SIGN})?\)?"
+    rf"(?P<number>[+-]?[\d.,'  ]*\d) *(?P<last>{_LAST})?\)?"
 )
 
 
@@ -62,6 +67,7 @@ REPEATING_INVOICES = 20
 # More of the orders than this belong to no one person.
 # Where arithmetic is asked, a name may say nothing.
 LEAST = -2
+LEAST_OF_PHONE = 3
 GUEST_SHARE = 0.2
 GUEST_ORDERS = 10
 SHOWN_WORDS = 12
@@ -150,7 +156,7 @@ class Column:
         codes = {sign: code for code, sign in CURRENCY_SYMBOLS.items()}
         matches = [match for match in map(_MONEY.fullmatch, self.values) if match]
         found = {part for match in matches for part in (match["code"], match["last"]) if part}
-        return {codes.get(part, part) for part in found}
+        return {codes.get(part) or "/".join(sorted(CODES[part])) for part in found}
 
     @cached_property
     def date_format(self) -> str | None:
@@ -401,8 +407,12 @@ def _choose_money(work: _Work, quantity: Column | None, invoice: Column | None) 
     proven = quantity is not None and _choose_proven(work, quantity, prices, found)
     if proven:
         return
+    faint = [one for one in prices if "price" in names.said(one.column.name).meanings]
     prices = [one for one in prices if one.score >= PROPOSED]
     found = [one for one in found if one.score >= PROPOSED]
+    if not prices and not found:
+        # A list price is better than none.
+        prices = faint
     totals = [one for one in found if not _is_of_order(one.column, invoice)]
     of_order = [one for one in found if one not in totals]
     if quantity is None:
@@ -458,6 +468,11 @@ def _choose_by_name(
         return
     if prices:
         work.take("unit_price", prices)
+        proposal = work.proposals["unit_price"]
+        if proposal.verdict == "ok" and "unit" not in names.said(proposal.columns[0]).meanings:
+            # Some shops call the price of all units of a line its price.
+            proposal.verdict = "likely"
+            proposal.reasons.append("nothing in the file proves that it is of one unit")
     others = [
         one for one in totals if one.column.name not in {c.name for c in work.chosen.values()}
     ]
@@ -603,7 +618,8 @@ def _choose_description(work: _Work) -> None:
     work.choose("description", _text_evidence)
     if "description" not in work.chosen:
         code = work.chosen.get("stock_code")
-        if code is not None and not code.is_number and names.points("description", code.name) > 0:
+        is_text = code is not None and names.points("description", code.name) >= PROPOSED
+        if code is not None and not code.is_number and is_text:
             work.chosen["description"] = code
             work.proposals["description"] = Proposal(
                 [code.name], "likely", ["it names the product"]
@@ -625,19 +641,52 @@ def _choose_last_resorts(work: _Work) -> None:
         work.proposals["description"] = Proposal(
             [groups[0].name], "look here", ["it groups products, and nothing else names them"]
         )
-    bare = [
-        column
+    _choose_any_customer(work)
+    _choose_any_number(work)
+
+
+def _choose_any_customer(work: _Work) -> None:
+    """Take a telephone, a bare name, or who receives, for the customer, where all else fails."""
+    if "customer_id" in work.chosen:
+        return
+    phones = work.ranked("customer_id", _customer_evidence, LEAST_OF_PHONE)
+    places = any(names.said(one.name).meanings & {"address", "place"} for one in work.columns)
+    texts = [
+        (column, names.said(column.name))
         for column in work.columns
-        if names.said(column.name).meanings == {"name"}
-        and column not in work.chosen.values()
-        and not column.is_number
+        if column not in work.chosen.values() and not column.is_number
     ]
-    places = [one for one in work.columns if names.said(one.name).meanings & {"address", "place"}]
-    if bare and places and "customer_id" not in work.chosen and "description" in work.chosen:
-        work.chosen["customer_id"] = bare[0]
-        work.proposals["customer_id"] = Proposal(
-            [bare[0].name], "look here", ["it is a name, and addresses stand beside it"]
-        )
+    bare = [column for column, said in texts if said == names.Said(frozenset({"name"}), 0)]
+    received = [column for column, said in texts if said.meanings == {"shipping", "name"}]
+    if not (places and "description" in work.chosen):
+        bare = received = []
+    for columns, reason in (
+        ([one.column for one in phones], "nothing else says who bought"),
+        (bare, "it is a name, and addresses stand beside it"),
+        (received, "nothing but who receives says who bought"),
+    ):
+        if columns:
+            work.chosen["customer_id"] = columns[0]
+            work.proposals["customer_id"] = Proposal([columns[0].name], "look here", [reason])
+            return
+
+
+def _choose_any_number(work: _Work) -> None:
+    """Take a bare reference or number for that of the order, where all else fails."""
+    if "invoice_no" in work.chosen or "description" not in work.chosen:
+        return
+    for column in work.columns:
+        said = names.said(column.name)
+        is_bare = said in (names.Said(frozenset({one}), 0) for one in ("ref", "number"))
+        # What counts the rows says nothing of orders.
+        counts = [str(at) for at in range(1, len(column.rows) + 1)] == list(column.rows)
+        if is_bare and not counts and column not in work.chosen.values():
+            if _invoice_evidence(column) is not None:
+                work.chosen["invoice_no"] = column
+                work.proposals["invoice_no"] = Proposal(
+                    [column.name], "look here", ["nothing else numbers the orders"]
+                )
+            return
 
 
 def _add_fallbacks(work: _Work) -> None:
@@ -683,6 +732,7 @@ def _is_stand_in(name: str, column: Column, other: Column) -> bool:
     return any(not one and two for one, two in zip(column.rows, other.rows, strict=True))
 
 
+_MONEY_FIELDS = {"unit_price", "line_amount"}
 _ABSENT = {
     "invoice_no": "there is no invoice number: what a customer bought at one time is one order, "
     "and every line of nobody known",
@@ -710,7 +760,16 @@ def _drafted(work: _Work) -> Draft:
     draft.content["columns"] = chosen
     absent = [name for name in _ABSENT if name not in chosen]
     draft.is_lines = _are_lines(work)
-    if not draft.is_lines:
+    if (
+        not draft.is_lines
+        and {"stock_code", "quantity"} <= set(chosen)
+        and not _MONEY_FIELDS & set(chosen)
+    ):
+        draft.notes.append(
+            "these records have no amounts, and are not like lines of orders: what they cost may "
+            "stand in another file or on another sheet"
+        )
+    elif not draft.is_lines:
         draft.notes.append(
             "these records look like whole orders, payments or a list, and not like lines of "
             "orders: what is said of products and quantities will say little"
@@ -718,7 +777,7 @@ def _drafted(work: _Work) -> Draft:
     if absent:
         draft.content["absent"] = absent
     draft.notes += [_ABSENT[name] for name in absent]
-    money = {"unit_price", "line_amount"} & set(chosen)
+    money = _MONEY_FIELDS & set(chosen)
     missing = [name for name in _MISSING if name not in chosen and not (money and "_a" in name)]
     draft.notes += [_MISSING[name] for name in missing]
     invoice = work.chosen.get("invoice_no")
@@ -849,8 +908,13 @@ def _draft_formats(draft: Draft, chosen: dict[str, Column], numeric: Sequence[Co
                     "decimal mark, say so"
                 )
     currencies = {code for column in numeric for code in column.currencies}
-    if "currency" not in chosen and len(currencies) == 1:
-        draft.content["currency"] = currencies.pop()
+    if "currency" in chosen or len(currencies) != 1:
+        return
+    code = currencies.pop()
+    if code in SIGNS:
+        draft.content["currency"] = code
+    else:
+        draft.notes.append(f"the sign of the amounts is of several currencies, {code}: name one")
 
 
 def _draft_dates(draft: Draft, date: Column) -> None:
