@@ -558,3 +558,18 @@ def test_the_status_of_an_order_may_stand_in_two_columns(tmp_path):
     )
     words = rows(load(path, tmp_path, columns={"status": ["Status", "Gateway"]}), "order_status")
     assert [word for (word,) in words] == ["paid | cash", "test gateway", None]
+
+
+def test_a_parquet_file_without_a_text_is_read(tmp_path):
+    path = tmp_path / "baskets.parquet"
+    duckdb.execute(
+        "copy (select 31198570044 + n as basket_id, 1095275 + n as product_id, 900 as household_id, "
+        "1 as quantity, 0.5::double as sales_value, timestamp '2017-01-01 11:53:26' as sold_at "
+        f"from range(3) as numbers (n)) to '{path}' (format parquet)"
+    )
+    columns = {"invoice_no": "basket_id", "stock_code": "product_id", "invoice_date": "sold_at"}
+    columns |= {"customer_id": "household_id", "line_amount": "sales_value"}
+    assert (
+        rows(load(path, tmp_path, columns=columns), "customer_id, line_amount, reasons")
+        == [("900", Decimal("0.5"), [])] * 3
+    )

@@ -83,7 +83,9 @@ def _first_look(reading: Reading, fetch: Fetch) -> _Look:
             has_marks = "true"
     if words := [f"({is_total_word(f'c{at}')})" for at in total_columns(reading)]:
         has_totals = f"bool_or({' or '.join(words)})"
-    ((offsets, *found),) = fetch(f"select {offsets}, {has_marks}, {has_totals} from source")  # noqa: S608  # nosec
+    # Without a text to look at, none of these is an aggregate.
+    looked = f"select {offsets}, {has_marks}, {has_totals}, count(*) from source"  # noqa: S608  # nosec
+    ((offsets, *found, _),) = fetch(looked)
     return _Look(sorted(offsets or [])[:SHOWN_OFFSETS], *map(bool, found))
 
 
