@@ -345,6 +345,44 @@ def test_the_drafted_file_is_a_mapping_with_its_reasons(tmp_path):
         assert "# ok: " in line or "# likely: " in line or "# look here: " in line
 
 
+def test_words_for_the_status_and_for_nobody_are_proposed_with_reasons(tmp_path):
+    path = tmp_path / "o.csv"
+    states = ["Completed", "pending", "Failed", "wc-refunded", "Test order", "Galaxy"]
+    buyers = ["a@example.org", "Walk-in Customer", "Público en general", "0", "Guest Smith", "b"]
+    lines = zip(states, buyers, strict=True)
+    path.write_text(
+        "order,date,customer,order status,sku,quantity,line total\n"
+        + "".join(
+            f"{n},2021-01-{n:02d},{buyer},{state},SKU{n},1,10.00\n"
+            for n, (state, buyer) in enumerate(lines, 1)
+        ),
+        encoding="utf-8",
+    )
+    draft = draft_of(path)
+    assert draft.content["rules"] == {
+        "statuses": {
+            "counts": ["Completed"],
+            "cancelled": ["Failed"],
+            "refunded": ["wc-refunded"],
+            "test": ["Test order"],
+        },
+        "nobody": ["0", "Público en general", "Walk-in Customer"],
+    }
+    text = notes(draft)
+    assert "by their status, orders 'Failed' (1) did not take place" in text
+    assert "orders 'pending' (1) count, payment is pending" in text
+    assert "orders 'Galaxy' (1) are not known: they count, unless" in text
+    assert "taken for nobody and not for a customer (lines): '0' (1)" in text
+    mapping_of(draft.content, "mapping.yml")
+
+
+def test_a_column_of_those_who_refused_is_no_consent(tmp_path):
+    head = "order,date,customer,sku,quantity,line total"
+    lines = [f"{n},2021-01-{n:02d},c{n},S,1,10.00,{said}" for n, said in ((1, "yes"), (2, "no"))]
+    assert chosen(drafted(f"{head},Accepts Marketing", *lines))["consent"] == "Accepts Marketing"
+    assert "consent" not in chosen(drafted(f"{head},Unsubscribed from newsletter", *lines))
+
+
 def test_names_of_columns_cannot_break_the_file(tmp_path):
     path = tmp_path / "o.csv"
     path.write_text(

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
-from customer_intelligence.ingest.draft_rules import draft_rules
+from customer_intelligence.ingest.draft_rules import draft_nobody, draft_rules, draft_statuses
 from customer_intelligence.ingest.names import points
 from customer_intelligence.ingest.pipeline import probe
 
@@ -30,13 +31,20 @@ def draft_of(path: Path) -> Draft:
     with probe(path) as (header, connection):
         columns = _columns(connection, header)
         draft = draft_mapping(columns)
-        codes = draft.proposals.get("stock_code")
-        if codes is not None:
-            positions = [header.index(name) for name in codes.columns]
-            rules, notes = draft_rules(_codes(connection, positions))
-            draft.notes += notes
-            if rules:
-                draft.content["rules"] = rules
+        stated: dict[str, Any] = {}
+        for field, draft_of_field in (
+            ("stock_code", draft_rules),
+            ("status", draft_statuses),
+            ("customer_id", draft_nobody),
+        ):
+            proposal = draft.proposals.get(field)
+            if proposal is not None:
+                positions = [header.index(name) for name in proposal.columns]
+                rules, notes = draft_of_field(_values(connection, positions))
+                draft.notes += notes
+                stated |= rules
+        if stated:
+            draft.content["rules"] = stated
     return draft
 
 
@@ -74,10 +82,10 @@ def _columns(connection: duckdb.DuckDBPyConnection, header: Sequence[str]) -> li
     return [Column(name, values) for name, values in zip(names, seen[:-1], strict=True)]
 
 
-def _codes(
+def _values(
     connection: duckdb.DuckDBPyConnection, positions: Sequence[int]
 ) -> list[tuple[str, int]]:
-    """Return the distinct codes with the number of their records."""
+    """Return the distinct values of a field with the number of their records."""
     filled = ", ".join(f"nullif(trim(cast(c{at} as varchar)), '')" for at in positions)
     code = f"coalesce({filled}, '')"
     return connection.execute(

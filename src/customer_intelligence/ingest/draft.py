@@ -23,7 +23,9 @@ from customer_intelligence.ingest.mapping import (
     FALLBACK_FIELDS,
     FIELDS,
     ONCE_PER_ORDER_FIELDS,
+    REFUSAL_COLUMN,
 )
+from customer_intelligence.ingest.rules import plain_word
 
 # Of the records looked at, so many must be of a kind; a few may be damaged.
 MOST = 0.8
@@ -78,12 +80,6 @@ _WHOLE = re.compile(r"[+-]?\d+([.,]0+)?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _HASHED = re.compile(r"#\s?[A-Za-z]{0,4}-?\d+")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?", re.IGNORECASE)
-_FLAGS = frozenset(
-    (
-        *("yes", "no", "true", "false", "1", "0", "y", "n", "ja", "nein", "oui", "non", "si"),
-        *("sí", "sim", "não", "nao", "subscribed", "unsubscribed"),
-    )
-)
 
 
 @dataclass
@@ -364,8 +360,8 @@ def _cancelled_evidence(column: Column) -> tuple[int, str] | None:
 def _status_evidence(column: Column) -> tuple[int, str] | None:
     if column.is_number or _is_date(column) or len(column.values) > 60:
         return None
-    words = names.status_words()
-    known = sum(value.casefold() in words for value in column.values)
+    words = names.status_classes()
+    known = sum(plain_word(value) in words for value in column.values)
     if known:
         return 2, "it holds words for what became of an order"
     short = column.is_mostly(re.compile("[A-Za-z]{2,3}").fullmatch)
@@ -373,7 +369,10 @@ def _status_evidence(column: Column) -> tuple[int, str] | None:
 
 
 def _consent_evidence(column: Column) -> tuple[int, str] | None:
-    if all(value.casefold() in _FLAGS for value in column.values):
+    if REFUSAL_COLUMN.search(column.name):
+        return None
+    words = names.consent_words()
+    if all(value.casefold() in words for value in column.values):
         return 1, "it says yes or no"
     return -2, ""
 
