@@ -564,7 +564,8 @@ def test_a_parquet_file_without_a_text_is_read(tmp_path):
     path = tmp_path / "baskets.parquet"
     duckdb.execute(
         "copy (select 31198570044 + n as basket_id, 1095275 + n as product_id, "
-        "900 as household_id, 1 as quantity, 0.5::double as sales_value, timestamp '2017-01-01 11:53:26' as sold_at "
+        "900 as household_id, 1 as quantity, 0.5::double as sales_value, "
+        "timestamp '2017-01-01 11:53:26' as sold_at "
         f"from range(3) as numbers (n)) to '{path}' (format parquet)"
     )
     columns = {"invoice_no": "basket_id", "stock_code": "product_id", "invoice_date": "sold_at"}
