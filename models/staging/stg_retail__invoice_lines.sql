@@ -42,7 +42,12 @@ typed as (
             case
                 when quantity < 0 and unit_price >= 0 and line_amount > 0
                     then -line_amount
-                else coalesce(line_amount, quantity * unit_price)
+                else
+                    coalesce(
+                        line_amount,
+                        -- Decimals of 18 digits multiply to as few.
+                        cast(quantity as decimal(38, 4)) * unit_price
+                    )
             end as decimal(38, 4)
         ) as line_amount,
         cast(nullif(refunded_amount, 0) as decimal(38, 4)) as refunded_amount,

@@ -11,7 +11,9 @@ with raw_lines as (
                 when line_amount > 0 and quantity < 0 and unit_price >= 0
                     then -line_amount
                 else cast(
-                        coalesce(line_amount, quantity * unit_price) as decimal(38, 4)
+                        coalesce(
+                            line_amount, cast(quantity as decimal(38, 4)) * unit_price
+                        ) as decimal(38, 4)
                     )
             end
         ) as raw_amount

@@ -14,7 +14,7 @@ import dispositions
 import duckdb
 import openpyxl
 import pytest
-from conftest import ROOT, build, ingested
+from conftest import ROOT, WITHOUT_MODELS, build, ingested
 
 from customer_intelligence import check_data
 from customer_intelligence.cli import commands
@@ -103,7 +103,7 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     told = dict(LEDGER.findall(report))
 
     ingested(stranger, data_dir, mapping)
-    build(data_dir)
+    build(data_dir, variables=WITHOUT_MODELS)
 
     with open_marts(data_dir) as marts:
         ledger = {

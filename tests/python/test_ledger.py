@@ -168,6 +168,28 @@ def test_an_amount_below_nothing_is_a_return_in_each_way_of_writing_it(ledger):
     assert shop.dispositions == {"sale": (4, 80), "return": (4, -35)}
 
 
+def test_a_discount_taken_back_adds_to_what_was_paid(ledger):
+    """Two signs below nothing are one above it, stated or worked out."""
+    header = "order,date,customer,sku,quantity,price,amount"
+    rules = {"codes": {"OFF": "discount"}}
+    mapping = {"columns": {**COLUMNS, "unit_price": "price", "line_amount": "amount"}}
+    shop = ledger(
+        f"{header}\n1,2024-01-05,ann,TEA,2,10.00,20.00\n1,2024-01-05,ann,OFF,1,-5.00,-5.00\n"
+        "2,2024-01-06,ann,OFF,-1,-5.00,5.00\n",
+        with_rules(mapping, **rules),
+    )
+    assert shop.customers == {"ann": 20}
+
+
+def test_amounts_of_small_currencies_have_room(ledger):
+    """A lorry load of phones in dong is more than ten digits."""
+    shop = ledger(
+        "order,date,customer,sku,quantity,price\n1,2024-01-05,ann,PHONE,25000,31990000.00\n",
+        PRICES,
+    )
+    assert shop.net_revenue == 799_750_000_000
+
+
 def test_shipping_and_discounts_are_named_as_such(ledger):
     codes = {"SHIPPING": "shipping", "DISCOUNT": "discount"}
     shop = ledger(case("shipping-and-discount-lines"), with_rules(PRICES, codes=codes))

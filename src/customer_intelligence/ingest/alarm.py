@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 
+from customer_intelligence.ingest.type_fields import LINE_AMOUNT
+
 ALARMING_SHARE = 0.5
 SHOWN_REASONS = 3
 SHOWN_CHARS = 40
@@ -60,8 +62,7 @@ def without_number(
     if "R_INVOICE_NO" not in reasons:
         return None
     ((count, amount),) = connection.execute(
-        "select count(*), "
-        "coalesce(sum(cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))), 0) "
+        f"select count(*), coalesce(sum({LINE_AMOUNT}), 0) "  # noqa: S608  # nosec
         "from read_parquet(?) where list_contains(reasons, 'R_INVOICE_NO')",
         [glob.escape(str(rows))],
     ).fetchall()

@@ -161,7 +161,9 @@ def claims_query(reading: Reading) -> str | None:
         select *{_named(complete.filled_columns(reading))} from source
     ),
     claims as (
-        select {amount} as stated, quantity * {fields.price.value} as computed
+        select
+            {amount} as stated,
+            cast(quantity as decimal(38, 4)) * {fields.price.value} as computed
         from (select *, {fields.typed["quantity"].value} as quantity
             from (select *{_named(_computed_columns(reading))} from completed))
     )
@@ -181,7 +183,7 @@ def _set_apart(reading: Reading) -> str:
     is_invoice = is_total_word(invoice.name) if invoice.kind == "VARCHAR" else "false"
     amount = "line_amount"
     if "line_amount" not in reading.columns and reading.columns.order_amount is None:
-        amount = "cast(quantity * unit_price as decimal(18, 4))"
+        amount = f"try_cast({type_fields.COST} as decimal(18, 4))"
     before = "order by record_number rows between unbounded preceding and 1 preceding"
     # What cannot be read as a line, or is the sum of all lines above or since the last such row.
     return f"""select *, case

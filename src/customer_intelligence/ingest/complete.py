@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from customer_intelligence.ingest.mapping import JOINED_FIELDS
 from customer_intelligence.ingest.reading import Reading
-from customer_intelligence.ingest.type_fields import NOTHING, Cell, is_nobody
+from customer_intelligence.ingest.type_fields import COST, NOTHING, Cell, is_nobody
 
 # Between the words of several columns; the models cut them apart there.
 WORD_SEPARATOR = " | "
@@ -151,7 +151,7 @@ def made_invoice_no(file_sha256: str) -> str:
     return f"left({file_sha256}, 8) || '-' || dense_rank() over (order by {order})"
 
 
-_AMOUNT_OF_LINE = "cast(quantity * unit_price as decimal(18, 4))"
+_AMOUNT_OF_LINE = f"try_cast({COST} as decimal(18, 4))"
 _STATED_OR_AMOUNT = f"coalesce(line_amount, {_AMOUNT_OF_LINE})"
 
 

@@ -12,10 +12,11 @@ import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.load import ROWS_FILE, SHOP_FILE
+from customer_intelligence.ingest.type_fields import LINE_AMOUNT
 from customer_intelligence.quoting import path_literal
 
 WITHIN_DAYS = 7
-_LINES = """
+_LINES = f"""
     select
         load_number,
         upper(trim(invoice_no)) as number,
@@ -23,12 +24,12 @@ _LINES = """
         cast(invoiced_at as date) as day,
         count(*) as lines,
         min(trim(customer_id)) as shown,
-        sum(cast(coalesce(line_amount, quantity * unit_price) as decimal(38, 4))) as amount
-    from read_parquet({files}, union_by_name = true)
+        sum({LINE_AMOUNT}) as amount
+    from read_parquet({{files}}, union_by_name = true)
     where len(reasons) = 0
-    {condition}
+    {{condition}}
     group by all
-"""
+"""  # noqa: S608  # nosec
 _SAME = f"""
     select distinct earlier.rowid as same
     from earlier inner join {{later}} as later

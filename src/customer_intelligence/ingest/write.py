@@ -14,6 +14,7 @@ from customer_intelligence.ingest.complete import copies_query
 from customer_intelligence.ingest.privacy import Privacy
 from customer_intelligence.ingest.pseudonyms import key_id
 from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.type_fields import LINE_AMOUNT
 from customer_intelligence.quoting import path_literal
 
 
@@ -88,14 +89,14 @@ def write_rows(
         {**parameters, "target": str(target)},
     )
     rows = f"read_parquet({path_literal(target)})"
-    amount = "coalesce(line_amount, try_cast(quantity * unit_price as decimal(38, 4)))"
     ((records, quarantined, accepted_amount),) = connection.execute(
         "select count(*), count(*) filter (len(reasons) > 0), "  # noqa: S608  # nosec
-        f"coalesce(sum(abs({amount})) filter (len(reasons) = 0), 0) from {rows}"
+        f"coalesce(sum(abs({LINE_AMOUNT})) filter (len(reasons) = 0), 0) from {rows}"
     ).fetchall()
     reasons = connection.execute(
         "select reason, count(*), sum(amount) from (select unnest(reasons) as reason, "  # noqa: S608  # nosec
-        f"{amount} as amount from {rows} where len(reasons) > 0) group by reason order by reason"
+        f"{LINE_AMOUNT} as amount from {rows} where len(reasons) > 0) "
+        "group by reason order by reason"
     ).fetchall()
     (several,) = connection.execute(
         "select count(*) filter (first_customer <> last_customer), "  # noqa: S608  # nosec
