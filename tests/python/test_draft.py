@@ -246,6 +246,27 @@ def test_two_columns_that_claim_to_be_the_amount_are_said():
     assert "(23.00 against 25.00)" in notes(draft)
 
 
+def test_an_amount_of_the_order_is_no_amount_of_its_lines():
+    head = "order,date,customer,sku,qty,price,subtotal"
+    single = [f"{n},2024-01-{n:02d},c{n},A,2,5.00,10.00" for n in range(1, 9)]
+    once = ["9,2024-01-09,d,A,2,5.00,13.00", "9,2024-01-09,d,B,1,3.00,"]
+    same = ["9,2024-01-09,d,A,2,5.00,13.00", "9,2024-01-09,d,B,1,3.00,13.00"]
+    more = ["10,2024-01-09,d,A,1,5.00,8.00", "10,2024-01-09,d,B,1,3.00,8.00"]
+    for draft in (drafted(head, *single, *once), drafted(head, *single, *same, *more)):
+        assert chosen(draft)["unit_price"] == "price"
+        assert "line_amount" not in chosen(draft)
+    assert "'subtotal' stands once per order" in notes(drafted(head, *single, *once))
+
+
+def test_the_number_of_a_line_is_no_product():
+    draft = drafted(
+        "order_id,order_date,customer_id,line_item_id,product_id,unit_price,quantity",
+        "2354,14-JUL-08,104,6,3143,16,53",
+        "2354,14-JUL-08,104,3,3123,79,47",
+    )
+    assert chosen(draft)["stock_code"] == "product_id"
+
+
 def test_a_guest_and_two_spellings_of_a_customer_are_said():
     head = "order_id,order_date,customer_id,sku,qty,line_total"
     guests = [f"{n},2024-01-{n:02d},0,A,1,2.00" for n in range(1, 11)]
@@ -312,6 +333,14 @@ def test_amounts_may_carry_any_sign(written, currency):
     assert chosen(draft)["line_amount"] == "line total"
     assert draft.content.get("currency") == currency
     assert currency or "several currencies, XAF/XOF" in notes(draft)
+
+
+def test_the_day_of_shipping_is_better_than_none():
+    lines = [f"2016-11-{n:02d};Claire;Bookcase;261,96;2" for n in range(11, 14)]
+    draft = drafted("Ship Date;Customer Name;Product Name;Sales;Quantity", *lines, separator=";")
+    assert draft.proposals["invoice_date"].columns == ["Ship Date"]
+    assert draft.proposals["invoice_date"].verdict == "look here"
+    assert draft.is_lines
 
 
 def test_goods_without_amounts_are_said():

@@ -310,11 +310,13 @@ def _date_evidence(column: Column) -> tuple[int, str] | None:
 
 def _choose_only_date(work: _Work) -> Column | None:
     dated = [column for column in work.columns if column.date_format not in (None, "%Y%m%d")]
-    if len(dated) != 1 or names.said(dated[0].name).meanings & {"later", "shipping", "refund"}:
+    if len(dated) != 1 or names.said(dated[0].name).meanings & {"later", "refund"}:
         return None
     work.chosen["invoice_date"] = dated[0]
     why = "no other column holds dates"
-    work.proposals["invoice_date"] = Proposal([dated[0].name], "likely", [why])
+    is_shipped = "shipping" in names.said(dated[0].name).meanings
+    verdict = "look here" if is_shipped else "likely"
+    work.proposals["invoice_date"] = Proposal([dated[0].name], verdict, [why])
     return dated[0]
 
 
@@ -403,8 +405,10 @@ def _choose_money(work: _Work, quantity: Column | None, invoice: Column | None) 
     # What a name alone does not prove, arithmetic may.
     prices = work.ranked("unit_price", _money_evidence, 1)
     found = work.ranked("line_amount", _money_evidence, LEAST)
-    proven = quantity is not None and _choose_proven(work, quantity, prices, found)
+    of_lines = [one for one in found if not _is_once_per_order(one.column, invoice)]
+    proven = quantity is not None and _choose_proven(work, quantity, prices, of_lines, invoice)
     if proven:
+        _tell_of_orders(work, found, invoice)
         return
     faint = [one for one in prices if "price" in names.said(one.column.name).meanings]
     prices = [one for one in prices if one.score >= PROPOSED]
@@ -420,10 +424,27 @@ def _choose_money(work: _Work, quantity: Column | None, invoice: Column | None) 
         _choose_by_name(work, quantity, prices, totals)
         if not {"unit_price", "line_amount"} & set(work.chosen) and of_order:
             _take_of_order(work, of_order)
+    if quantity is not None and work.order_amount is None:
+        _tell_of_orders(work, of_order, invoice)
+
+
+def _tell_of_orders(work: _Work, amounts: Sequence[_Candidate], invoice: Column | None) -> None:
+    """Say which amount is of a whole order, and how it would count in place of the lines' own."""
+    for one in amounts:
+        if one.score >= PROPOSED and _is_once_per_order(one.column, invoice):
+            work.notes.append(
+                f"{one.column.name!a} stands once per order: it is no line's amount. To count it, "
+                f"after discounts of the order, write order_amount: {_quoted(one.column.name)!r}"
+            )
+            return
 
 
 def _choose_proven(
-    work: _Work, quantity: Column, prices: Sequence[_Candidate], totals: Sequence[_Candidate]
+    work: _Work,
+    quantity: Column,
+    prices: Sequence[_Candidate],
+    totals: Sequence[_Candidate],
+    invoice: Column | None,
 ) -> bool:
     """Choose a price and a total of which arithmetic shows that they are."""
     proven = []
@@ -435,7 +456,11 @@ def _choose_proven(
             is_sign = total.score >= PROPOSED and (
                 2 * holds >= telling or (3 * holds >= telling and below >= MOST * telling)
             )
-            if telling and (is_proof or is_sign):
+            if (
+                telling
+                and (is_proof or is_sign)
+                and not _fails_on_orders(quantity, price.column, total.column, invoice)
+            ):
                 proven.append((price.score + total.score, holds, telling, price, total))
     if not proven:
         return False
@@ -602,6 +627,30 @@ def _is_of_order(amount: Column, invoice: Column | None) -> bool:
     if orders and not several:
         return any(rows[0] for rows in orders)
     return bool(several) and sum(len(set(rows)) == 1 for rows in several) >= 0.99 * len(several)
+
+
+def _is_once_per_order(amount: Column, invoice: Column | None) -> bool:
+    """Tell whether an amount stands on the first line of an order and on no other."""
+    return invoice is not None and _is_on_first_line(amount, invoice)
+
+
+def _fails_on_orders(
+    quantity: Column, price: Column, total: Column, invoice: Column | None
+) -> bool:
+    """Tell whether arithmetic that holds on orders of one line fails on those of several."""
+    if invoice is None:
+        return False
+    lines = Counter(invoice.rows)
+    several = [at for at, number in enumerate(invoice.rows) if number and lines[number] > 1]
+    parts = [Column(one.name, [one.rows[at] for at in several]) for one in (quantity, price, total)]
+    # A line of one unit tells here, too.
+    seen = [
+        (units, each, whole)
+        for units, each, whole in zip(*(part.decimals for part in parts), strict=True)
+        if units is not None and each is not None and whole is not None and units * each
+    ]
+    holds = sum(abs(abs(whole) - abs(units * each)) <= CENT for units, each, whole in seen)
+    return len(seen) >= FEW_RECORDS and 2 * holds < len(seen)
 
 
 def _orders(column: Column, invoice: Column) -> Iterable[list[str]]:
