@@ -258,6 +258,21 @@ def test_an_amount_of_the_order_is_no_amount_of_its_lines():
     assert "'subtotal' stands once per order" in notes(drafted(head, *single, *once))
 
 
+def test_a_discount_of_the_order_counts_where_its_total_proves_it():
+    head = "order,date,customer,sku,qty,price,subtotal,discount,shipping,total"
+    lines = [f"{n},2024-01-{n:02d},c{n},A,2,5.00,10.00,1.50,4.00,12.50" for n in range(1, 7)]
+    lines += ["7,2024-01-07,d,A,2,5.00,13.00,3.00,0.00,10.00", "7,2024-01-07,d,B,1,3.00,,,,"]
+    draft = drafted(head, *lines)
+    assert draft.content["order_amount"] == '"subtotal" - "discount"'
+    assert "'discount' takes 12.00 off 'subtotal'" in notes(draft)
+    unproven = drafted(head, *(line.replace("12.50", "14.00") for line in lines))
+    assert "order_amount" not in unproven.content
+    assert "'discount' says of discounts, and does not count" in notes(unproven)
+    rate = ["1,2024-01-01,a,A,2,5.00,0.15", "2,2024-01-02,b,A,1,5.00,0"]
+    way_out = """derived: {line_amount: '"qty" * "price" * (1 - "discount")'}"""
+    assert way_out in notes(drafted("order,date,customer,sku,qty,price,discount", *rate))
+
+
 def test_the_number_of_a_line_is_no_product():
     draft = drafted(
         "order_id,order_date,customer_id,line_item_id,product_id,unit_price,quantity",

@@ -831,6 +831,8 @@ def _drafted(work: _Work) -> Draft:
     invoice = work.chosen.get("invoice_no")
     if invoice is not None:
         _draft_order(draft, work, invoice)
+    if "unit_price" in chosen and "line_amount" not in chosen:
+        _draft_discount(draft, work, invoice)
     numeric = [
         work.chosen[name] for name in ("unit_price", "line_amount", "quantity") if name in chosen
     ]
@@ -879,6 +881,67 @@ def _draft_order(draft: Draft, work: _Work, invoice: Column) -> None:
         draft.notes.append(
             f"{', '.join(once)} stand on the first line of an order only: blanks take its value"
         )
+
+
+def _draft_discount(draft: Draft, work: _Work, invoice: Column | None) -> None:
+    """Say that prices are before a discount, and count it where arithmetic proves it."""
+    for column in work.columns:
+        meanings = names.said(column.name).meanings
+        amounts = [amount for amount in column.decimals if amount]
+        if "discount" not in meanings or meanings & {"code", "net"} or not amounts:
+            continue
+        named = _quoted(column.name)
+        if _is_once_per_order(column, invoice):
+            before = _amount_before(work, column, invoice)
+            if before is not None and "order_amount" not in draft.content:
+                draft.content["order_amount"] = f"{_quoted(before.name)} - {named}"
+                less = f"{sum(map(abs, amounts)):,.2f}"
+                draft.notes.append(
+                    f"{column.name!a} takes {less} off {before.name!a}, as a total of the orders "
+                    "shows: what is left is divided among the lines"
+                )
+                return
+            way_out = f"order_amount: '… - {named}'"
+        elif all(0 < amount <= 1 for amount in amounts):
+            quantity, price = (
+                _quoted(work.chosen[name].name) if name in work.chosen else "1"
+                for name in ("quantity", "unit_price")
+            )
+            way_out = f"derived: {{line_amount: '{quantity} * {price} * (1 - {named})'}}"
+        else:
+            way_out = f"derived: {{line_amount: '… - {named}'}}"
+        draft.notes.append(
+            f"{column.name!a} says of discounts, and does not count: if prices are before them, "
+            f"write {way_out}"
+        )
+        return
+
+
+def _amount_before(work: _Work, discount: Column, invoice: Column | None) -> Column | None:
+    """Return the amount of an order that, less its discount, gives another amount of it."""
+    of_orders = [
+        column
+        for column in work.columns
+        if column is not discount and column.is_number and _is_once_per_order(column, invoice)
+    ]
+    subtotals = [one for one in of_orders if "subtotal" in names.said(one.name).meanings]
+    totals = [one for one in of_orders if "total" in names.said(one.name).meanings]
+    added = [one for one in of_orders if names.said(one.name).meanings & {"shipping", "tax"}]
+    for before, total in itertools.product(subtotals, totals):
+        orders = [
+            (whole, amount - abs(less), [one.decimals[at] or Decimal(0) for one in added])
+            for at, (whole, amount, less) in enumerate(
+                zip(total.decimals, before.decimals, discount.decimals, strict=True)
+            )
+            if whole is not None and amount is not None and less
+        ]
+        holds = sum(
+            any(abs(whole - left - more) <= CENT for more in {Decimal(0), sum(parts), *parts})
+            for whole, left, parts in orders
+        )
+        if before is not total and len(orders) >= FEW_RECORDS and holds >= MOST * len(orders):
+            return before
+    return None
 
 
 def _is_on_first_line(column: Column, invoice: Column) -> bool:
