@@ -237,6 +237,8 @@ class _Work:
         self.proposals: dict[str, Proposal] = {}
         self.notes: list[str] = []
         self.order_amount: Column | None = None
+        self.once_per_order: Column | None = None
+        """Amount of a whole order, that stands on its first line only."""
 
     def ranked(
         self,
@@ -407,8 +409,9 @@ def _choose_money(work: _Work, quantity: Column | None, invoice: Column | None) 
     found = work.ranked("line_amount", _money_evidence, LEAST)
     of_lines = [one for one in found if not _is_once_per_order(one.column, invoice)]
     proven = quantity is not None and _choose_proven(work, quantity, prices, of_lines, invoice)
+    named = [one for one in found if one.score >= PROPOSED and one not in of_lines]
+    work.once_per_order = named[0].column if named and quantity is not None else None
     if proven:
-        _tell_of_orders(work, found, invoice)
         return
     faint = [one for one in prices if "price" in names.said(one.column.name).meanings]
     prices = [one for one in prices if one.score >= PROPOSED]
@@ -424,19 +427,6 @@ def _choose_money(work: _Work, quantity: Column | None, invoice: Column | None) 
         _choose_by_name(work, quantity, prices, totals)
         if not {"unit_price", "line_amount"} & set(work.chosen) and of_order:
             _take_of_order(work, of_order)
-    if quantity is not None and work.order_amount is None:
-        _tell_of_orders(work, of_order, invoice)
-
-
-def _tell_of_orders(work: _Work, amounts: Sequence[_Candidate], invoice: Column | None) -> None:
-    """Say which amount is of a whole order, and how it would count in place of the lines' own."""
-    for one in amounts:
-        if one.score >= PROPOSED and _is_once_per_order(one.column, invoice):
-            work.notes.append(
-                f"{one.column.name!a} stands once per order: it is no line's amount. To count it, "
-                f"after discounts of the order, write order_amount: {_quoted(one.column.name)!r}"
-            )
-            return
 
 
 def _choose_proven(
@@ -833,6 +823,12 @@ def _drafted(work: _Work) -> Draft:
         _draft_order(draft, work, invoice)
     if "unit_price" in chosen and "line_amount" not in chosen:
         _draft_discount(draft, work, invoice)
+    once = work.once_per_order
+    if once is not None and work.order_amount is None and "order_amount" not in draft.content:
+        draft.notes.append(
+            f"{once.name!a} stands once per order: it is no line's amount. To count it, write "
+            f"order_amount: {_quoted(once.name)!r}"
+        )
     numeric = [
         work.chosen[name] for name in ("unit_price", "line_amount", "quantity") if name in chosen
     ]
