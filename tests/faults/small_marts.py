@@ -23,6 +23,13 @@ TABLES = {
     "rpt_model_status": "select 'churn' as model, 'ok' as model_status, 'Fine.' as explanation",
     "rpt_drift": "select 'x' as subject_label, 'steady' as status, '' as sentence, 'k' as kind, "
     "'x' as subject",
+    "rpt_line_dispositions": "select 'sale' as disposition, 'Sales' as label, 'revenue' as "
+    "counts_in, {orders}::bigint as lines, {orders}::decimal(38, 4) as amount, 1 as rule_order",
+    "rpt_quarantine": "select ''::varchar as reason, 0::bigint as records, "
+    "0::decimal(38, 4) as amount limit 0",
+    "rpt_order_statuses": "select ''::varchar as order_status, ''::varchar as status_class, "
+    "0::bigint as invoices, 0::decimal(38, 4) as amount limit 0",
+    "fct_returns": "select false as is_estimated, 0::decimal(38, 4) as amount limit 0",
     "rpt_insights": "select 'whom_to_act_on' as insight, 'Act.' as finding, 1 as insight_order",
 }
 

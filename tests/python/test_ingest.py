@@ -444,6 +444,7 @@ def test_ambiguous_dates_are_refused_until_configured(tmp_path):
 
 def moments(tmp_path: Path, written: list[str], **said: str) -> list[str]:
     """Return when a file with these dates says that its lines were sold."""
+    tmp_path.mkdir(exist_ok=True)
     path = write_csv(tmp_path / "a.csv", [one_line(InvoiceDate=date) for date in written])
     result = ingest_file(path, tmp_path / str(said), SourceMapping(**said))
     return [str(moment) for (moment,) in raw_rows(result.path, "invoiced_at")]
@@ -477,9 +478,12 @@ def test_the_days_of_a_file_in_utc_are_those_of_the_zone_that_is_named(tmp_path)
     ]
     # The hour that happens twice comes twice, the one that does not happen never.
     autumn = ["2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"]
-    assert moments(tmp_path, autumn, timezone="Europe/Berlin") == ["2025-10-26 02:30:00"] * 2
+    assert (
+        moments(tmp_path / "autumn", autumn, timezone="Europe/Berlin")
+        == ["2025-10-26 02:30:00"] * 2
+    )
     spring = ["2026-03-29T00:59:00Z", "2026-03-29T01:00:00Z"]
-    assert moments(tmp_path, spring, timezone="Europe/Berlin") == [
+    assert moments(tmp_path / "spring", spring, timezone="Europe/Berlin") == [
         "2026-03-29 01:59:00",
         "2026-03-29 03:00:00",
     ]
