@@ -334,6 +334,80 @@ SHOPIFY = [
 ]
 
 
+def test_the_sheet_that_speaks_of_sales_is_taken(tmp_path):
+    book = openpyxl.Workbook()
+    pages = {
+        "Summary": [["Years (Order Date)", "Arabica", "Robusta"], [2019, 10, 12], [2020, 7, 9]],
+        "Customers": [["Order ID", "Customer ID", "Name"], ["O-1", "c1", "A"], ["O-2", "c2", "B"]],
+        "Sales": [
+            ["Order ID", "Order Date", "Customer ID", "Product ID", "Quantity", "Unit Price"],
+            ["O-1", dt.datetime(2022, 1, 1), "c1", "P-1", 2, 4.5],
+            ["O-2", dt.datetime(2022, 1, 2), "c2", "P-2", 1, 3],
+        ],
+    }
+    book.remove(book.active)
+    for title, lines in pages.items():
+        page = book.create_sheet(title)
+        for line in lines:
+            page.append(line)
+    book.save(tmp_path / "book.xlsx")
+    content = drafted(tmp_path / "book.xlsx")
+    assert content["columns"]["invoice_date"] == "Order Date"
+    ingest_file(tmp_path / "book.xlsx", tmp_path / "data", SourceMapping(**content))
+    assert raw_rows(tmp_path / "data", "invoice_no, quantity * unit_price") == [
+        ("O-1", 9),
+        ("O-2", 3),
+    ]
+    del book["Sales"]
+    book.save(tmp_path / "less.xlsx")
+    with pytest.raises(
+        CustomerIntelligenceError, match=r"not found in less\.xlsx, sheet Customers"
+    ):
+        ingest_file(tmp_path / "less.xlsx", tmp_path / "none", SourceMapping(**content))
+
+
+@pytest.mark.parametrize("separator", [",", " "])
+def test_a_file_without_names_of_columns_is_refused(tmp_path, separator):
+    lines = ["00001,20210101,1,11.77", "00002,20210112,1,12.00", "00002,20210112,5,77.00"]
+    path = tmp_path / "bare.txt"
+    path.write_text("".join(line.replace(",", separator) + "\n" for line in lines))
+    columns = {"customer_id": "00001", "invoice_date": "20210101", "line_amount": "11.77"}
+    absent = ["invoice_no", "stock_code", "quantity"]
+    for use in (
+        lambda: check_data.draft_of(path),
+        lambda: ingest_file(path, tmp_path / "d", SourceMapping(columns=columns, absent=absent)),
+    ):
+        with pytest.raises(CustomerIntelligenceError, match=r"E_NO_HEADER: bare\.txt has values"):
+            use()
+
+
+def test_a_column_that_is_missing_is_named_once(tmp_path):
+    path = written(tmp_path / "o.csv", "date,customer", "2022-01-01,a", "2022-01-02,b")
+    content = drafted(path)
+    with pytest.raises(CustomerIntelligenceError) as refusal:
+        ingest_file(path, tmp_path / "d", SourceMapping(**content))
+    assert str(refusal.value).count('"line_amount"') == 1
+
+
+def test_a_shop_that_knows_few_of_its_customers_by_the_column_is_told_of_others(tmp_path, capsys):
+    path = written(
+        tmp_path / "o.csv",
+        "order,date,email,phone,sku,quantity,line total",
+        *(f"{n},2022-01-{n:02d},,+88000{n:03d},P{n},1,10.00" for n in range(1, 9)),
+        "9,2022-01-09,a@example.org,+88000009,P9,1,10.00",
+    )
+    mapping = tmp_path / "m.yml"
+    mapping.write_text(
+        "columns: {invoice_no: order, invoice_date: date, customer_id: email, stock_code: sku, "
+        "quantity: quantity, line_amount: line total}\n"
+    )
+    assert main(["check-data", str(path), f"--mapping={mapping}"]) == 0
+    told = capsys.readouterr().out
+    assert "WARNING: a customer is known on 11.1% of the lines: 'phone' may say who" in told
+    assert "`columns: {customer_id: [email, phone]}`" in told
+    assert re.search(r"customer_id +email .* look here", told)
+
+
 def shopify(path: Path, *orders: dict) -> Path:
     """Write orders as Shopify does: what belongs to an order on its first line only."""
     with path.open("w", newline="", encoding="utf-8") as file:

@@ -91,12 +91,11 @@ def measured(use: str) -> tuple[Counter[bool], list[str]]:
     return found, certain_and_wrong
 
 
-# Of the exports that words and points were never fitted to, fewer fields are right.
-@pytest.mark.parametrize(("use", "share"), [("tune", 0.98), ("held_out", 0.93)])
+@pytest.mark.parametrize(("use", "share"), [("tune", 0.98), ("held_out", 0.97)])
 def test_columns_of_real_exports_are_known(use, share):
     found, certain_and_wrong = measured(use)
     assert found[True] >= share * found.total(), found
-    assert len(certain_and_wrong) <= (use == "held_out"), certain_and_wrong
+    assert not certain_and_wrong
 
 
 def test_what_are_no_lines_of_orders_is_said():
@@ -247,6 +246,42 @@ def test_two_columns_that_claim_to_be_the_amount_are_said():
     assert "(23.00 against 25.00)" in notes(draft)
 
 
+def test_an_amount_of_the_order_is_no_amount_of_its_lines():
+    head = "order,date,customer,sku,qty,price,subtotal"
+    single = [f"{n},2024-01-{n:02d},c{n},A,2,5.00,10.00" for n in range(1, 9)]
+    once = ["9,2024-01-09,d,A,2,5.00,13.00", "9,2024-01-09,d,B,1,3.00,"]
+    same = ["9,2024-01-09,d,A,2,5.00,13.00", "9,2024-01-09,d,B,1,3.00,13.00"]
+    more = ["10,2024-01-09,d,A,1,5.00,8.00", "10,2024-01-09,d,B,1,3.00,8.00"]
+    for draft in (drafted(head, *single, *once), drafted(head, *single, *same, *more)):
+        assert chosen(draft)["unit_price"] == "price"
+        assert "line_amount" not in chosen(draft)
+    assert "'subtotal' stands once per order" in notes(drafted(head, *single, *once))
+
+
+def test_a_discount_of_the_order_counts_where_its_total_proves_it():
+    head = "order,date,customer,sku,qty,price,subtotal,discount,shipping,total"
+    lines = [f"{n},2024-01-{n:02d},c{n},A,2,5.00,10.00,1.50,4.00,12.50" for n in range(1, 7)]
+    lines += ["7,2024-01-07,d,A,2,5.00,13.00,3.00,0.00,10.00", "7,2024-01-07,d,B,1,3.00,,,,"]
+    draft = drafted(head, *lines)
+    assert draft.content["order_amount"] == '"subtotal" - "discount"'
+    assert "'discount' takes 12.00 off 'subtotal'" in notes(draft)
+    unproven = drafted(head, *(line.replace("12.50", "14.00") for line in lines))
+    assert "order_amount" not in unproven.content
+    assert "'discount' says of discounts, and does not count" in notes(unproven)
+    rate = ["1,2024-01-01,a,A,2,5.00,0.15", "2,2024-01-02,b,A,1,5.00,0"]
+    way_out = """derived: {line_amount: '"qty" * "price" * (1 - "discount")'}"""
+    assert way_out in notes(drafted("order,date,customer,sku,qty,price,discount", *rate))
+
+
+def test_the_number_of_a_line_is_no_product():
+    draft = drafted(
+        "order_id,order_date,customer_id,line_item_id,product_id,unit_price,quantity",
+        "2354,14-JUL-08,104,6,3143,16,53",
+        "2354,14-JUL-08,104,3,3123,79,47",
+    )
+    assert chosen(draft)["stock_code"] == "product_id"
+
+
 def test_a_guest_and_two_spellings_of_a_customer_are_said():
     head = "order_id,order_date,customer_id,sku,qty,line_total"
     guests = [f"{n},2024-01-{n:02d},0,A,1,2.00" for n in range(1, 11)]
@@ -271,6 +306,66 @@ def test_the_status_of_an_order_is_proposed_with_its_column():
     assert found["customer_id"] == "Customer Email"
 
 
+def test_a_price_is_certain_only_where_something_proves_that_it_is_of_one_unit():
+    lines = [f"{n},2024-01-{n:02d},c{n},A{n},{n},9.50" for n in range(1, 9)]
+    bare = drafted("order,date,customer,sku,qty,item price", *lines)
+    assert bare.proposals["unit_price"].verdict == "likely"
+    unit = drafted("order,date,customer,sku,qty,unit price", *lines)
+    assert unit.proposals["unit_price"].verdict == "ok"
+
+
+def test_what_nothing_else_says_is_taken_from_a_last_resort():
+    draft = drafted(
+        "referencia,fecha,telefono,producto,cantidad,list price",
+        "R7,2024-01-01,600000001,Vela,2,5.00",
+        "R8,2024-01-02,600000002,Vela,1,5.00",
+    )
+    found = chosen(draft)
+    assert (found["invoice_no"], found["customer_id"]) == ("referencia", "telefono")
+    assert found["unit_price"] == "list price"
+    for field in ("invoice_no", "customer_id", "unit_price"):
+        assert draft.proposals[field].verdict == "look here"
+    counted = drafted(
+        "no;date;client;product;total",
+        "1;2024-01-01;a;X;2.00",
+        "2;2024-01-02;b;X;3.00",
+        separator=";",
+    )
+    assert "invoice_no" not in chosen(counted)
+
+
+@pytest.mark.parametrize(
+    ("written", "currency"),
+    [("10 000 FCFA", None), ("12,50 zł", "PLN"), ("R$ 12,50", "BRL"), ("$12.50", "USD")],
+)
+def test_amounts_may_carry_any_sign(written, currency):
+    draft = drafted(
+        "order;date;customer;sku;qty;line total",
+        f"1;2024-01-01;a;A;2;{written}",
+        f"2;2024-01-02;b;B;1;{written}",
+        separator=";",
+    )
+    assert chosen(draft)["line_amount"] == "line total"
+    assert draft.content.get("currency") == currency
+    assert currency or "several currencies, XAF/XOF" in notes(draft)
+
+
+def test_the_day_of_shipping_is_better_than_none():
+    lines = [f"2016-11-{n:02d};Claire;Bookcase;261,96;2" for n in range(11, 14)]
+    draft = drafted("Ship Date;Customer Name;Product Name;Sales;Quantity", *lines, separator=";")
+    assert draft.proposals["invoice_date"].columns == ["Ship Date"]
+    assert draft.proposals["invoice_date"].verdict == "look here"
+    assert draft.is_lines
+
+
+def test_goods_without_amounts_are_said():
+    draft = drafted(
+        "order,date,customer,product id,qty", "1,2024-01-01,a,A-1,2", "2,2024-01-02,b,B-2,1"
+    )
+    assert "have no amounts" in notes(draft)
+    assert "description" not in chosen(draft)
+
+
 # ---------------------------------------------------------------- the file
 
 
@@ -292,6 +387,44 @@ def test_the_drafted_file_is_a_mapping_with_its_reasons(tmp_path):
     mapping_of(content, "mapping.yml")
     for line in text.split("columns:\n")[1].split("rules:")[0].splitlines():
         assert "# ok: " in line or "# likely: " in line or "# look here: " in line
+
+
+def test_words_for_the_status_and_for_nobody_are_proposed_with_reasons(tmp_path):
+    path = tmp_path / "o.csv"
+    states = ["Completed", "pending", "Failed", "wc-refunded", "Test order", "Galaxy"]
+    buyers = ["a@example.org", "Walk-in Customer", "Público en general", "0", "Guest Smith", "b"]
+    lines = zip(states, buyers, strict=True)
+    path.write_text(
+        "order,date,customer,order status,sku,quantity,line total\n"
+        + "".join(
+            f"{n},2021-01-{n:02d},{buyer},{state},SKU{n},1,10.00\n"
+            for n, (state, buyer) in enumerate(lines, 1)
+        ),
+        encoding="utf-8",
+    )
+    draft = draft_of(path)
+    assert draft.content["rules"] == {
+        "statuses": {
+            "counts": ["Completed"],
+            "cancelled": ["Failed"],
+            "refunded": ["wc-refunded"],
+            "test": ["Test order"],
+        },
+        "nobody": ["0", "Público en general", "Walk-in Customer"],
+    }
+    text = notes(draft)
+    assert "by their status, orders 'Failed' (1) did not take place" in text
+    assert "orders 'pending' (1) count, payment is pending" in text
+    assert "orders 'Galaxy' (1) are not known: they count, unless" in text
+    assert "taken for nobody and not for a customer (lines): '0' (1)" in text
+    mapping_of(draft.content, "mapping.yml")
+
+
+def test_a_column_of_those_who_refused_is_no_consent(tmp_path):
+    head = "order,date,customer,sku,quantity,line total"
+    lines = [f"{n},2021-01-{n:02d},c{n},S,1,10.00,{said}" for n, said in ((1, "yes"), (2, "no"))]
+    assert chosen(drafted(f"{head},Accepts Marketing", *lines))["consent"] == "Accepts Marketing"
+    assert "consent" not in chosen(drafted(f"{head},Unsubscribed from newsletter", *lines))
 
 
 def test_names_of_columns_cannot_break_the_file(tmp_path):

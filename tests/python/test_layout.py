@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 import openpyxl
 import pytest
+from corpus.workbooks import SHEET, workbook
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file
@@ -428,6 +429,17 @@ def test_merged_cells_repeat_who_and_when_and_never_money(tmp_path):
     ]
 
 
+def test_a_workbook_as_excel_saves_it_is_read(tmp_path):
+    line = [1, "A", "T", 1, dt.datetime(2022, 1, 1), 10, "c", "FR"]
+    namespaces = b"""<worksheet xmlns:r="http://example.org/r" xmlns:xr='http://example.org/xr' """
+    content = workbook(
+        {"Sales": [HEADER.split(","), line]},
+        parts={SHEET: lambda xml: xml.replace(b"<worksheet ", namespaces)},
+    )
+    (tmp_path / "a.xlsx").write_bytes(content)
+    assert rows(load(tmp_path / "a.xlsx", tmp_path), "customer_id, reasons") == [("c", [])]
+
+
 def test_a_second_sheet_that_lacks_a_column_is_refused_by_name(tmp_path):
     book = openpyxl.Workbook()
     for title, lost in (("2021", None), ("2022", "InvoiceDate"), ("Notes", None)):
@@ -534,3 +546,31 @@ def test_day_and_time_in_two_columns(tmp_path):
     book.active.append([1, "A", "T", 1, day + dt.timedelta(1), 10, "c", "FR", None])
     book.save(tmp_path / "a.xlsx")
     assert rows(load(tmp_path / "a.xlsx", tmp_path, **said), "invoiced_at::varchar") == moments
+
+
+def test_the_status_of_an_order_may_stand_in_two_columns(tmp_path):
+    path = write(
+        tmp_path,
+        "1,A,T,1,2022-01-01,10,c,FR,paid,cash",
+        "2,A,T,1,2022-01-01,10,c,FR,,test gateway",
+        "3,A,T,1,2022-01-01,10,c,FR,,",
+        header=HEADER + ",Status,Gateway",
+    )
+    words = rows(load(path, tmp_path, columns={"status": ["Status", "Gateway"]}), "order_status")
+    assert [word for (word,) in words] == ["paid | cash", "test gateway", None]
+
+
+def test_a_parquet_file_without_a_text_is_read(tmp_path):
+    path = tmp_path / "baskets.parquet"
+    duckdb.execute(
+        "copy (select 31198570044 + n as basket_id, 1095275 + n as product_id, "
+        "900 as household_id, 1 as quantity, 0.5::double as sales_value, "
+        "timestamp '2017-01-01 11:53:26' as sold_at "
+        f"from range(3) as numbers (n)) to '{path}' (format parquet)"
+    )
+    columns = {"invoice_no": "basket_id", "stock_code": "product_id", "invoice_date": "sold_at"}
+    columns |= {"customer_id": "household_id", "line_amount": "sales_value"}
+    assert (
+        rows(load(path, tmp_path, columns=columns), "customer_id, line_amount, reasons")
+        == [("900", Decimal("0.5"), [])] * 3
+    )

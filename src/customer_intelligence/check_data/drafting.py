@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
 from customer_intelligence.ingest.draft_files import draft_files, files_beside
-from customer_intelligence.ingest.draft_rules import draft_rules
+from customer_intelligence.ingest.draft_rules import draft_nobody, draft_rules, draft_statuses
 from customer_intelligence.ingest.files import shown_names
+from customer_intelligence.ingest.names import points
 from customer_intelligence.ingest.pipeline import probe
 
 # So many cells are looked at, in blocks of records that stand together, as lines of an order do.
 LOOKED_AT_CELLS = 400_000
 LOOKED_AT_RECORDS = 20_000
+# So many points has the name of a column that says who bought.
+STANDS_IN = 3
 BLOCK = 200
 
 
@@ -37,13 +41,20 @@ def draft_of(path: Path) -> Draft:
             field for field in ("invoice_date", "customer_id") if field not in draft.proposals
         ]:
             draft.notes += _beside(path, header, lacking)
-        codes = draft.proposals.get("stock_code")
-        if codes is not None:
-            positions = [header.index(name) for name in codes.columns]
-            rules, notes = draft_rules(_codes(connection, positions))
-            draft.notes += notes
-            if rules:
-                draft.content["rules"] = rules
+        stated: dict[str, Any] = {}
+        for field, draft_of_field in (
+            ("stock_code", draft_rules),
+            ("status", draft_statuses),
+            ("customer_id", draft_nobody),
+        ):
+            proposal = draft.proposals.get(field)
+            if proposal is not None:
+                positions = [header.index(name) for name in proposal.columns]
+                rules, notes = draft_of_field(_values(connection, positions))
+                draft.notes += notes
+                stated |= rules
+        if stated:
+            draft.content["rules"] = stated
     return draft
 
 
@@ -55,6 +66,19 @@ def _beside(path: Path, header: Sequence[str], lacking: Sequence[str]) -> list[s
     return [
         f"no column for {' and '.join(lacking)}, and {shown_names(others)} beside it may be of the "
         "same export: give the directory as DATA then"
+    ]
+
+
+def stand_ins(path: Path, taken: Sequence[str]) -> list[str]:
+    """Return the columns that may say who bought, filled on most records, beside those taken."""
+    with probe(path) as (header, connection):
+        columns = _columns(connection, header)
+    return [
+        column.name
+        for column in columns
+        if column.name not in taken
+        and 2 * column.filled >= len(column.rows)
+        and points("customer_id", column.name) >= STANDS_IN
     ]
 
 
@@ -79,10 +103,10 @@ def _columns(connection: duckdb.DuckDBPyConnection, header: Sequence[str]) -> li
     return [Column(name, values) for name, values in zip(names, seen[:-1], strict=True)]
 
 
-def _codes(
+def _values(
     connection: duckdb.DuckDBPyConnection, positions: Sequence[int]
 ) -> list[tuple[str, int]]:
-    """Return the distinct codes with the number of their records."""
+    """Return the distinct values of a field with the number of their records."""
     filled = ", ".join(f"nullif(trim(cast(c{at} as varchar)), '')" for at in positions)
     code = f"coalesce({filled}, '')"
     return connection.execute(

@@ -4,6 +4,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
+from customer_intelligence.check_data.drafting import stand_ins
 from customer_intelligence.check_data.reading import Found
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.files import printable
@@ -17,6 +20,8 @@ from customer_intelligence.ingest.type_fields import LINE_AMOUNT
 SHOWN = 24
 # Sales to nobody known are sales; that there are so many more of them than before is worth a word.
 ANONYMOUS_RISE = 0.10
+# Where fewer lines have a customer, the column of the customer wants a look.
+FEW_CUSTOMERS = 0.5
 # What a field is called in the raw rows, where it is not the same.
 RAW_NAMES = {
     "invoice_date": "invoiced_at",
@@ -52,6 +57,7 @@ def report(found: Found, path: Path, origin: str, draft: Draft) -> Iterator[str]
     )
     yield from _totals(found)
     yield from _ledger(found)
+    yield from _nobody(found, path)
     yield from (f"note: {note}" for note in draft.notes)
     yield from (f"note: the file {note}" for note in load.notes)
 
@@ -85,6 +91,29 @@ def _totals(found: Found) -> Iterator[str]:
             f"WARNING: {anonymous:.0%} of the lines are of nobody known, and {before:.0%} of the "
             "load before: check `columns: {customer_id: …}`"
         )
+
+
+def _nobody(found: Found, path: Path) -> Iterator[str]:
+    """Tell that most lines are of nobody known, and which columns may say who bought."""
+    ((known,),) = found.rows.execute(
+        "select avg((customer_id is not null)::int) from raw_rows"
+    ).fetchall()
+    if "customer_id" not in found.mapping.columns or known is None or known >= FEW_CUSTOMERS:
+        return
+    named = found.mapping.columns["customer_id"]
+    taken = [named] if isinstance(named, str) else list(named)
+    others = stand_ins(path, taken)
+    way_out = ""
+    if others:
+        listed = ", ".join(map(_quoted, [*taken, others[0]]))
+        may = ", ".join(map(ascii, others))
+        way_out = f": {may} may say who bought (`columns: {{customer_id: [{listed}]}}`)"
+    yield f"WARNING: a customer is known on {known:.1%} of the lines{way_out}"
+
+
+def _quoted(name: str) -> str:
+    text = yaml.safe_dump([name], default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.strip()[1:-1]
 
 
 def _ledger(found: Found) -> Iterator[str]:
@@ -125,7 +154,9 @@ def _fields(found: Found, draft: Draft) -> Iterator[tuple[str, str, str, str, st
         elif named is not None:
             several = mapping.columns.get(field)
             name = " or ".join(several) if isinstance(several, list) else named
-            filled, example = _seen(found, RAW_NAMES.get(field, field), columns)
+            filled, example, share = _seen(found, RAW_NAMES.get(field, field), columns)
+            if field == "customer_id" and verdict == "ok" and share < FEW_CUSTOMERS:
+                verdict = "look here"
             if field in mapping.once_per_order:
                 verdict += ", once per order"
             yield field, name, filled, _shown(example), verdict
@@ -133,15 +164,16 @@ def _fields(found: Found, draft: Draft) -> Iterator[tuple[str, str, str, str, st
             yield field, "-", "", "", "absent, see below"
 
 
-def _seen(found: Found, column: str, columns: set[str]) -> tuple[str, str]:
+def _seen(found: Found, column: str, columns: set[str]) -> tuple[str, str, float]:
     """Return the share of the records that have a field, and how the first of them reads."""
     if column not in columns:
-        return "", found.currency or ""
+        return "", found.currency or "", 1.0
     ((records, filled, example),) = found.rows.execute(
         f"select count(*), count({column}), arg_min(cast({column} as varchar), record_number) "  # noqa: S608  # nosec
         f"filter ({column} is not null) from raw_rows"
     ).fetchall()
-    return (f"{filled / records:.1%}" if records else ""), example or ""
+    share = filled / records if records else 1.0
+    return (f"{share:.1%}" if records else ""), example or "", share
 
 
 def known_columns(mapping: SourceMapping, draft: Draft) -> Iterator[str]:

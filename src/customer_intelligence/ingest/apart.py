@@ -85,5 +85,6 @@ def warnings(ledger: Sequence[Apart]) -> list[str]:
             is_unread = part.counts_in == QUARANTINE
             default = ADVICE.get(part.way, ADVICE_OTHERWISE) if is_unread else OTHER_WAY_OUT
             weight = f"{share:.1%} of the money" if part.amount else f"{part.lines:,} lines"
-            said.append(f"{part.label}: {weight} set apart. {WAYS_OUT.get(part.way, default)}")
+            way_out = WAYS_OUT.get(part.way, default)
+            said.append(f"{part.label}: {weight} set apart. {way_out[:1].upper()}{way_out[1:]}")
     return said

@@ -298,10 +298,11 @@ def _missing_fields(
     }
     states_amount = bool(found.get("line_amount")) or "line_amount" in mapping.derived
     if not states_amount and "line_amount" not in missing:
-        if not found.get("unit_price") and "unit_price" not in mapping.derived:
-            missing.setdefault("unit_price", None)
+        # Without a quantity, a price of one unit is no amount.
         if "quantity" in mapping.absent:
             missing.setdefault("line_amount", None)
+        elif not found.get("unit_price") and "unit_price" not in mapping.derived:
+            missing.setdefault("unit_price", None)
     return missing
 
 

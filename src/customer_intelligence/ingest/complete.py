@@ -56,7 +56,7 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
                 is_once = False
             value = f"coalesce({', '.join(parts)})"
             if field in JOINED_FIELDS:
-                trimmed = (f"trim({part})" for part in parts)
+                trimmed = [f"trim({part})" for part in parts]
                 value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
             if field == "invoice_date":
                 # Without a day there is none to fill in a time of.

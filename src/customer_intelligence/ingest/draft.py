@@ -17,12 +17,15 @@ from functools import cached_property
 from typing import Any
 
 from customer_intelligence.ingest import names
+from customer_intelligence.ingest.currency_signs import CODES, SIGNS
 from customer_intelligence.ingest.mapping import (
     CURRENCY_SYMBOLS,
     FALLBACK_FIELDS,
     FIELDS,
     ONCE_PER_ORDER_FIELDS,
+    REFUSAL_COLUMN,
 )
+from customer_intelligence.ingest.rules import plain_word
 
 # Of the records looked at, so many must be of a kind; a few may be damaged.
 MOST = 0.8
@@ -38,7 +41,7 @@ _DATE_FORMATS = (
     "%m-%d-%y %H:%M",
 )  # fmt: skip
 _KNOWN_DATE = re.compile(
-    r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3\d{4}([T ].*)?)"
+    r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ].*)?|\d{1,2}([-/.])\d{1,2}\3\d{4}([T ,].*)?)"
 )
 _SLASHED = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.]\d{4}")
 # "ORD-1001" is no amount of a currency ORD.
@@ -46,10 +49,14 @@ _CODES = (
     "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "INR", "JPY",
     "MXN", "NOK", "NZD", "PLN", "RON", "SEK", "SGD", "TRY", "USD", "ZAR",
 )  # fmt: skip
-_SIGN = "|".join([*_CODES, *map(re.escape, CURRENCY_SYMBOLS.values())])
+# "P100" and "12 E" are no amounts either: letters stand behind the number, and are several.
+_SIGNS = [sign for sign in CODES if sign not in SIGNS and not (sign.isalpha() and len(sign) < 2)]
+_LONGEST_FIRST = sorted(_SIGNS, key=len, reverse=True)
+_SIGN = "|".join([*_CODES, *(re.escape(one) for one in _LONGEST_FIRST if not one.isalpha())])
+_LAST = "|".join([_SIGN, *(re.escape(one) for one in _LONGEST_FIRST if one.isalpha())])
 _MONEY = re.compile(
     rf"(?P<sign>[-−(])? *(?P<code>{_SIGN})? *"
-    rf"(?P<number>[+-]?[\d.,'  ]*\d) *(?P<last>{_SIGN})?\)?"
+    rf"(?P<number>[+-]?[\d.,'  ]*\d) *(?P<last>{_LAST})?\)?"
 )
 
 
@@ -62,6 +69,7 @@ REPEATING_INVOICES = 20
 # More of the orders than this belong to no one person.
 # Where arithmetic is asked, a name may say nothing.
 LEAST = -2
+LEAST_OF_PHONE = 3
 GUEST_SHARE = 0.2
 GUEST_ORDERS = 10
 SHOWN_WORDS = 12
@@ -72,12 +80,6 @@ _WHOLE = re.compile(r"[+-]?\d+([.,]0+)?")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _HASHED = re.compile(r"#\s?[A-Za-z]{0,4}-?\d+")
 _CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2})?( ?[AP]M)?", re.IGNORECASE)
-_FLAGS = frozenset(
-    (
-        *("yes", "no", "true", "false", "1", "0", "y", "n", "ja", "nein", "oui", "non", "si"),
-        *("sí", "sim", "não", "nao", "subscribed", "unsubscribed"),
-    )
-)
 
 
 @dataclass
@@ -150,7 +152,7 @@ class Column:
         codes = {sign: code for code, sign in CURRENCY_SYMBOLS.items()}
         matches = [match for match in map(_MONEY.fullmatch, self.values) if match]
         found = {part for match in matches for part in (match["code"], match["last"]) if part}
-        return {codes.get(part, part) for part in found}
+        return {codes.get(part) or "/".join(sorted(CODES[part])) for part in found}
 
     @cached_property
     def date_format(self) -> str | None:
@@ -235,6 +237,8 @@ class _Work:
         self.proposals: dict[str, Proposal] = {}
         self.notes: list[str] = []
         self.order_amount: Column | None = None
+        self.once_per_order: Column | None = None
+        """Amount of a whole order, that stands on its first line only."""
 
     def ranked(
         self,
@@ -308,11 +312,13 @@ def _date_evidence(column: Column) -> tuple[int, str] | None:
 
 def _choose_only_date(work: _Work) -> Column | None:
     dated = [column for column in work.columns if column.date_format not in (None, "%Y%m%d")]
-    if len(dated) != 1 or names.said(dated[0].name).meanings & {"later", "shipping", "refund"}:
+    if len(dated) != 1 or names.said(dated[0].name).meanings & {"later", "refund"}:
         return None
     work.chosen["invoice_date"] = dated[0]
     why = "no other column holds dates"
-    work.proposals["invoice_date"] = Proposal([dated[0].name], "likely", [why])
+    is_shipped = "shipping" in names.said(dated[0].name).meanings
+    verdict = "look here" if is_shipped else "likely"
+    work.proposals["invoice_date"] = Proposal([dated[0].name], verdict, [why])
     return dated[0]
 
 
@@ -358,8 +364,8 @@ def _cancelled_evidence(column: Column) -> tuple[int, str] | None:
 def _status_evidence(column: Column) -> tuple[int, str] | None:
     if column.is_number or _is_date(column) or len(column.values) > 60:
         return None
-    words = names.status_words()
-    known = sum(value.casefold() in words for value in column.values)
+    words = names.status_classes()
+    known = sum(plain_word(value) in words for value in column.values)
     if known:
         return 2, "it holds words for what became of an order"
     short = column.is_mostly(re.compile("[A-Za-z]{2,3}").fullmatch)
@@ -367,7 +373,10 @@ def _status_evidence(column: Column) -> tuple[int, str] | None:
 
 
 def _consent_evidence(column: Column) -> tuple[int, str] | None:
-    if all(value.casefold() in _FLAGS for value in column.values):
+    if REFUSAL_COLUMN.search(column.name):
+        return None
+    words = names.consent_words()
+    if all(value.casefold() in words for value in column.values):
         return 1, "it says yes or no"
     return -2, ""
 
@@ -398,11 +407,18 @@ def _choose_money(work: _Work, quantity: Column | None, invoice: Column | None) 
     # What a name alone does not prove, arithmetic may.
     prices = work.ranked("unit_price", _money_evidence, 1)
     found = work.ranked("line_amount", _money_evidence, LEAST)
-    proven = quantity is not None and _choose_proven(work, quantity, prices, found)
+    of_lines = [one for one in found if not _is_once_per_order(one.column, invoice)]
+    proven = quantity is not None and _choose_proven(work, quantity, prices, of_lines, invoice)
+    named = [one for one in found if one.score >= PROPOSED and one not in of_lines]
+    work.once_per_order = named[0].column if named and quantity is not None else None
     if proven:
         return
+    faint = [one for one in prices if "price" in names.said(one.column.name).meanings]
     prices = [one for one in prices if one.score >= PROPOSED]
     found = [one for one in found if one.score >= PROPOSED]
+    if not prices and not found:
+        # A list price is better than none.
+        prices = faint
     totals = [one for one in found if not _is_of_order(one.column, invoice)]
     of_order = [one for one in found if one not in totals]
     if quantity is None:
@@ -414,7 +430,11 @@ def _choose_money(work: _Work, quantity: Column | None, invoice: Column | None) 
 
 
 def _choose_proven(
-    work: _Work, quantity: Column, prices: Sequence[_Candidate], totals: Sequence[_Candidate]
+    work: _Work,
+    quantity: Column,
+    prices: Sequence[_Candidate],
+    totals: Sequence[_Candidate],
+    invoice: Column | None,
 ) -> bool:
     """Choose a price and a total of which arithmetic shows that they are."""
     proven = []
@@ -426,7 +446,11 @@ def _choose_proven(
             is_sign = total.score >= PROPOSED and (
                 2 * holds >= telling or (3 * holds >= telling and below >= MOST * telling)
             )
-            if telling and (is_proof or is_sign):
+            if (
+                telling
+                and (is_proof or is_sign)
+                and not _fails_on_orders(quantity, price.column, total.column, invoice)
+            ):
                 proven.append((price.score + total.score, holds, telling, price, total))
     if not proven:
         return False
@@ -458,6 +482,11 @@ def _choose_by_name(
         return
     if prices:
         work.take("unit_price", prices)
+        proposal = work.proposals["unit_price"]
+        if proposal.verdict == "ok" and "unit" not in names.said(proposal.columns[0]).meanings:
+            # Some shops call the price of all units of a line its price.
+            proposal.verdict = "likely"
+            proposal.reasons.append("nothing in the file proves that it is of one unit")
     others = [
         one for one in totals if one.column.name not in {c.name for c in work.chosen.values()}
     ]
@@ -590,6 +619,30 @@ def _is_of_order(amount: Column, invoice: Column | None) -> bool:
     return bool(several) and sum(len(set(rows)) == 1 for rows in several) >= 0.99 * len(several)
 
 
+def _is_once_per_order(amount: Column, invoice: Column | None) -> bool:
+    """Tell whether an amount stands on the first line of an order and on no other."""
+    return invoice is not None and _is_on_first_line(amount, invoice)
+
+
+def _fails_on_orders(
+    quantity: Column, price: Column, total: Column, invoice: Column | None
+) -> bool:
+    """Tell whether arithmetic that holds on orders of one line fails on those of several."""
+    if invoice is None:
+        return False
+    lines = Counter(invoice.rows)
+    several = [at for at, number in enumerate(invoice.rows) if number and lines[number] > 1]
+    parts = [Column(one.name, [one.rows[at] for at in several]) for one in (quantity, price, total)]
+    # A line of one unit tells here, too.
+    seen = [
+        (units, each, whole)
+        for units, each, whole in zip(*(part.decimals for part in parts), strict=True)
+        if units is not None and each is not None and whole is not None and units * each
+    ]
+    holds = sum(abs(abs(whole) - abs(units * each)) <= CENT for units, each, whole in seen)
+    return len(seen) >= FEW_RECORDS and 2 * holds < len(seen)
+
+
 def _orders(column: Column, invoice: Column) -> Iterable[list[str]]:
     """Return the values of a column, by invoice."""
     orders: dict[str, list[str]] = defaultdict(list)
@@ -603,7 +656,8 @@ def _choose_description(work: _Work) -> None:
     work.choose("description", _text_evidence)
     if "description" not in work.chosen:
         code = work.chosen.get("stock_code")
-        if code is not None and not code.is_number and names.points("description", code.name) > 0:
+        is_text = code is not None and names.points("description", code.name) >= PROPOSED
+        if code is not None and not code.is_number and is_text:
             work.chosen["description"] = code
             work.proposals["description"] = Proposal(
                 [code.name], "likely", ["it names the product"]
@@ -625,19 +679,52 @@ def _choose_last_resorts(work: _Work) -> None:
         work.proposals["description"] = Proposal(
             [groups[0].name], "look here", ["it groups products, and nothing else names them"]
         )
-    bare = [
-        column
+    _choose_any_customer(work)
+    _choose_any_number(work)
+
+
+def _choose_any_customer(work: _Work) -> None:
+    """Take a telephone, a bare name, or who receives, for the customer, where all else fails."""
+    if "customer_id" in work.chosen:
+        return
+    phones = work.ranked("customer_id", _customer_evidence, LEAST_OF_PHONE)
+    places = any(names.said(one.name).meanings & {"address", "place"} for one in work.columns)
+    texts = [
+        (column, names.said(column.name))
         for column in work.columns
-        if names.said(column.name).meanings == {"name"}
-        and column not in work.chosen.values()
-        and not column.is_number
+        if column not in work.chosen.values() and not column.is_number
     ]
-    places = [one for one in work.columns if names.said(one.name).meanings & {"address", "place"}]
-    if bare and places and "customer_id" not in work.chosen and "description" in work.chosen:
-        work.chosen["customer_id"] = bare[0]
-        work.proposals["customer_id"] = Proposal(
-            [bare[0].name], "look here", ["it is a name, and addresses stand beside it"]
-        )
+    bare = [column for column, said in texts if said == names.Said(frozenset({"name"}), 0)]
+    received = [column for column, said in texts if said.meanings == {"shipping", "name"}]
+    if not (places and "description" in work.chosen):
+        bare = received = []
+    for columns, reason in (
+        ([one.column for one in phones], "nothing else says who bought"),
+        (bare, "it is a name, and addresses stand beside it"),
+        (received, "nothing but who receives says who bought"),
+    ):
+        if columns:
+            work.chosen["customer_id"] = columns[0]
+            work.proposals["customer_id"] = Proposal([columns[0].name], "look here", [reason])
+            return
+
+
+def _choose_any_number(work: _Work) -> None:
+    """Take a bare reference or number for that of the order, where all else fails."""
+    if "invoice_no" in work.chosen or "description" not in work.chosen:
+        return
+    for column in work.columns:
+        said = names.said(column.name)
+        is_bare = said in (names.Said(frozenset({one}), 0) for one in ("ref", "number"))
+        # What counts the rows says nothing of orders.
+        counts = [str(at) for at in range(1, len(column.rows) + 1)] == list(column.rows)
+        if is_bare and not counts and column not in work.chosen.values():
+            if _invoice_evidence(column) is not None:
+                work.chosen["invoice_no"] = column
+                work.proposals["invoice_no"] = Proposal(
+                    [column.name], "look here", ["nothing else numbers the orders"]
+                )
+            return
 
 
 def _add_fallbacks(work: _Work) -> None:
@@ -683,6 +770,7 @@ def _is_stand_in(name: str, column: Column, other: Column) -> bool:
     return any(not one and two for one, two in zip(column.rows, other.rows, strict=True))
 
 
+_MONEY_FIELDS = {"unit_price", "line_amount"}
 _ABSENT = {
     "invoice_no": "there is no invoice number: what a customer bought at one time is one order, "
     "and every line of nobody known",
@@ -710,7 +798,16 @@ def _drafted(work: _Work) -> Draft:
     draft.content["columns"] = chosen
     absent = [name for name in _ABSENT if name not in chosen]
     draft.is_lines = _are_lines(work)
-    if not draft.is_lines:
+    if (
+        not draft.is_lines
+        and {"stock_code", "quantity"} <= set(chosen)
+        and not _MONEY_FIELDS & set(chosen)
+    ):
+        draft.notes.append(
+            "these records have no amounts, and are not like lines of orders: what they cost may "
+            "stand in another file or on another sheet"
+        )
+    elif not draft.is_lines:
         draft.notes.append(
             "these records look like whole orders, payments or a list, and not like lines of "
             "orders: what is said of products and quantities will say little"
@@ -718,12 +815,20 @@ def _drafted(work: _Work) -> Draft:
     if absent:
         draft.content["absent"] = absent
     draft.notes += [_ABSENT[name] for name in absent]
-    money = {"unit_price", "line_amount"} & set(chosen)
+    money = _MONEY_FIELDS & set(chosen)
     missing = [name for name in _MISSING if name not in chosen and not (money and "_a" in name)]
     draft.notes += [_MISSING[name] for name in missing]
     invoice = work.chosen.get("invoice_no")
     if invoice is not None:
         _draft_order(draft, work, invoice)
+    if "unit_price" in chosen and "line_amount" not in chosen:
+        _draft_discount(draft, work, invoice)
+    once = work.once_per_order
+    if once is not None and work.order_amount is None and "order_amount" not in draft.content:
+        draft.notes.append(
+            f"{once.name!a} stands once per order: it is no line's amount. To count it, write "
+            f"order_amount: {_quoted(once.name)!r}"
+        )
     numeric = [
         work.chosen[name] for name in ("unit_price", "line_amount", "quantity") if name in chosen
     ]
@@ -772,6 +877,67 @@ def _draft_order(draft: Draft, work: _Work, invoice: Column) -> None:
         draft.notes.append(
             f"{', '.join(once)} stand on the first line of an order only: blanks take its value"
         )
+
+
+def _draft_discount(draft: Draft, work: _Work, invoice: Column | None) -> None:
+    """Say that prices are before a discount, and count it where arithmetic proves it."""
+    for column in work.columns:
+        meanings = names.said(column.name).meanings
+        amounts = [amount for amount in column.decimals if amount]
+        if "discount" not in meanings or meanings & {"code", "net"} or not amounts:
+            continue
+        named = _quoted(column.name)
+        if _is_once_per_order(column, invoice):
+            before = _amount_before(work, column, invoice)
+            if before is not None and "order_amount" not in draft.content:
+                draft.content["order_amount"] = f"{_quoted(before.name)} - {named}"
+                less = f"{sum(map(abs, amounts)):,.2f}"
+                draft.notes.append(
+                    f"{column.name!a} takes {less} off {before.name!a}, as a total of the orders "
+                    "shows: what is left is divided among the lines"
+                )
+                return
+            way_out = f"order_amount: '… - {named}'"
+        elif all(0 < amount <= 1 for amount in amounts):
+            quantity, price = (
+                _quoted(work.chosen[name].name) if name in work.chosen else "1"
+                for name in ("quantity", "unit_price")
+            )
+            way_out = f"derived: {{line_amount: '{quantity} * {price} * (1 - {named})'}}"
+        else:
+            way_out = f"derived: {{line_amount: '… - {named}'}}"
+        draft.notes.append(
+            f"{column.name!a} says of discounts, and does not count: if prices are before them, "
+            f"write {way_out}"
+        )
+        return
+
+
+def _amount_before(work: _Work, discount: Column, invoice: Column | None) -> Column | None:
+    """Return the amount of an order that, less its discount, gives another amount of it."""
+    of_orders = [
+        column
+        for column in work.columns
+        if column is not discount and column.is_number and _is_once_per_order(column, invoice)
+    ]
+    subtotals = [one for one in of_orders if "subtotal" in names.said(one.name).meanings]
+    totals = [one for one in of_orders if "total" in names.said(one.name).meanings]
+    added = [one for one in of_orders if names.said(one.name).meanings & {"shipping", "tax"}]
+    for before, total in itertools.product(subtotals, totals):
+        orders = [
+            (whole, amount - abs(less), [one.decimals[at] or Decimal(0) for one in added])
+            for at, (whole, amount, less) in enumerate(
+                zip(total.decimals, before.decimals, discount.decimals, strict=True)
+            )
+            if whole is not None and amount is not None and less
+        ]
+        holds = sum(
+            any(abs(whole - left - more) <= CENT for more in {Decimal(0), sum(parts), *parts})
+            for whole, left, parts in orders
+        )
+        if before is not total and len(orders) >= FEW_RECORDS and holds >= MOST * len(orders):
+            return before
+    return None
 
 
 def _is_on_first_line(column: Column, invoice: Column) -> bool:
@@ -849,8 +1015,13 @@ def _draft_formats(draft: Draft, chosen: dict[str, Column], numeric: Sequence[Co
                     "decimal mark, say so"
                 )
     currencies = {code for column in numeric for code in column.currencies}
-    if "currency" not in chosen and len(currencies) == 1:
-        draft.content["currency"] = currencies.pop()
+    if "currency" in chosen or len(currencies) != 1:
+        return
+    code = currencies.pop()
+    if code in SIGNS:
+        draft.content["currency"] = code
+    else:
+        draft.notes.append(f"the sign of the amounts is of several currencies, {code}: name one")
 
 
 def _draft_dates(draft: Draft, date: Column) -> None:

@@ -3,6 +3,7 @@
 The words, in five languages, and the points are data: ``words.yml`` beside this file.
 """
 
+import csv
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from typing import NamedTuple
 from customer_intelligence.ingest.yaml_files import read_yaml
 
 WORDS = Path(__file__).with_name("words.yml")
+# Words that the models look up are theirs.
+SEEDS = Path(__file__).parents[3] / "seeds"
 FILLER = "filler"
 # Against a field, for a meaning that it does not know, and for a word that nobody knows.
 OTHER_MEANING, UNKNOWN_WORD = 5, 1
@@ -84,10 +87,34 @@ def points(field: str, name: str) -> int:
 
 
 @cache
-def status_words() -> frozenset[str]:
-    """Return common words for what became of an order, in small letters."""
-    listed = read_yaml(WORDS, "E_BAD_MAPPING")["status_words"]
-    return frozenset(word.strip() for word in listed.split(","))
+def status_classes() -> Mapping[str, str]:
+    """Return what common words for what became of an order mean, plain as `rules.plain_word`."""
+    return _seed("order_status_words.csv")
+
+
+@cache
+def consent_words() -> Mapping[str, str]:
+    """Return common words for a customer's consent: ``true``, ``false``, or blank for neither."""
+    return _seed("consent_words.csv")
+
+
+@cache
+def nobody_words() -> frozenset[str]:
+    """Return what stands for a customer where a shop knows none, plain as `plain`."""
+    listed = read_yaml(WORDS, "E_BAD_MAPPING")["nobody_words"]
+    return frozenset(plain(word) for word in listed.split(","))
+
+
+def plain(text: str) -> str:
+    """Return the words of a text without accents, case and marks."""
+    return " ".join(_words(text))
+
+
+def _seed(name: str) -> dict[str, str]:
+    with (SEEDS / name).open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows)
+        return dict(rows)
 
 
 def code_class(code: str) -> str | None:

@@ -45,7 +45,7 @@ from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.privacy import Privacy
 from customer_intelligence.ingest.pseudonyms import check_key
 from customer_intelligence.ingest.read import NotWellFormedError, create_source, readers
-from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.reading import Reading, SheetsLayout
 from customer_intelligence.ingest.recognise import read_header, recognise
 from customer_intelligence.ingest.survey import survey
 from customer_intelligence.ingest.tombstones import read_tombstones
@@ -203,6 +203,11 @@ def probe(
         columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"), files=files or {}
     )
     reading = recognise(path, anything, whole=True)
+    if isinstance(reading.layout, SheetsLayout):
+        # Of a sheet with other columns nothing is known yet.
+        alike = [table for table in reading.layout.sheets if table.order is None]
+        layout = dataclasses.replace(reading.layout, sheets=alike)
+        reading = dataclasses.replace(reading, layout=layout)
     with (
         _scratch(path) as directory,
         connect(directory / "spill", reading.spill_bytes) as connection,

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from customer_intelligence.ingest.formats import text
 from customer_intelligence.ingest.formats.parquet import check_expansion, scan
 from customer_intelligence.ingest.formats.workbook import Table, Workbook
 from customer_intelligence.ingest.mapping import SourceMapping
+from customer_intelligence.ingest.names import points
 from customer_intelligence.ingest.presets import matching_preset, preset, preset_names
 from customer_intelligence.ingest.reading import ParquetLayout, Reading, SheetsLayout, TextLayout
 from customer_intelligence.ingest.together import (
@@ -42,6 +44,15 @@ from customer_intelligence.ingest.together import (
 )
 
 SHOWN_SHEETS = 1_000
+# A sheet whose names speak of most of them is taken for the table; so many points are a word.
+FIELDS_OF_A_SALE = ("invoice_no", "invoice_date", "customer_id", "stock_code", "quantity")
+FIELDS_OF_A_SALE += ("unit_price", "line_amount")
+PROPOSED = 5
+# So many numbers, dates and addresses, half of a line at least, are no names of columns.
+FEWEST_VALUES = 2
+_VALUE = re.compile(
+    r"[-+]?\d[\d.,]*|\d{1,4}([-/.])\d{1,2}\1\d{1,4}([T ].*)?|[^@\s]+@[^@\s]+\.[^@\s]+"
+)
 # With so few columns, blanks may be what divides them.
 NARROW = 2
 
@@ -121,7 +132,8 @@ def read_header(path: Path, files: Mapping[str, Mapping[str, Any]] | None = None
         if kind == "parquet":
             return list(pq.read_schema(path).names)
         if kind == "xlsx":
-            return next(iter(Workbook(path).heads.values()))[0][1]
+            heads = [found[0][1] for found in Workbook(path).heads.values()]
+            return heads[_by_fields(heads)[0]]
         tables = _text_tables(path, text.detect_encoding(path, None), None)
         return max((heads[0].names for _, heads in tables), key=len)
     except (OSError, ArrowException, UnicodeError) as error:
@@ -235,8 +247,13 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
     workbook = Workbook(path, mapping.decimal)
     names = _sheets(workbook, mapping, path.name)
     heads = {name: _sheet_heads(workbook, name, mapping) for name in names}
-    at, columns = _first_table([heads[name][0][1] for name in names], mapping, path.name)
-    main = heads[names[at]][0][1]
+    # A summary or a list of customers may stand before the sales.
+    ranked = [names[at] for at in _by_fields([heads[name][0][1] for name in names])]
+    sheets = [f"{path.name}, sheet {shorten(name)}" for name in ranked]
+    titles = sheets if len(names) > 1 else path.name
+    at, columns = _first_table([heads[name][0][1] for name in ranked], mapping, titles)
+    first = ranked[at]
+    main = heads[first][0][1]
     tables, others = [], []
     for name in names:
         row, header = heads[name][0]
@@ -253,8 +270,8 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
                 raise CustomerIntelligenceError(
                     "E_OTHER_SHEET",
                     f"The sheet {shorten(name)} of {path.name} has some of the columns of "
-                    f"{shorten(names[at])}, and cannot be read: {refusal.what}",
-                    f"Name its columns as on {shorten(names[at])}, or move it to another file.",
+                    f"{shorten(first)}, and cannot be read: {refusal.what}",
+                    f"Name its columns as on {shorten(first)}, or move it to another file.",
                 ) from refusal
             others.append(name)
             continue
@@ -354,16 +371,49 @@ def _listed(sheets: Sequence[str]) -> str:
     return shorten(", ".join(map(shorten, sheets)), SHOWN_SHEETS)
 
 
+def _by_fields(headers: Sequence[Sequence[str]]) -> list[int]:
+    """Return the positions of headers, first those whose names speak of most fields of a sale."""
+
+    def speaks(field: str, header: Sequence[str]) -> bool:
+        return any(points(field, name) >= PROPOSED for name in header[:MAX_COLUMNS])
+
+    found = [sum(speaks(field, header) for field in FIELDS_OF_A_SALE) for header in headers]
+    return sorted(range(len(headers)), key=lambda at: -found[at])
+
+
 def _first_table(
-    headers: Sequence[Sequence[str]], mapping: SourceMapping, name: str, *, by_width: bool = False
+    headers: Sequence[Sequence[str]],
+    mapping: SourceMapping,
+    titles: str | Sequence[str],
+    *,
+    by_width: bool = False,
 ) -> tuple[int, Columns]:
     """Return the first header in which all fields are found, by its position."""
     refusals = []
     for at, header in enumerate(headers):
+        name = titles if isinstance(titles, str) else titles[at]
         try:
-            return at, resolve_columns(header, mapping, name)
+            columns = resolve_columns(header, mapping, name)
         except CustomerIntelligenceError as refusal:
             if refusal.code == "E_TOO_WIDE":
                 raise
-            refusals.append((len(header) if by_width else 0, refusal))
-    raise max(refusals, key=lambda refusal: refusal[0])[1]
+            refusals.append((len(header) if by_width else 0, name, header, refusal))
+        else:
+            _check_names(header, name)
+            return at, columns
+    _, name, header, refusal = max(refusals, key=lambda found: found[0])
+    _check_names(header, name)
+    raise refusal
+
+
+def _check_names(header: Sequence[str], name: str) -> None:
+    """Refuse values where names of columns should stand: the first sale would be lost."""
+    cells = [cell.strip() for cell in header if cell.strip()]
+    values = [cell for cell in cells if _VALUE.fullmatch(cell)]
+    if len(values) >= FEWEST_VALUES and 2 * len(values) >= len(cells):
+        raise CustomerIntelligenceError(
+            "E_NO_HEADER",
+            f"{name} has values where the names of its columns should stand: "
+            f"{shown_names(header)}.",
+            "Write a line of names above them, divided as the values are.",
+        )

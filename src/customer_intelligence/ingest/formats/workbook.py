@@ -62,10 +62,10 @@ _ROW_REFERENCE = re.compile(rb"""\br\s*=\s*["'][A-Z]{0,3}(\d{1,7})["']""")
 _LAST_ROW = rb"[1-9]\d{0,5}|10[0-3]\d{4}|104[0-7]\d{3}|1048[0-4]\d{2}|10485[0-6]\d|104857[0-6]"
 _LAST_COLUMN = rb"[A-Z]{1,2}|[A-W][A-Z]{2}|X[A-E][A-Z]|XF[A-D]"
 _IMPOSSIBLE_REFERENCE = re.compile(
-    rb"""\br\s*=\s*["'](?!(?:%s)?(?:%s)["'])""" % (_LAST_COLUMN, _LAST_ROW)
+    rb"""(?<=\s)r\s*=\s*["'](?!(?:%s)?(?:%s)["'])""" % (_LAST_COLUMN, _LAST_ROW)
 )
 _QUOTED = re.compile(rb""""[^"]*"|'[^']*'""")
-_CELL_REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
+_CELL_REFERENCE = re.compile(rb"""(?<=\s)r\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""")
 
 
 class Row(NamedTuple):
