@@ -5,9 +5,9 @@ from pathlib import Path
 
 import duckdb
 
+from customer_intelligence.check_data.draft_files import draft_files, files_beside
 from customer_intelligence.ingest.columns import is_unique
 from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
-from customer_intelligence.ingest.draft_files import draft_files, files_beside
 from customer_intelligence.ingest.draft_rules import draft_rules
 from customer_intelligence.ingest.files import shown_names
 from customer_intelligence.ingest.pipeline import probe
