@@ -1353,10 +1353,11 @@ def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monk
 ROOMS = (
     ("errors", "quoting", "files"),
     ("engine", "derived", "yaml_files", "tombstones", "pseudonyms"),
-    ("rules", "currency_signs", "number_marks"),
-    ("mapping", "formats", "load", "privacy", "alarm", "replacing"),
+    ("rules", "currency_signs", "names", "number_marks"),
+    ("mapping", "formats", "load", "privacy", "alarm", "apart", "replacing"),
     ("columns",),
-    ("presets", "reading", "draft", "shop"),
+    ("presets", "reading", "draft", "draft_rules", "shop"),
+    ("together",),
     ("recognise",),
     ("read",),
     ("survey",),
@@ -1493,12 +1494,12 @@ def test_refused_file_leaves_earlier_loads_alone(tmp_path):
 def test_file_that_grows_meanwhile_is_refused(tmp_path, monkeypatch):
     path = write_csv(tmp_path / "a.csv", text_lines())
 
-    def grow(grown: Path) -> str:
-        with grown.open("a") as file:
+    def grow(grown: set[Path]) -> str:
+        with next(iter(grown)).open("a") as file:
             file.write("\n")
         return "0" * 64
 
-    monkeypatch.setattr("customer_intelligence.ingest.pipeline.file_sha256", grow)
+    monkeypatch.setattr("customer_intelligence.ingest.pipeline.content_sha256", grow)
     assert refusal(tmp_path, path).startswith("E_CHANGED: a.csv changed while")
 
 
