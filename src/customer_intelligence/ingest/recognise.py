@@ -415,5 +415,6 @@ def _check_names(header: Sequence[str], name: str) -> None:
             "E_NO_HEADER",
             f"{name} has values where the names of its columns should stand: "
             f"{shown_names(header)}.",
-            "Write a line of names above them, divided as the values are.",
+            "Write a line of names above them, divided as the values are; `header_row: 1` in "
+            "mapping.yml says on which line it stands.",
         )
