@@ -167,8 +167,8 @@ QUOTES = (
     text_case(
         "a runaway quote in the header",
         header='"' + joined(HEADER),
-        refused="E_MISSING_COLUMNS",
-        says="Found: ",
+        refused="E_NO_HEADER",
+        says="has values where the names",
     ),
 )
 
