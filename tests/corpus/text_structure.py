@@ -167,8 +167,8 @@ QUOTES = (
     text_case(
         "a runaway quote in the header",
         header='"' + joined(HEADER),
-        refused="E_MISSING_COLUMNS",
-        says="Found: ",
+        refused="E_NO_HEADER",
+        says="has values where the names",
     ),
 )
 
@@ -380,7 +380,7 @@ HEADERS = (
         header="Sales 2010,,,,,,,",
         says="has its header on line 2",
     ),
-    text_case("no header", header=None, refused="E_MISSING_COLUMNS", says="Found: 536365, 85123A"),
+    text_case("no header", header=None, refused="E_NO_HEADER", says="'536365', '85123A'"),
     text_case(
         "two columns of one name",
         header=joined(HEADER) + ",Quantity",
