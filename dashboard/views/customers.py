@@ -274,7 +274,7 @@ def main() -> None:
             "Nobody is given a probability of churn, so those who spent most come first. "
             f"{store.why('churn')}"
         )
-    st.caption(questions.consent())
+    st.caption(wording.as_markdown(questions.consent()))
     picked = draw_list(currency)
     if picked:
         draw_profile(picked, currency)

@@ -395,7 +395,7 @@ def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir,
                     else stock_code
                 end as sku,
                 description as title,
-                quantity as qty,
+                quantity::integer as qty,
                 replace(unit_price::varchar, '.', ',') as price
             from read_parquet('{SAMPLE}')
             order by record_number

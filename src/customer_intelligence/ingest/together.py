@@ -12,6 +12,7 @@ from customer_intelligence.ingest.columns import normalise, position_of, resolve
 from customer_intelligence.ingest.files import (
     check_inside_root,
     check_regular_file,
+    is_directory,
     shown_names,
     unreadable,
 )
@@ -39,11 +40,11 @@ def find_files(path: Path, mapping: SourceMapping) -> dict[str, Path]:
         `check_regular_file` for each of them.
     """
     check_inside_root(path)
-    is_directory = path.is_dir()
-    directory = path if is_directory else path.parent
+    is_of_several = is_directory(path)
+    directory = path if is_of_several else path.parent
     found = {}
     for at, (name, stated) in enumerate(mapping.files.items()):
-        is_given = at == 0 and not is_directory
+        is_given = at == 0 and not is_of_several
         found[name] = path if is_given else _find(directory, name, stated)
         check_regular_file(found[name])
     paths = list(found.values())
@@ -104,13 +105,13 @@ def join(
     columns = resolve_columns(header, mapping, path.name)
     dates, _ = plain[columns.positions["invoice_date"][0]]
     whole = Reading(
-        path.resolve().name if path.is_dir() else path.name,
+        path.resolve().name if is_directory(path) else path.name,
         tuple(header),
         tuple(readings[at].types[position] for at, position in plain),
         columns,
         mapping,
         JoinedLayout(parts, plain, dates),
-        path.resolve() if path.is_dir() else path,
+        path.resolve() if is_directory(path) else path,
         expanded_bytes=sum(reading.expanded_bytes for reading in readings),
         notes=(
             *readings[0].notes,
