@@ -1357,7 +1357,7 @@ ROOMS = (
     ("rules", "currency_signs", "names", "number_marks"),
     ("mapping", "formats", "load", "privacy", "alarm", "apart", "replacing"),
     ("columns",),
-    ("presets", "reading", "draft", "draft_rules", "shop"),
+    ("presets", "reading", "draft", "draft_rules", "shop", "connectors"),
     ("together",),
     ("recognise",),
     ("read",),

@@ -114,7 +114,8 @@ def test_a_version_states_what_it_is_and_its_rows_and_keys(work_database, tmp_pa
         assert "Key: order_id." in comment
         assert "customer_id -> dim_customers.customer_id" in comment
         assert marts.execute(
-            "select comment from duckdb_columns() where column_name = 'amount'"
+            "select comment from duckdb_columns() "
+            "where table_name = 'fct_orders' and column_name = 'amount'"
         ).fetchall() == [('Money; it\'s "net".',)]
         with cursor(marts) as another:
             assert another.execute("select count(*) from fct_orders").fetchone() == (3,)

@@ -12,10 +12,10 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.files import printable
 from customer_intelligence.ingest.alarm import FIELDS as FIELDS_OF_REASONS
 from customer_intelligence.ingest.apart import money, warnings
+from customer_intelligence.ingest.derived import LINE_AMOUNT
 from customer_intelligence.ingest.draft import Draft
 from customer_intelligence.ingest.mapping import FIELDS, SourceMapping
 from customer_intelligence.ingest.rules import NO_CURRENCY
-from customer_intelligence.ingest.type_fields import LINE_AMOUNT
 
 SHOWN = 24
 # Sales to nobody known are sales; that there are so many more of them than before is worth a word.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 
-from customer_intelligence.ingest.type_fields import LINE_AMOUNT
+from customer_intelligence.ingest.derived import LINE_AMOUNT
 
 ALARMING_SHARE = 0.5
 # What the mapping knows to be no line is no record that could not be read.

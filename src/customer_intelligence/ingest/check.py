@@ -209,7 +209,7 @@ def _set_apart(reading: Reading) -> str:
     amount = "line_amount"
     of_orders = (reading.columns.order_amount, reading.columns.order_discount)
     if "line_amount" not in reading.columns and of_orders == (None, None):
-        amount = f"try_cast({type_fields.COST} as decimal(18, 4))"
+        amount = f"try_cast({derived.COST} as decimal(18, 4))"
     before = "order by record_number rows between unbounded preceding and 1 preceding"
     # What cannot be read as a line, or is the sum of all lines above or since the last such row.
     return f"""select *, case

@@ -17,6 +17,13 @@ MAX_TOKENS = 50
 
 # Twelve decimals: products of two amounts are exact, and numbers may reach 14 digits before them.
 SCALE = 12
+# What a line comes to by its price: decimals of 18 digits multiply to as few.
+COST = "cast(quantity as decimal(38, 4)) * unit_price"
+# What it comes to, as the model stg_retail__invoice_lines has it.
+LINE_AMOUNT = (
+    "cast(case when quantity < 0 and unit_price >= 0 and line_amount > 0 then -line_amount "
+    f"else coalesce(line_amount, {COST}) end as decimal(38, 4))"
+)
 TYPE = f"DECIMAL(38,{SCALE})"
 _UNIT = f"cast(1{'0' * SCALE} as hugeint)"
 _SMALLEST = f"cast(0.{'0' * (SCALE - 1)}1 as decimal({SCALE}, {SCALE}))"

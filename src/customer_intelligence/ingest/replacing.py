@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest.derived import LINE_AMOUNT
 from customer_intelligence.ingest.load import ROWS_FILE, SHOP_FILE
-from customer_intelligence.ingest.type_fields import LINE_AMOUNT
 from customer_intelligence.quoting import path_literal
 
 WITHIN_DAYS = 7

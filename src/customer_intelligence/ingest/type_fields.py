@@ -23,13 +23,6 @@ NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
 # What programs write where no customer is known.
 NOBODY = ("null", "nan", "none", "n/a", "#n/a", r"\n", "-")
 CODES = ("invoice_no", "stock_code", "customer_id")
-# What a line comes to by its price: decimals of 18 digits multiply to as few.
-COST = "cast(quantity as decimal(38, 4)) * unit_price"
-# What it comes to, as the model stg_retail__invoice_lines has it.
-LINE_AMOUNT = (
-    "cast(case when quantity < 0 and unit_price >= 0 and line_amount > 0 then -line_amount "
-    f"else coalesce(line_amount, {COST}) end as decimal(38, 4))"
-)
 _INTEGER_TYPES = frozenset(
     ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"]
 )

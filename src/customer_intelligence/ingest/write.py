@@ -11,10 +11,10 @@ import duckdb
 from customer_intelligence.ingest.alarm import LOST_DIGITS
 from customer_intelligence.ingest.check import rows_query
 from customer_intelligence.ingest.complete import copies_query
+from customer_intelligence.ingest.derived import LINE_AMOUNT
 from customer_intelligence.ingest.privacy import Privacy
 from customer_intelligence.ingest.pseudonyms import key_id
 from customer_intelligence.ingest.reading import Reading
-from customer_intelligence.ingest.type_fields import LINE_AMOUNT
 from customer_intelligence.quoting import path_literal
 
 
