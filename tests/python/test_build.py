@@ -425,20 +425,11 @@ def test_the_same_shop_under_other_names_gives_the_same_customers(published_dir,
         assert theirs.execute(figures).fetchall() == ours.execute(figures).fetchall()
 
 
-@pytest.mark.parametrize(
-    ("variables", "words"),
-    [
-        ({"clusterk": 5}, "E_BAD_VARS: Unknown var 'clusterk'."),
-        ({"offer_cost": "1 + 1"}, "E_BAD_VARS: The var offer_cost is '1 + 1'."),
-    ],
-)
-def test_settings_that_mean_nothing_are_refused_before_anything_runs(
-    published_dir, variables, words
-):
+def test_settings_that_mean_nothing_are_refused_before_anything_runs(published_dir):
     before = current_version(published_dir)
-    result = run_dbt(published_dir, "build", variables=variables)
+    result = run_dbt(published_dir, "build", variables={"clusterk": 5})
     assert result.returncode != 0
-    assert words in result.stdout
+    assert "E_BAD_VARS: Unknown var 'clusterk'." in result.stdout
     assert "START sql" not in result.stdout
     assert current_version(published_dir) == before
 

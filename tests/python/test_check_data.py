@@ -100,7 +100,7 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     ).fetchall()
     assert f"{rows:,} in the file = {rows:,} to load + 0 quarantined" in report
     assert f"lines add up to {money:,.2f}" in report
-    told = dict(LEDGER.findall(report))
+    told = {label: " ".join(figures.split()) for label, figures in LEDGER.findall(report)}
 
     ingested(stranger, data_dir, mapping)
     build(data_dir, variables=WITHOUT_MODELS)

@@ -9,14 +9,12 @@ import gzip
 import json
 import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import another_process_at_work, build
+from conftest import another_process_at_work
 
 from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
@@ -469,19 +467,3 @@ def test_an_erasure_that_cannot_be_read_through_changes_nothing(data_dir):
         erase(data_dir, CANARY)
     assert not (data_dir / "raw" / "tombstones.json").exists()
     assert raw(data_dir, "count(*) filter (customer_id is not null)") != [(0,)]
-
-
-def holds(path: Path, text: str) -> bool:
-    return path.is_file() and text.encode() in path.read_bytes()
-
-
-def test_marts_of_a_forgotten_customer_are_published_without_them(data_dir):
-    """Through whole builds: every byte of the data directory is searched."""
-    build(data_dir)
-    assert any("dim_customers" in place for place in verify(data_dir, CANARY).named)
-    command = [sys.executable, "-m", "customer_intelligence", "forget", f"--data-dir={data_dir}"]
-    ended = subprocess.run([*command, "--", CANARY], capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    assert "named nowhere" in ended.stdout
-    assert verify(data_dir, CANARY).is_clean
-    assert not [path for path in data_dir.rglob("*") if holds(path, f",{CANARY}")]

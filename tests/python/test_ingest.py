@@ -841,7 +841,7 @@ MESSY_LINES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     lines=MESSY_LINES,
     line_end=st.sampled_from(["\n", "\r\n", "\r"]),

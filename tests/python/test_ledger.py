@@ -74,6 +74,15 @@ def test_copies_count_and_are_told_unless_the_shop_drops_them(ledger):
     assert dropped.dispositions["exact_duplicate"] == (2, 2)
 
 
+@pytest.mark.parametrize("name", ["__index_level_0__", "Unnamed: 0"])
+def test_row_numbers_of_a_data_frame_hide_no_copy(ledger, name):
+    rows = ",order,date,customer,sku,quantity,price".replace("", name, 1) + "\n"
+    rows += "0,1,2024-01-05,ann,TEA,1,2.00\n1,1,2024-01-05,ann,TEA,1,2.00\n"
+    shop = ledger(rows, with_rules(PRICES, copies="drop"))
+    assert shop.net_revenue == 2
+    assert shop.dispositions["exact_duplicate"] == (1, 2)
+
+
 def test_a_line_is_a_copy_only_within_its_own_file(ledger):
     other = SCANS.replace("    1,", "    2,")
     shop = ledger([SCANS, other], with_rules(AMOUNTS, copies="drop"))

@@ -189,4 +189,5 @@ def test_a_key_with_a_null_in_any_column_is_no_key():
         ("(1, null), (2, 2)", 1),
     ):
         query = render.is_unique_key(f"(values {rows}) as keyed(a, b)", ["a", "b"])
-        assert len(duckdb.sql(query).fetchall()) == wrong, rows
+        with duckdb.connect() as database:
+            assert len(database.execute(query).fetchall()) == wrong, rows

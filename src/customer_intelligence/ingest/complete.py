@@ -1,5 +1,6 @@
 """Third room, order by order: values that other lines of the file give."""
 
+import re
 from collections.abc import Iterator
 
 from customer_intelligence.ingest.derived import COST
@@ -12,6 +13,8 @@ from customer_intelligence.quoting import literal
 WORD_SEPARATOR = " | "
 # A class of what is sold.
 GIFT_CARD = "gift_voucher"
+# As pandas calls the index of a data frame, in Parquet and in a text that was read and saved again.
+_ROW_NUMBER = re.compile(r"__index_level_\d+__|Unnamed: 0(\.\d+)?")
 _WHOLE_ORDER = "and unbounded following)"
 _SO_FAR = "and current row)"
 
@@ -246,9 +249,11 @@ def states_refund(reading: Reading) -> str:
 def copies_query(reading: Reading) -> str:
     """Write the query of the records that are equal to an earlier one in all their values.
 
-    The hash only narrows the search: equality is decided on the values.
+    The row numbers that data frames are saved with are none of them. The hash only narrows the
+    search: equality is decided on the values.
     """
-    values = ", ".join((*(f"c{at}" for at in range(len(reading.header))), "date_cell"))
+    said = (f"c{at}" for at, name in enumerate(reading.header) if not _ROW_NUMBER.fullmatch(name))
+    values = ", ".join((*said, "date_cell"))
     return f"""
     select record_number, copy_number from (
         select
