@@ -467,3 +467,7 @@ def test_an_erasure_that_cannot_be_read_through_changes_nothing(data_dir):
         erase(data_dir, CANARY)
     assert not (data_dir / "raw" / "tombstones.json").exists()
     assert raw(data_dir, "count(*) filter (customer_id is not null)") != [(0,)]
+
+
+def holds(path: Path, text: str) -> bool:
+    return path.is_file() and text.encode() in path.read_bytes()
