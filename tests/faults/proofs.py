@@ -20,7 +20,7 @@ class Row:
     Parameters
     ----------
     promise : str
-        Number of the promise, R1 to R11.
+        Number of the promise.
     promised : str
         What is promised.
     done : str
@@ -157,6 +157,27 @@ PROOFS = (
                 "R4",
                 "tests of files",
                 {"CUSTOMER_INTELLIGENCE_EXAMPLES": str(lab.times(10_000))},
+            )
+        ],
+    ),
+    Proof(
+        (
+            Row(
+                "R12",
+                "no silent wrong number",
+                "generated files of many shops: what check-data says, against what a build then "
+                "says, to the penny",
+                ("files checked and built",),
+                {"files checked and built": 1_000},
+            ),
+        ),
+        [
+            lambda lab: suites.run_suite(
+                lab,
+                "test_check_is_build",
+                "R12",
+                "files checked and built",
+                {"CHECKED_FILES": str(lab.times(1_000))},
             )
         ],
     ),
