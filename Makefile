@@ -160,10 +160,11 @@ test: lint
 	cd $(call quoted,ROOT) && .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
 		--dist loadfile --no-loadscope-reorder
 
-# What needs the package index, or a browser for long.
+# What needs the package index, a browser for long, or builds that `make test` has no time for.
 test-tools: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && PYTHONPATH=tests/python .venv/bin/python -m pytest -p conftest tests/engines
-	cd $(call quoted,ROOT) && ALL_LOOKS=1 .venv/bin/python -m pytest tests/python/test_browser.py
+	cd $(call quoted,ROOT) && ALL_LOOKS=1 ALL_BUILDS=1 EXPORTS_OF_A_KIND=3 .venv/bin/python -m pytest \
+		tests/python/test_browser.py tests/python/test_drift.py tests/python/test_presets.py
 
 # What takes hours.
 test-faults: $(TREE).venv/installed-dev
@@ -177,7 +178,7 @@ LINT_PYTHON = cd $(call quoted,ROOT) && .venv/bin/ruff check . && .venv/bin/ruff
 
 lint: $(TREE).venv/installed-dev
 	$(LINT_PYTHON)
-	cd $(call quoted,ROOT) && .venv/bin/sqlfluff lint models tests analyses
+	cd $(call quoted,ROOT) && .venv/bin/sqlfluff lint --processes 2 models tests analyses
 
 methodology: $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \

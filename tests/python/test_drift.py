@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -156,6 +157,7 @@ def steady_shop(factor: int, customers: int = 600, days: int = 700) -> list[Line
     return lines
 
 
+@pytest.mark.skipif(not os.environ.get("ALL_BUILDS"), reason="one more build: make test-tools")
 def test_a_change_made_on_purpose_is_told_and_published(tmp_path):
     data_dir = tmp_path / "data"
     ingested(Shop(lambda: steady_shop(10)).write(tmp_path / "shop.csv"), data_dir)
