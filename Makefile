@@ -164,8 +164,8 @@ test: lint
 test-tools: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && PYTHONPATH=tests/python .venv/bin/python -m pytest -p conftest tests/engines
 	cd $(call quoted,ROOT) && ALL_LOOKS=1 ALL_BUILDS=1 EXPORTS_OF_A_KIND=3 .venv/bin/python -m pytest \
-		tests/python/test_browser.py tests/python/test_drift.py tests/python/test_faults.py \
-		tests/python/test_presets.py
+		tests/python/test_browser.py tests/python/test_build.py tests/python/test_check_data.py \
+		tests/python/test_drift.py tests/python/test_faults.py tests/python/test_presets.py
 
 # What takes hours.
 test-faults: $(TREE).venv/installed-dev

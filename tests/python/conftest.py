@@ -58,6 +58,10 @@ SLOW = (
     *("test_clusters", "test_clv_marts", "test_drift", "test_faults", "test_lifetime_value"),
     *("test_products", "test_report", "test_semantic", "test_simulate"),
 )
+# Of builds that the suite of every issue has no time for.
+one_more_build = pytest.mark.skipif(
+    not os.environ.get("ALL_BUILDS"), reason="one more build: make test-tools"
+)
 collect_ignore = [f"{name}.py" for name in (*LONG, *SLOW)] if QUICK else []
 
 

@@ -14,7 +14,7 @@ import dispositions
 import duckdb
 import openpyxl
 import pytest
-from conftest import ROOT, WITHOUT_MODELS, build, ingested
+from conftest import ROOT, WITHOUT_MODELS, build, ingested, one_more_build
 
 from customer_intelligence import check_data
 from customer_intelligence.cli import commands
@@ -84,6 +84,7 @@ def stranger(tmp_path_factory) -> Path:
     return path
 
 
+@one_more_build
 def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
     mapping, data_dir = tmp_path / "mapping.yml", tmp_path / "data"
     assert main(["check-data", str(stranger), "--out", str(mapping)]) == 0
@@ -117,8 +118,8 @@ def test_a_stranger_gets_from_the_file_to_the_marts(stranger, tmp_path, capsys):
         ).fetchone()
     assert sum(amount or 0 for _, amount in ledger.values()) == money
     with open_marts(data_dir) as marts:
-        rows = marts.execute("select label, lines, amount from rpt_line_dispositions").fetchall()
-    assert told == {label: f"{lines:,} {amount:,.2f}" for label, lines, amount in rows}
+        built = marts.execute("select label, lines, amount from rpt_line_dispositions").fetchall()
+    assert told == {label: f"{lines:,} {amount:,.2f}" for label, lines, amount in built}
     assert sum(lines for lines, _ in ledger.values()) == rows
     assert ledger["cancelled_order"][1] == lost
     assert {name for name, (lines, _) in ledger.items() if lines} == {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from collections.abc import Callable
 import duckdb
 import numpy as np
 import pytest
-from conftest import ROOT, build, ingested
+from conftest import ROOT, build, ingested, one_more_build
 from scipy.stats import chi2
 from shops import Line, Shop, line
 
@@ -157,7 +156,7 @@ def steady_shop(factor: int, customers: int = 600, days: int = 700) -> list[Line
     return lines
 
 
-@pytest.mark.skipif(not os.environ.get("ALL_BUILDS"), reason="one more build: make test-tools")
+@one_more_build
 def test_a_change_made_on_purpose_is_told_and_published(tmp_path):
     data_dir = tmp_path / "data"
     ingested(Shop(lambda: steady_shop(10)).write(tmp_path / "shop.csv"), data_dir)

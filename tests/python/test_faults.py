@@ -5,13 +5,13 @@ The fast part of `tests/faults`, which kills hundreds of times and at random (`m
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
+from conftest import one_more_build
 from faults.kills import INGEST_POINTS, every_step, named
 from faults.lab import published_state
 from faults.readers import polling
@@ -20,8 +20,6 @@ from faults.small_marts import fill
 
 from customer_intelligence.files import link_durably
 
-ALL_BUILDS = bool(os.environ.get("ALL_BUILDS"))
-ELSEWHERE = "a build of its own: make test-tools"
 LINES = (
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
     "900001,85123A,Hanging heart,6,2011-12-09 12:50,2.55,17850,France\n"
@@ -141,7 +139,7 @@ def shop(published_dir, tmp_path) -> ShopDirectory:
     return ShopDirectory(published_dir).copied_to(tmp_path / "shop")
 
 
-@pytest.mark.skipif(not ALL_BUILDS, reason=ELSEWHERE)
+@one_more_build
 def test_an_interrupted_build_is_not_published(shop):
     before = shop.publication()
     interrupted = shop.build(after_line="START sql", kill_after=1, kill_with=signal.SIGINT)
@@ -149,7 +147,7 @@ def test_an_interrupted_build_is_not_published(shop):
     assert shop.publication() == before
 
 
-@pytest.mark.skipif(not ALL_BUILDS, reason=ELSEWHERE)
+@one_more_build
 def test_a_torn_work_database_is_set_aside_and_a_part_of_the_project_is_not_published(shop):
     before = shop.publication()
     torn = shop.work_database.read_bytes()[: shop.work_database.stat().st_size // 2]
