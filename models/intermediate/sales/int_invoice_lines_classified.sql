@@ -97,26 +97,12 @@ replaced_days as (
     inner join reloaded_days as later
         on
             earlier.invoice_no = later.invoice_no
-            and earlier.same_customer = later.same_customer
             and earlier.load_number < later.load_number
             and abs(
                 {{ day_difference("earlier.invoice_date", "later.invoice_date") }}
             ) <= 7
-    union
-    select
-        earlier.load_number,
-        earlier.invoice_no,
-        earlier.invoice_date,
-        earlier.customer_id
-    from reloaded_days as earlier
-    inner join reloaded_days as later
-        on
-            earlier.invoice_no = later.invoice_no
-            and earlier.load_number < later.load_number
-            and abs(
-                {{ day_difference("earlier.invoice_date", "later.invoice_date") }}
-            ) <= 7
-    where earlier.customer_id is null or later.customer_id is null
+            -- Who is unknown may be anybody.
+            and coalesce(earlier.same_customer = later.same_customer, true)
 
 ),
 

@@ -33,15 +33,9 @@ _LINES = f"""
 _SAME = f"""
     select distinct earlier.rowid as same
     from earlier inner join {{later}} as later
-        on earlier.number = later.number and earlier.customer = later.customer
-        and earlier.load_number < later.load_number
-        and abs(earlier.day - later.day) <= {WITHIN_DAYS}
-    union
-    select distinct earlier.rowid as same
-    from earlier inner join {{later}} as later
         on earlier.number = later.number and earlier.load_number < later.load_number
         and abs(earlier.day - later.day) <= {WITHIN_DAYS}
-    where earlier.customer is null or later.customer is null
+        and coalesce(earlier.customer = later.customer, true)
 """  # noqa: S608  # nosec
 
 

@@ -12,6 +12,7 @@ be a fault of the truth as well. ``test_presets.py`` runs over all of them.
 import csv
 import datetime as dt
 import random
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ledger import Ledger
 
 from customer_intelligence.ingest.presets import PRESETS
 
@@ -48,6 +50,56 @@ class Truth:
     mapping: dict[str, Any] | None
     """Keys of mapping.yml; None where the header of the file leads to the preset."""
     lines: list[Line]
+
+
+def orders_of(lines: Iterable[Line]) -> set[tuple[str, str | None, dt.date]]:
+    """Return invoice, customer and day of each order; what was all given back that day was none."""
+    orders: defaultdict[tuple[str, str | None, dt.date], Decimal] = defaultdict(Decimal)
+    sold = {(line.invoice, line.customer, line.day) for line in lines if line.amount > 0}
+    for line in lines:
+        order = (line.invoice, line.customer, line.day)
+        if order in sold:
+            orders[order] += line.amount
+    return {order for order, amount in orders.items() if amount}
+
+
+def expected(lines: Iterable[Line]) -> dict[str, list[Any]]:
+    """Return recency, frequency and monetary value of each customer, of what counts."""
+    last = max(line.day for line in lines)
+    bought: defaultdict[str | None, set[dt.date]] = defaultdict(set)
+    for _, customer, day in orders_of(lines):
+        bought[customer].add(day)
+    spent: defaultdict[str | None, Decimal] = defaultdict(Decimal)
+    for line in lines:
+        spent[line.customer] += line.amount
+    return {
+        customer: [(last - max(days)).days if (days := bought[customer]) else None, len(days), net]
+        for customer, net in spent.items()
+        if customer is not None
+    }
+
+
+def assert_exact(shop: Ledger, lines: Sequence[Line]) -> None:
+    """Hold customers, money, orders and days of a shop to what counts, to the penny."""
+    found = {
+        customer: values
+        for customer, *values in shop.rows(
+            "select customer_id, as_of_date - max(activity_date) filter (has_purchase), "
+            "count(*) filter (has_purchase), sum(net_revenue) "
+            "from int_customer_days, int_as_of group by customer_id, as_of_date"
+        )
+    }
+    right = expected(lines)
+    wrong = {
+        customer: (found.get(customer), right.get(customer))
+        for customer in found.keys() | right.keys()
+        if found.get(customer) != right.get(customer)
+    }
+    assert wrong == {}, "customer: found and right recency, frequency, monetary value"
+    assert shop.net_revenue == sum(line.amount for line in lines)
+    assert shop.orders == len(orders_of(lines))
+    first_and_last = shop.rows("select first_invoice_date, as_of_date from int_as_of")
+    assert first_and_last == [(min(line.day for line in lines), max(line.day for line in lines))]
 
 
 def of_preset(name: str, **changes: object) -> dict[str, Any]:
