@@ -179,7 +179,8 @@ LINT_PYTHON = cd $(call quoted,ROOT) && .venv/bin/ruff check . && .venv/bin/ruff
 
 lint: $(TREE).venv/installed-dev
 	$(LINT_PYTHON)
-	cd $(call quoted,ROOT) && .venv/bin/sqlfluff lint --processes 2 models tests analyses
+	cd $(call quoted,ROOT) && find models tests analyses -name '*.sql' -print0 \
+		| xargs -0 -n 40 -P 2 .venv/bin/sqlfluff lint
 
 methodology: $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \
