@@ -257,16 +257,11 @@ def _fields(reading: Reading, provenance: Mapping[str, str]) -> _Fields:
             "case when line_amount is not null "
             "then cast(if(line_amount < 0, -1, 1) as decimal(18, 4)) end"
         )
-    moment = type_fields.moment(
-        cell("invoice_date"),
-        reading.date_order,
-        "filled_cell" if cell("invoice_date").name == "filled_invoice_date" else "date_cell",
-        mapping.timezone,
-    )
+    invoice_date = cell("invoice_date")
+    is_filled = invoice_date.name == "filled_invoice_date"
+    moment = type_fields.moment(invoice_date, reading, "filled_cell" if is_filled else "date_cell")
     refund = type_fields.amount(cell("refunded_amount"), reading.marks, "R_REFUND")
-    refund_moment = type_fields.moment(
-        cell("refunded_at"), reading.date_order, "cast(null as timestamp)", mapping.timezone
-    )
+    refund_moment = type_fields.moment(cell("refunded_at"), reading, "cast(null as timestamp)")
     texts = [cell(name) for name in TEXT_FIELDS]
     own = [text.name for text in texts if text.kind == "VARCHAR" and text != NOTHING]
     typed = {field: type_fields.text(cell(field), field) for field in TEXT_FIELDS} | {

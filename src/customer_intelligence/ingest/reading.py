@@ -131,6 +131,8 @@ class Reading:
     marks: Marks = Marks()
     has_totals: bool = False
     """Whether a record calls itself a total."""
+    names_months: bool = True
+    """Whether a date in a text may name its month."""
     clock: str = "as the file shows it"
     """On which clock the days are, in words."""
     status: os.stat_result | None = None

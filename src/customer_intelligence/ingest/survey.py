@@ -14,6 +14,8 @@ from customer_intelligence.quoting import literal
 
 # After a time only: "-2010" at the end of a date is its year. The second group is all of it.
 OFFSET = r"(:\d{2}(?:\.\d{1,9})?) ?(Z|UTC|GMT|([+-])(0\d|1[0-4])(?::?([0-5]\d))?)$"
+# Of the name of a month.
+ANY_LETTERS = r"\pL{3}"
 # A year of two digits stands after a slash or a point only: 21-12-26 may begin with it.
 _YEAR = r"(?:[-/.]\d{4}|[/.]\d{2}(?:\D|$))"
 _FIRST_PART = rf"^(\d{{1,2}})[-/.]\d{{1,2}}{_YEAR}"
@@ -55,6 +57,7 @@ def survey(reading: Reading, fetch: Fetch) -> Reading:
         currency=currency,
         marks=marks,
         has_totals=look.has_totals,
+        names_months=look.names_months,
         clock=_clock(reading, look.offsets),
         notes=(*reading.notes, *notes),
     )
@@ -67,15 +70,20 @@ class _Look(NamedTuple):
     """That stand after times; empty for none."""
     has_marks: bool
     """Whether a number in a text has more than digits, a minus and a point."""
+    names_months: bool
     has_totals: bool
 
 
 def _first_look(reading: Reading, fetch: Fetch) -> _Look:
     date = reading.columns.first("invoice_date")
-    offsets, has_marks, has_totals = "[]", "false", "false"
+    offsets, has_marks, names_months, has_totals = "[]", "false", "false", "false"
     if reading.types[date] == "VARCHAR":
         offset = f"coalesce(regexp_extract(trim(c{date}), '{OFFSET}', 2), '')"
         offsets = f"list(distinct {offset}) filter (where contains(c{date}, ':'))"
+    dates = [reading.columns.first(field) for field in ("invoice_date", "refunded_at")]
+    texts = [at for at in dates if at is not None and reading.types[at] == "VARCHAR"]
+    if letters := [f"regexp_matches(c{at}, '{ANY_LETTERS}')" for at in texts]:
+        names_months = f"bool_or({' or '.join(letters)})"
     if numbers := _number_columns(reading):
         plain = (f"regexp_full_match(c{at}, '{_PLAIN_NUMBER}')" for at in numbers)
         has_marks = f"bool_or(not coalesce({' and '.join(plain)}, true))"
@@ -83,10 +91,13 @@ def _first_look(reading: Reading, fetch: Fetch) -> _Look:
             has_marks = "true"
     if words := [f"({is_total_word(f'c{at}')})" for at in total_columns(reading)]:
         has_totals = f"bool_or({' or '.join(words)})"
-    if reading.types[date] != "VARCHAR" and not numbers and not words:
-        return _Look([], has_marks=False, has_totals=False)
+    if not texts and not numbers and not words:
+        return _Look([], has_marks=False, names_months=False, has_totals=False)
     # The count makes one row of what may be no aggregate.
-    looked = f"select {offsets}, {has_marks}, {has_totals}, count(*) from source"  # noqa: S608  # nosec
+    looked = (
+        f"select {offsets}, {has_marks}, {names_months}, {has_totals}, count(*) "  # noqa: S608  # nosec
+        "from source"
+    )
     ((offsets, *found, _),) = fetch(looked)
     return _Look(sorted(offsets or [])[:SHOWN_OFFSETS], *map(bool, found))
 

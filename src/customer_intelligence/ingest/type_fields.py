@@ -16,7 +16,7 @@ from customer_intelligence.ingest.pseudonyms import (
     same_id_as_sql,
 )
 from customer_intelligence.ingest.reading import Marks, Reading
-from customer_intelligence.ingest.survey import OFFSET
+from customer_intelligence.ingest.survey import ANY_LETTERS, OFFSET
 from customer_intelligence.quoting import literal
 
 NO_WORDS = ("", "0", "0.0", "false", "f", "no", "n", "none", "null", "nan", "-")
@@ -62,7 +62,6 @@ _TIME_FORMATS = (
     " %H:%M:%S.%g",
 )
 _HALF_DAY = r"\d ?[aApP]\.?[mM]\.?$"
-_ANY_LETTER = r"\pL{3}"
 _TIME = r"(\d{1,2}:\d{2}(?::\d{2})?(?: ?[aApP]\.?[mM]\.?)?)"
 # After a time; what it stands for is not looked up, for times are not converted.
 _ZONE = r"(?: \(?[A-Z]{3,5}\)?)?"
@@ -226,11 +225,10 @@ def formula(formula: Formula, reading: Reading, *, blank_is_nothing: bool = Fals
     return derived.as_sql(formula.expression, operand)
 
 
-def moment(
-    cell: Cell, date_order: str | None, date_cell: str = "date_cell", timezone: str | None = None
-) -> Typed:
+def moment(cell: Cell, reading: Reading, date_cell: str) -> Typed:
     """Day and time on the clock that the file shows, or on that of a zone where it shows UTC."""
     name, kind = cell
+    date_order, timezone = reading.date_order, reading.mapping.timezone
     reason = "'R_INVOICE_DATE'"
     if kind == "DATE":
         return Typed(f"try_cast({name} as timestamp)", reason)
@@ -246,9 +244,10 @@ def moment(
         f"when regexp_full_match({text}, '{_COMPACT_DATE}') "
         f"then cast(try_strptime({text}, '%Y%m%d') as timestamp) "
         f"when regexp_matches({text}, '{_HALF_DAY}') and regexp_matches({text}, '^[0-9]{{4}}') "
-        f"then {_on_day(text, '%Y/%m/%d')} "
-        f"when regexp_matches({text}, '{_ANY_LETTER}') then {_spelled(text)}"
+        f"then {_on_day(text, '%Y/%m/%d')}"
     )
+    if reading.names_months:
+        iso += f" when regexp_matches({text}, '{ANY_LETTERS}') then {_spelled(text)}"
     if date_order in _DATE_ORDER_FORMATS:
         form = _DATE_ORDER_FORMATS[date_order]
         parsed = (
