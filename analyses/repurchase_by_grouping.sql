@@ -89,7 +89,7 @@ churn_deciles as (
         ranked.cutoff_date,
         ranked.score_decile,
         ranked.churn_probability
-    from {{ ref("fct_churn_backtest_ranked") }} as ranked
+    from {{ ref("ml_churn_backtest_ranked") }} as ranked
     inner join {{ ref("rpt_churn_model_selection") }} as selection
         on ranked.model = selection.model and selection.is_chosen
     where ranked.population = 'all_known'

@@ -76,7 +76,7 @@ ACTIONS = """
         on copied.customer_id || '-' || copied.copy = customers.customer_id
     order by priority
 """
-COMPILED = Path("build/target/compiled/customer_intelligence/models/marts/customers")
+COMPILED = Path("build/target/compiled/customer_intelligence/models/evidence/customers")
 # Each with the order in which the build leaves it.
 PER_CUSTOMER = {
     "fct_churn_reasons": "customer_id, reason_rank",
@@ -106,7 +106,7 @@ def enlarge(data_dir: Path, out: Path, customers: int) -> Path:
     path = folder / version / DATABASE
     path.chmod(0o644)
     with duckdb.connect(str(path)) as marts:
-        marts.execute("use marts")
+        marts.execute("set search_path = 'marts,evidence'")
         (known,) = marts.execute("select count(*) from dim_customers").fetchone()
         copies = -(-customers // known)
         marts.execute(CUSTOMERS.format(copies=copies, customers=known))
@@ -116,7 +116,7 @@ def enlarge(data_dir: Path, out: Path, customers: int) -> Path:
         for mart in ("customer_cube", "customer_sample"):
             sql = (data_dir / COMPILED / f"{mart}.sql").read_text("utf-8")
             sql = sql.replace('"warehouse"."marts"."dim_customers"', "dim_customers")
-            marts.execute(f"create or replace table {mart} as {sql}")
+            marts.execute(f"create or replace table evidence.{mart} as {sql}")
     files.link_durably(folder / "current", version)
     return path
 

@@ -30,7 +30,7 @@
             {% do nodes.append({
                 "id": node.unique_id, "name": node.name, "type": node.resource_type,
             }) %}
-            {% if node.resource_type == "model" and node.fqn[1] == "marts" %}
+            {% if node.resource_type == "model" and node.config.access == "public" %}
                 {% set columns = {} %}
                 {% for name, column in node.columns.items() %}
                     {% do columns.update({name: column.description}) %}
@@ -38,6 +38,7 @@
                 {% do models.append({
                     "id": node.unique_id,
                     "name": node.name,
+                    "schema": node.schema,
                     "relation": node.relation_name,
                     "description": node.description,
                     "columns": columns,

@@ -88,7 +88,7 @@ def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
     Parameters
     ----------
     bins : pandas.DataFrame
-        `probability_bin`, `customers`, `mean_churn_probability`, `churn_rate`.
+        `score_decile`, `customers`, `mean_churn_probability`, `churn_rate`.
     colour : str
         Colour of the model.
     """
@@ -101,7 +101,9 @@ def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
             alt.Tooltip("churn_rate:Q", title="Observed", format=".1%"),
         ],
     )
-    line = base.mark_line(color=colour, opacity=0.5).encode(order=alt.Order("probability_bin:Q"))
+    line = base.mark_line(color=colour, opacity=0.5).encode(
+        order=alt.Order("score_decile:Q", sort="descending")
+    )
     dots = base.mark_circle(color=colour, size=110, opacity=1)
     return (_diagonal() + line + dots).properties(height=430)
 

@@ -43,11 +43,11 @@ def churn_calibration(population: str, model: str) -> pd.DataFrame:
     """Return predicted and observed churn of a model in groups of equal size."""
     return query(
         """
-        select probability_bin, customers, mean_churn_probability, churn_rate
-        from rpt_churn_calibration
+        select score_decile, customers, mean_churn_probability, churn_rate
+        from rpt_churn_deciles
         where population = $population and model = $model
-            and cutoff_date = (select max(cutoff_date) from rpt_churn_calibration)
-        order by probability_bin
+            and cutoff_date = (select max(cutoff_date) from rpt_churn_deciles)
+        order by score_decile desc
         """,
         population=population,
         model=model,
@@ -59,10 +59,11 @@ def churn_confusion(population: str, model: str, threshold_name: str) -> pd.Data
     return query(
         """
         select threshold, true_positives, false_positives, false_negatives, true_negatives
-        from rpt_churn_confusion_matrix
+        from rpt_churn_classification_report
         where population = $population and model = $model
             and threshold_name = $threshold_name
-            and cutoff_date = (select max(cutoff_date) from rpt_churn_confusion_matrix)
+            and cutoff_date = (select max(cutoff_date) from rpt_churn_classification_report)
+            and class = 'churned'
         """,
         population=population,
         model=model,
@@ -117,9 +118,9 @@ def churn_gains(population: str) -> pd.DataFrame:
     return query(
         """
         select model, contacted_share, captured_churner_share, cumulative_lift
-        from rpt_churn_gains
+        from rpt_churn_deciles
         where population = $population
-            and cutoff_date = (select max(cutoff_date) from rpt_churn_gains)
+            and cutoff_date = (select max(cutoff_date) from rpt_churn_deciles)
         order by model, score_decile
         """,
         population=population,

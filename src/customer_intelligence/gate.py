@@ -131,7 +131,7 @@ def tables(models: Sequence[Mapping[str, Any]], tests: Sequence[Mapping[str, Any
     Parameters
     ----------
     models : sequence of mapping
-        `id`, `name`, `relation`, `description` and `columns` (description by name) of each.
+        `id`, `name`, `schema`, `relation`, `description` and `columns` (description by name).
     tests : sequence of mapping
         `kind`, `model` (an id) and `arguments` of each test of a key.
     """
@@ -140,6 +140,7 @@ def tables(models: Sequence[Mapping[str, Any]], tests: Sequence[Mapping[str, Any
         Table(
             name=model["name"],
             relation=model["relation"],
+            schema=model["schema"],
             description=model["description"],
             columns=model["columns"],
             keys=_keys(model, tests),

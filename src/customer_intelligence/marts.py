@@ -26,14 +26,15 @@ import duckdb
 
 from customer_intelligence import files
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.quoting import identifier
+from customer_intelligence.quoting import identifier, literal
 
 DATA_DIR_VARIABLE = "CUSTOMER_INTELLIGENCE_DATA_DIR"
 DEFAULT_DATA_DIR = Path("data") / "local"
 CURRENT = "current"
 DATABASE = "customer_intelligence.duckdb"
 SUMMARY = "summary.json"
-SCHEMA = "marts"
+# Business tables, and what judges models and data; no name is in both.
+SCHEMAS = ("marts", "evidence")
 # Nothing that a query says can reach a file, the network, another database or a variable of
 # the program around it. What does not fit into memory fails: nothing is spilled to disk.
 READER_CONFIG = {
@@ -145,8 +146,8 @@ def open_marts(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBP
     -------
     duckdb.DuckDBPyConnection
         A connection whose only tables are those that were published and `_meta` and `_meta_tables`.
-        Names without a schema are those of `marts`. It cannot read other files, load extensions,
-        attach databases or change its own settings.
+        Names without a schema are those of `marts` and `evidence`. It cannot read other files,
+        load extensions, attach databases or change its own settings.
 
     Raises
     ------
@@ -182,7 +183,7 @@ def open_version(folder: Path) -> duckdb.DuckDBPyConnection:
         raise OSError(22, f"{log.name} lies beside it", str(log))
     marts = duckdb.connect(str(folder / DATABASE), read_only=True, config=dict(READER_CONFIG))
     try:
-        marts.execute(f"use {SCHEMA}")
+        _search(marts)
     except duckdb.Error:
         marts.close()
         raise
@@ -192,8 +193,18 @@ def open_version(folder: Path) -> duckdb.DuckDBPyConnection:
 def cursor(marts: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """Return one more connection to opened marts, for another thread."""
     another = marts.cursor()
-    another.execute(f"use {SCHEMA}")
+    _search(another)
     return another
+
+
+def _search(marts: duckdb.DuckDBPyConnection) -> None:
+    """Find tables by name in those of `SCHEMAS` that there are: earlier releases had the first."""
+    names = ", ".join(map(literal, SCHEMAS[1:]))
+    later = marts.execute(
+        f"select schema_name from duckdb_schemas() where schema_name in ({names})"  # noqa: S608  # nosec
+    ).fetchall()
+    path = ",".join([SCHEMAS[0], *(name for (name,) in later)])
+    marts.execute(f"set search_path = {literal(path)}")
 
 
 @contextlib.contextmanager

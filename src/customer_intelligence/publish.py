@@ -30,7 +30,7 @@ from customer_intelligence.marts import (
     OLD_CURRENT,
     READ_ERRORS,
     READER_CONFIG,
-    SCHEMA,
+    SCHEMAS,
     SUMMARY,
     current_version,
     old_publication,
@@ -47,7 +47,8 @@ KEPT_VERSIONS = 3
 BUILDING_PREFIX = ".building-"
 # The highest number that was ever given to a version, so that it is never given again.
 LAST_NUMBER = ".last-number"
-SALES = "fct_orders"
+SALES = "marts.fct_orders"
+BUILD_INFO = "marts.build_info"
 # What DuckDB 1.4, its current long-term release, can read.
 STORAGE_VERSION = "v1.4.0"
 _LEFTOVERS = (BUILDING_PREFIX, f".{CURRENT}.", f".{LAST_NUMBER}.")
@@ -68,6 +69,8 @@ class Table:
         Its name in the published file.
     relation : str
         Quoted name of the relation in the work database.
+    schema : str
+        One of `SCHEMAS`.
     description : str
         What one row is; becomes the comment of the table.
     columns : dict of str to str
@@ -80,6 +83,7 @@ class Table:
 
     name: str
     relation: str
+    schema: str = SCHEMAS[0]
     description: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     keys: Sequence[str] = ()
@@ -246,38 +250,39 @@ def _copy(
     """Copy tables and what is known of them; returns the rows of each, by schema and name."""
     rows = {}
     with _attached(connection, path):
-        connection.execute(f"create schema publication.{SCHEMA}")
+        for schema in SCHEMAS:
+            connection.execute(f"create schema publication.{schema}")
         connection.execute(
             "create table publication._meta_tables (table_schema varchar, table_name varchar, "
             "row_count bigint, keys varchar[], foreign_keys varchar[])"
         )
         for table in tables:
-            name = f"publication.{SCHEMA}.{identifier(table.name)}"
+            name = f"publication.{identifier(table.schema)}.{identifier(table.name)}"
             # Names come from the project's own graph; identifiers cannot be bound.
             copied = connection.execute(
                 f"create table {name} as select * from {table.relation}"  # noqa: S608  # nosec
             ).fetchone()
-            rows[f"{SCHEMA}.{table.name}"] = copied[0] if copied else 0
+            rows[f"{table.schema}.{table.name}"] = copied[0] if copied else 0
             connection.execute(
                 "insert into publication._meta_tables values (?, ?, ?, ?, ?)",
                 [
-                    SCHEMA,
+                    table.schema,
                     table.name,
-                    rows[f"{SCHEMA}.{table.name}"],
+                    rows[f"{table.schema}.{table.name}"],
                     list(table.keys),
                     list(table.foreign_keys),
                 ],
             )
             _comment(connection, name, table)
         connection.execute(
-            f"update publication.{SCHEMA}.build_info "  # noqa: S608  # nosec
+            f"update publication.{BUILD_INFO} "  # noqa: S608  # nosec
             "set version = ?, built_at = ?::timestamp, tests_passed = ?",
             [build.version, build.started_at, build.tests_passed],
         )
         connection.execute(
             "create table publication._meta as select version, ?::bigint as version_number, "  # noqa: S608  # nosec
             "built_at, as_of_date, schema_version, ?::varchar as invocation_id, tests_passed, "
-            f"?::integer as erasures_known from publication.{SCHEMA}.build_info",
+            f"?::integer as erasures_known from publication.{BUILD_INFO}",
             [build.number, build.invocation_id, erasures],
         )
         _comment_on_meta(connection)
@@ -309,7 +314,7 @@ def _comment_on_meta(connection: DuckDBPyConnection) -> None:
 
 
 def _refuse_to_empty(data_dir: Path, rows: dict[str, int]) -> None:
-    if rows[f"{SCHEMA}.{SALES}"]:
+    if rows[SALES]:
         return
     for version, orders in _published_orders(data_dir):
         if orders:

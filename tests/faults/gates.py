@@ -49,7 +49,7 @@ class Attempt:
         return f"dbt {' '.join(parts)}"
 
 
-BROKEN = "models/marts/reporting/rpt_broken"
+BROKEN = "models/marts/core/rpt_broken"
 NO_CONTRACT = "{{ config(contract={'enforced': false}) }}\n"
 ONE = NO_CONTRACT + "select as_of_date, 1 as one, null as nothing from {{ ref('int_as_of') }}\n"
 FAILING_TEST = {"tests/marts/assert_never.sql": "select 1 as row_that_fails\n"}
@@ -131,7 +131,7 @@ ATTEMPTS = (
         ("build",),
         FAILED,
         files={
-            "python_models/ml/ml_broken.py": "def model(dbt, session):\n"
+            "python_models/ml/clusters/ml_broken.py": "def model(dbt, session):\n"
             "    dbt.config(materialized='table')\n"
             "    frame = dbt.ref('int_as_of').df()\n"
             "    frame['missing'].sum()\n"
@@ -153,7 +153,7 @@ ATTEMPTS = (
     Attempt(
         ("build",),
         "which is not in the graph",
-        files={"models/intermediate/sales/int_as_of.sql": DISABLED},
+        files={"models/intermediate/core/int_as_of.sql": DISABLED},
     ),
     Attempt(("build",), "Compilation Error", files={f"{BROKEN}.sql": "{% if %}"}),
     # A person who gave up.

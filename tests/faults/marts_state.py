@@ -7,7 +7,7 @@ import duckdb
 # What a build says of itself.
 OF_THE_BUILD = {"build_info"}
 Fingerprint = dict[str, tuple[int, str]]
-"""Rows and a hash of them, in any order, for each mart; doubles count to nine decimals."""
+"""Rows and a hash of them, in any order, for each table; doubles count to nine decimals."""
 
 
 def fingerprint(marts: duckdb.DuckDBPyConnection) -> Fingerprint:
@@ -15,13 +15,13 @@ def fingerprint(marts: duckdb.DuckDBPyConnection) -> Fingerprint:
     columns: dict[str, list[str]] = {}
     for mart, column, kind in marts.execute(
         "select table_name, column_name, data_type from duckdb_columns() "
-        "where not internal and schema_name = 'marts' order by table_name, column_index"
+        "where not internal and schema_name != 'main' order by table_name, column_index"
     ).fetchall():
         expression = f'round("{column}", 9)' if kind == "DOUBLE" else f'"{column}"'
         columns.setdefault(mart, []).append(expression)
     queries = [
         f"select '{mart}', count(*), coalesce(sum(hash({', '.join(expressions)})::hugeint), 0)"
-        f'::varchar from marts."{mart}"'
+        f'::varchar from "{mart}"'
         for mart, expressions in columns.items()
         if mart not in OF_THE_BUILD
     ]

@@ -234,7 +234,7 @@ def publish_changed(original: Path, data_dir: Path, *statements: str) -> str:
     current = original / "published" / current_version(original)
     shutil.copyfile(current / DATABASE, folder / DATABASE)
     with duckdb.connect(str(folder / DATABASE)) as database:
-        database.execute("use marts")
+        database.execute("set search_path = 'marts,evidence'")
         for statement in (
             *statements,
             f"update main._meta set version = '{version}'",

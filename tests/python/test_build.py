@@ -75,8 +75,12 @@ def test_the_tutorial_shows_what_a_build_of_the_sample_holds(published_dir):
         doc_tables.filled(written.replace("<!-- end table -->", "", 1), marts)
 
 
-def test_a_build_publishes_every_mart_of_the_project(published_dir):
-    models = {path.stem for path in (ROOT / "models" / "marts").rglob("*.sql")}
+def test_a_build_publishes_every_table_that_is_public(published_dir):
+    models = {
+        path.stem
+        for layer in ("marts", "evidence", "findings")
+        for path in (ROOT / "models" / layer).rglob("*.sql")
+    }
     with open_marts(published_dir) as marts:
         assert set(mart_names(marts)) == models
         version, tests_passed, rows_in = marts.execute(
@@ -147,22 +151,20 @@ def test_features_of_every_cutoff_are_those_of_a_file_cut_there(published_dir, t
 
 
 def test_the_evaluation_in_sql_is_that_of_scikit_learn(published_dir):
-    with open_marts(published_dir) as marts:
-        backtest = marts.execute(
-            "select * from fct_churn_backtest_ranked order by model, population, customer_id"
+    with warehouse(published_dir) as work:
+        backtest = work.execute(
+            "select * from ml.ml_churn_backtest_ranked order by model, population, customer_id"
         ).df()
+    with open_marts(published_dir) as marts:
         published = marts.execute(
             "select model, population, metric, value from rpt_churn_metrics"
-        ).df()
-        confusion = marts.execute(
-            "select * from rpt_churn_confusion_matrix where threshold_name = 'fixed'"
         ).df()
         report = marts.execute(
             "select * from rpt_churn_classification_report where threshold_name = 'fixed'"
         ).df()
         curve = marts.execute("select * from rpt_churn_roc_curve").df()
     values = published.set_index(["model", "population", "metric"])["value"]
-    matrices = confusion.set_index(["model", "population"])
+    matrices = report[report["class"] == "churned"].set_index(["model", "population"])
     for (model, population), group in backtest.groupby(["model", "population"]):
         y, p = group["has_churned"].to_numpy(), group["churn_probability"].to_numpy()
         expected = {
@@ -247,7 +249,8 @@ def test_intervals_hold_the_figure_and_shrink_no_further_than_they_should(publis
         ).fetchone()
         churners, stayers = marts.execute(
             "select true_positives + false_negatives, true_negatives + false_positives "
-            "from rpt_churn_confusion_matrix where model = 'logistic_regression' "
+            "from rpt_churn_classification_report where model = 'logistic_regression' "
+            "and class = 'churned' "
             "and population = 'all_known' and threshold_name = 'fixed'"
         ).fetchone()
     q1, q2 = auc / (2 - auc), 2 * auc**2 / (1 + auc)

@@ -387,8 +387,8 @@ def test_the_chosen_number_of_clusters_is_marked(published):
 def test_the_products_of_each_cluster_are_those_with_the_highest_lift(published):
     table = next(t.value for t in run("clusters.py").dataframe if "lift" in t.value)
     best = published.execute("""
-        select cluster_name, description, 100 * support, lift, range_adjusted_lift
-        from rpt_cluster_products where product_rank <= 5
+        select group_name, description, 100 * support, lift, range_adjusted_lift
+        from rpt_group_products where grouping = 'cluster' and product_rank <= 5
     """).fetchall()
     assert sorted(table.itertuples(index=False, name=None)) == sorted(best)
     assert table["Cluster"].drop_duplicates().tolist() == [
@@ -399,7 +399,7 @@ def test_the_products_of_each_cluster_are_those_with_the_highest_lift(published)
 
 
 def test_clusters_without_a_common_product_are_shown_without_products(republish):
-    republish("delete from rpt_cluster_products")
+    republish("delete from rpt_group_products")
     app = run("clusters.py")
     assert not app.exception
     assert not any("lift" in t.value for t in app.dataframe)
@@ -669,8 +669,8 @@ def test_the_evidence_equals_the_marts(published):
     (confusion,) = chart_data(app, "actual", "told")
     matrix = published.execute("""
         select true_positives + false_positives + false_negatives + true_negatives
-        from rpt_churn_confusion_matrix
-        where threshold_name = 'fixed' and population = 'all_known'
+        from rpt_churn_classification_report
+        where class = 'churned' and threshold_name = 'fixed' and population = 'all_known'
             and model = (select model from rpt_churn_model_selection where is_chosen)
         order by cutoff_date desc limit 1
     """).fetchone()
@@ -737,10 +737,9 @@ def test_thin_data_are_said_in_words(republish):
             f"delete from {mart}"
             for mart in (
                 "rpt_cluster_profiles", "rpt_cluster_selection", "rpt_insights",
-                "rpt_churn_metrics", "rpt_churn_roc_curve", "rpt_churn_calibration",
-                "rpt_churn_confusion_matrix", "rpt_churn_classification_report",
+                "rpt_churn_metrics", "rpt_churn_roc_curve", "rpt_churn_classification_report",
                 "rpt_churn_importance", "rpt_churn_leaky_baseline", "rpt_churn_model_selection",
-                "rpt_churn_gains", "rpt_churn_drivers", "fct_churn_reasons",
+                "rpt_churn_deciles", "rpt_churn_drivers", "fct_churn_reasons",
                 "rpt_clv_validation", "rpt_clv_tracking", "rpt_clv_parameters",
                 "rpt_segment_migration",
             )

@@ -28,6 +28,7 @@ def report(**changes: Any) -> dict[str, Any]:
         {
             "id": f"model.shop.{name}",
             "name": name,
+            "schema": "marts",
             "relation": f'"marts"."{name}"',
             "description": f"Rows of {name}.",
             "columns": {},

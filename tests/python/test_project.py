@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import graphlib
 import json
 import re
 import subprocess
@@ -24,7 +25,17 @@ from dbt.cli.main import dbtRunner
 result = dbtRunner().invoke(sys.argv[1:])
 sys.exit(0 if result.success else 1)
 """
-LAYERS = {"staging": 0, "intermediate": 1, "ml": 2, "marts": 3}
+# What each layer reads; evidence reads dimensions and snapshots of the marts besides.
+LAYERS = {
+    "staging": {"staging"},
+    "intermediate": {"staging", "intermediate"},
+    "ml": {"intermediate", "ml"},
+    "marts": {"staging", "intermediate", "ml", "marts"},
+    "evidence": {"staging", "intermediate", "ml", "evidence"},
+    "findings": {"staging", "intermediate", "ml", "marts", "evidence"},
+}
+READ_BY_EVIDENCE = re.compile(r"dim_\w+|fct_customer_snapshots")
+PUBLISHED = ("marts", "evidence", "findings")
 
 
 @pytest.fixture(scope="module")
@@ -95,17 +106,21 @@ def test_every_mart_has_an_enforced_contract_and_a_key(own):
     }
     for node in own["model"]:
         assert node["unique_id"] in keys, f"{node['name']} has no test of its key"
-        if node["fqn"][1] == "marts":
-            assert node["config"]["contract"]["enforced"], node["name"]
+        is_published = node["fqn"][1] in PUBLISHED
+        assert node["config"]["contract"]["enforced"] == is_published, node["name"]
+        assert (node["access"] == "public") == is_published, node["name"]
 
 
-def test_every_mart_answers_the_questions_that_the_readme_names(own):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+\?) \|$", readme, re.M)
+@pytest.mark.parametrize(
+    ("schema", "document"), [("marts", "README.md"), ("evidence", "docs/evidence.md")]
+)
+def test_every_published_table_answers_the_questions_that_the_documents_name(own, schema, document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+\?) \|$", text, re.M)
     described = {
         node["name"]: " ".join(node["description"].split())
         for node in own["model"]
-        if node["fqn"][1] == "marts"
+        if node["schema"] == schema
     }
     assert sorted(name for name, _ in rows) == sorted(described)
     for name, questions in rows:
@@ -120,20 +135,31 @@ def test_the_methodology_of_the_dbt_docs_is_that_of_the_documents():
 
 
 def test_data_flows_one_way(own):
-    by_id = {node["unique_id"]: node for node in own["model"]}
     wrong = []
-    for node in own["model"]:
-        layer = node["fqn"][1]
-        for parent_id in node["depends_on"]["nodes"]:
-            parent = by_id.get(parent_id)
-            if parent is None:
-                continue
-            parent_layer = parent["fqn"][1]
-            if LAYERS[parent_layer] > LAYERS[layer] or (
-                layer == "ml" and parent_layer not in ("intermediate", "ml")
-            ):
-                wrong.append(f"{node['name']} reads {parent['name']}")
+    for node, parent in _edges(own):
+        is_allowed = parent["fqn"][1] in LAYERS[node["fqn"][1]]
+        if node["fqn"][1] == "evidence":
+            is_allowed |= READ_BY_EVIDENCE.fullmatch(parent["name"]) is not None
+        if not is_allowed:
+            wrong.append(f"{node['name']} reads {parent['name']}")
     assert wrong == []
+
+
+def test_no_circle_leads_through_folders(own):
+    reads = {}
+    for node, parent in _edges(own):
+        folder, other = ("/".join(n["fqn"][1:-1]) for n in (node, parent))
+        reads.setdefault(folder, set()).update({other} - {folder})
+    list(graphlib.TopologicalSorter(reads).static_order())
+
+
+def _edges(own):
+    """Yield each model with each model that it reads."""
+    by_id = {node["unique_id"]: node for node in own["model"]}
+    for node in own["model"]:
+        for parent in node["depends_on"]["nodes"]:
+            if parent in by_id:
+                yield node, by_id[parent]
 
 
 def test_every_test_is_named_by_what_it_asserts(own):

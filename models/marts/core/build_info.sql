@@ -38,7 +38,7 @@ select
     cast(rules.currency as varchar) as currency,
     cast('{{ var("cleaning_policy") }}' as varchar) as cleaning_policy,
     cast(scoring_model.churn_scoring_model as varchar) as churn_scoring_model,
-    cast(5 as integer) as schema_version,
+    cast(6 as integer) as schema_version,
     cast(staged_lines.loads as integer) as loads,
     cast(staged_lines.rows_in as bigint) as rows_in,
     cast(staged_lines.rows_quarantined as bigint) as rows_quarantined,

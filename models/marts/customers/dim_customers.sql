@@ -44,8 +44,7 @@ clusters as (
 
 churn_status as (
 
-    select model_status from {{ ref("rpt_model_status") }}
-    where model = 'churn'
+    select model_status from {{ ref("ml_churn_status") }}
 
 ),
 

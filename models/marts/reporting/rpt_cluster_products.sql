@@ -1,1 +1,0 @@
-{{ typical_products(["cluster_id", "cluster_name"]) }}

@@ -1,1 +1,0 @@
-{{ typical_products(["segment"]) }}

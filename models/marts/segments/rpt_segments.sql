@@ -1,0 +1,177 @@
+{%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
+{%- set scores = {"last order": "r", "orders": "f", "money": "m"} -%}
+with customers as (
+
+    select * from {{ ref("dim_customers") }}
+
+),
+
+snapshots as (
+
+    select * from {{ ref("fct_customer_snapshots") }}
+
+),
+
+purchase_days as (
+
+    select
+        customer_id,
+        activity_date
+    from {{ ref("int_customer_days") }}
+    where has_purchase
+
+),
+
+as_of as (
+
+    select as_of_date from {{ ref("int_as_of") }}
+
+),
+
+segments_status as (
+
+    select model_status from {{ ref("int_segment_status") }}
+
+),
+
+segment_playbook as (
+
+    select * from {{ ref("segment_playbook") }}
+
+),
+
+-- Did the segments of three months ago say who would buy since?
+validity_date as (
+
+    select max(snapshots.as_of_date) as as_of_date
+    from snapshots
+    cross join as_of
+    where snapshots.as_of_date <= {{ add_days("-90", "as_of.as_of_date") }}
+
+),
+
+earlier_segments as (
+
+    select
+        snapshots.customer_id,
+        snapshots.segment,
+        snapshots.as_of_date
+    from snapshots
+    inner join validity_date on snapshots.as_of_date = validity_date.as_of_date
+
+),
+
+repurchasers as (
+
+    select distinct earlier_segments.customer_id
+    from earlier_segments
+    inner join purchase_days
+        on
+            earlier_segments.customer_id = purchase_days.customer_id
+            and earlier_segments.as_of_date < purchase_days.activity_date
+            and purchase_days.activity_date
+            <= {{ add_days("90", "earlier_segments.as_of_date") }}
+
+),
+
+validity as (
+
+    select
+        earlier_segments.segment,
+        count(*) as customers,
+        count(repurchasers.customer_id) as repurchasers
+    from earlier_segments
+    left join repurchasers
+        on earlier_segments.customer_id = repurchasers.customer_id
+    group by earlier_segments.segment
+
+),
+
+segments as (
+
+    select
+        segment,
+        count(*) as customers,
+        sum(net_revenue) as net_revenue,
+        sum(orders) as orders,
+        avg(cast(days_since_last_order as double)) as mean_days_since_last_order,
+        {{ continuous_quantile("days_since_last_order", 0.5) }}
+            as median_days_since_last_order,
+        {{ continuous_quantile("purchase_days", 0.5) }} as median_purchase_days,
+        {{ continuous_quantile("net_revenue", 0.5) }} as median_net_revenue,
+        {{ within("avg(churn_probability)", "0.0", "1.0") }}
+            as mean_churn_probability,
+        sum(value_at_risk) as value_at_risk,
+        {% for score in scores.values() -%}
+            min({{ score }}_score) as lowest_{{ score }}_score,
+            max({{ score }}_score) as highest_{{ score }}_score
+            {%- if not loop.last %},{% endif %}
+        {% endfor %}
+    from customers
+    group by segment
+
+),
+
+totals as (
+
+    select
+        sum(customers) as customers,
+        sum(net_revenue) as net_revenue
+    from segments
+
+)
+
+select
+    cast(segments.segment as varchar) as segment,
+    cast(segment_playbook.segment_rank as integer) as segment_rank,
+    cast(
+        'Scores: '
+        {%- for name, score in scores.items() %}
+            || '{{ name }} ' || segments.lowest_{{ score }}_score
+            || case
+                when segments.lowest_{{ score }}_score
+                    < segments.highest_{{ score }}_score
+                    then '–' || segments.highest_{{ score }}_score
+                else ''
+            end
+            || '{{ ". " if loop.last else ", " }}'
+        {%- endfor %}
+        || 'Medians: last order ' || {{ count_noun(
+            "round(segments.median_days_since_last_order)", "day"
+        ) }} || ' ago, ' || {{ count_noun(
+            "round(segments.median_purchase_days)", "purchase day"
+        ) }} || ', ' || {{ money }}{{ format_integer("segments.median_net_revenue") }}
+        || ' net revenue.' as varchar
+    ) as meaning,
+    cast(
+        case
+            when segments_status.model_status = 'ok'
+                then segment_playbook.recommended_action
+            else
+                'None by segment: too few customers or days for it to say something'
+        end as varchar
+    ) as recommended_action,
+    cast(segments.customers as bigint) as customers,
+    {{ proportion("segments.customers", "totals.customers") }} as customer_share,
+    cast(segments.net_revenue as decimal(38, 4)) as net_revenue,
+    {{ share_of("segments.net_revenue", "totals.net_revenue") }}
+        as net_revenue_share,
+    cast(
+        segments.net_revenue / nullif(segments.orders, 0) as decimal(38, 4)
+    ) as average_order_value,
+    segments.mean_days_since_last_order,
+    segments.median_days_since_last_order,
+    segments.median_purchase_days,
+    segments.median_net_revenue,
+    segments.mean_churn_probability,
+    cast(segments.value_at_risk as decimal(38, 4)) as value_at_risk,
+    validity_date.as_of_date as validity_as_of_date,
+    cast(validity.customers as bigint) as validity_customers,
+    {{ proportion("validity.repurchasers", "validity.customers") }}
+        as repurchase_rate_90d
+from segments
+cross join totals
+cross join validity_date
+cross join segments_status
+inner join segment_playbook on segments.segment = segment_playbook.segment
+left join validity on segments.segment = validity.segment
