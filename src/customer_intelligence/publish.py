@@ -47,7 +47,7 @@ KEPT_VERSIONS = 3
 BUILDING_PREFIX = ".building-"
 # The highest number that was ever given to a version, so that it is never given again.
 LAST_NUMBER = ".last-number"
-SALES = "marts.fct_orders"
+SALES = "fct_orders"
 BUILD_INFO = "marts.build_info"
 # What DuckDB 1.4, its current long-term release, can read.
 STORAGE_VERSION = "v1.4.0"
@@ -69,8 +69,6 @@ class Table:
         Its name in the published file.
     relation : str
         Quoted name of the relation in the work database.
-    schema : str
-        One of `SCHEMAS`.
     description : str
         What one row is; becomes the comment of the table.
     columns : dict of str to str
@@ -79,15 +77,17 @@ class Table:
         Each the columns, separated by ", ", that no two rows share.
     foreign_keys : list of str
         Such as `customer_id -> dim_customers.customer_id`.
+    schema : str
+        One of `SCHEMAS`.
     """
 
     name: str
     relation: str
-    schema: str = SCHEMAS[0]
     description: str = ""
     columns: dict[str, str] = field(default_factory=dict)
     keys: Sequence[str] = ()
     foreign_keys: Sequence[str] = ()
+    schema: str = SCHEMAS[0]
 
     def comment(self) -> str:
         """Return the description with the keys, where it does not state them itself."""
@@ -314,7 +314,7 @@ def _comment_on_meta(connection: DuckDBPyConnection) -> None:
 
 
 def _refuse_to_empty(data_dir: Path, rows: dict[str, int]) -> None:
-    if rows[SALES]:
+    if rows[f"{SCHEMAS[0]}.{SALES}"]:
         return
     for version, orders in _published_orders(data_dir):
         if orders:
