@@ -201,8 +201,9 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def published_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory in which the bundled sample was built and published."""
-    return _copied(once("sample", build), tmp_path_factory)
+    """A data directory in which the bundled sample was built and published, unit tests included."""
+    made = once("sample", lambda directory: build(directory, unit_tests=True))
+    return _copied(made, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

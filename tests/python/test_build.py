@@ -36,6 +36,8 @@ TRUTH = ROOT / "data" / "sample" / "truth.parquet"
 SAMPLE = ROOT / "data" / "sample" / "raw" / "*" / "invoice_lines.parquet"
 # What speaks of the files, whatever the day.
 ABOUT_THE_FILES = {"build_info", "rpt_loads"}
+# What reads every line, to find the last day in them.
+BEFORE_THE_DAY_IS_KNOWN = {"int_as_of", "int_invoice_days", "int_invoice_numbers"}
 
 
 def warehouse(data_dir: Path) -> duckdb.DuckDBPyConnection:
@@ -94,14 +96,35 @@ def test_a_build_publishes_every_table_that_is_public(published_dir):
     )
 
 
+def cut_at_the_day(data_dir: Path) -> Path:
+    """Load the lines of the sample up to the day of `AS_OF`, and none after it."""
+    up_to_the_day = f"invoiced_at::date <= date '{AS_OF['as_of_date']}'"
+    return load_of(data_dir, f"select * from read_parquet('{SAMPLE}') where {up_to_the_day}")
+
+
+def test_as_of_a_day_models_are_given_what_a_file_cut_at_that_day_gives(as_of_dir, tmp_path):
+    """Another build with other threads: all that models and marts read is the same."""
+    cut = cut_at_the_day(tmp_path)
+    intermediate = ("--select", "+path:models/intermediate", "--exclude-resource-type", "test")
+    result = run_dbt(cut, "build", *intermediate, *WITHOUT_UNIT_TESTS, variables=AS_OF, threads=4)
+    assert result.returncode == 0, result.stdout[-2000:]
+    hashes = []
+    for data_dir in (as_of_dir, cut):
+        with warehouse(data_dir) as database:
+            names = database.execute(
+                "select table_name from duckdb_tables() where schema_name = 'intermediate' "
+                "order by all"
+            ).fetchall()
+            database.execute("use intermediate")
+            hashes.append({name: set_hash(database, name) for (name,) in names})
+    first, second = hashes
+    assert len(first) > 20
+    assert {name for name in first if first[name] != second[name]} == BEFORE_THE_DAY_IS_KNOWN
+
+
+@one_more_build
 def test_as_of_a_day_gives_what_a_file_cut_at_that_day_gives(as_of_dir, tmp_path):
-    """Two builds, with other threads: so it is known as well that a build is reproduced."""
-    load_of(
-        tmp_path,
-        f"select * from read_parquet('{SAMPLE}') where invoiced_at::date <= "
-        f"date '{AS_OF['as_of_date']}'",
-    )
-    cut = build(tmp_path, unit_tests=True, variables=AS_OF, threads=4)
+    cut = build(cut_at_the_day(tmp_path), variables=AS_OF, threads=4)
     first, second = set_hashes(as_of_dir), set_hashes(cut)
     assert {name for name in first if first[name] != second[name]} == ABOUT_THE_FILES
 
@@ -272,9 +295,9 @@ def test_a_sample_of_customers_gives_intervals_as_wide_as_all_do(published_dir, 
     )
     assert result.returncode == 0, result.stdout[-2000:]
     widths = (
-        "select 'churn', metric, ci_high - ci_low from marts.rpt_churn_metrics "
+        "select 'churn', metric, ci_high - ci_low from evidence.rpt_churn_metrics "
         "where model = 'logistic_regression' and population = 'all_known' union all "
-        "select 'value ' || horizon_days, metric, ci_high - ci_low from marts.rpt_clv_validation "
+        "select 'value ' || horizon_days, metric, ci_high - ci_low from evidence.rpt_clv_validation "
         "where model = 'lifetime_value' and ci_low is not null order by all"
     )
     with warehouse(published_dir) as whole, warehouse(data_dir) as sampled:

@@ -96,7 +96,7 @@ def test_the_backtest_in_sql_is_that_of_pandas(published_dir, ranking):
         known = database.execute(
             """
             select b.*, e.net_revenue, e.tenure_days, e.horizon_days
-            from marts.fct_churn_backtest as b
+            from evidence.fct_churn_backtest as b
             inner join ml.ml_churn_model_selection as s on s.model = b.model and s.is_chosen
             inner join intermediate.int_churn_examples as e
                 on e.customer_id = b.customer_id and e.cutoff_date = b.cutoff_date
@@ -104,7 +104,7 @@ def test_the_backtest_in_sql_is_that_of_pandas(published_dir, ranking):
             """
         ).df()
         found = database.execute(
-            "select top_percent, leaver_revenue_share from marts.rpt_action_backtest "
+            "select top_percent, leaver_revenue_share from evidence.rpt_action_backtest "
             "where ranking = ? order by top_percent",
             [ranking],
         ).fetchall()
@@ -238,7 +238,7 @@ def readouts(started, tmp_path_factory):
         assert result.returncode == 0, result.stdout[-3000:]
         with duckdb.connect(str(directory / "build" / "warehouse.duckdb"), read_only=True) as built:
             found[world] = built.execute(
-                "select * from marts.rpt_campaign_readout order by action"
+                "select * from evidence.rpt_campaign_readout order by action"
             ).df()
     return found, assigned, len(respond(lines, assigned, 90))
 

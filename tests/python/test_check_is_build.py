@@ -80,7 +80,7 @@ def test_what_is_checked_is_what_is_built(seed, tmp_path):
     dispositions.run(data_dir)
     with duckdb.connect(str(data_dir / WAREHOUSE), read_only=True) as warehouse:
         rows = warehouse.execute(
-            "select label, lines, amount from marts.rpt_line_dispositions"
+            "select label, lines, amount from evidence.rpt_line_dispositions"
         ).fetchall()
     built = {label: (lines, f"{amount:,.2f}") for label, lines, amount in rows}
     read = {label: one for label, one in told.items() if not label.startswith("quarantined")}

@@ -41,7 +41,7 @@ def holdouts(database):
 def figures(connection, cutoff, horizon, forecast):
     return dict(
         connection.execute(
-            "select metric, value from marts.rpt_clv_validation "
+            "select metric, value from evidence.rpt_clv_validation "
             "where cutoff_date = ? and horizon_days = ? and model = ?",
             [cutoff, horizon, forecast],
         ).fetchall()
@@ -101,7 +101,7 @@ def test_the_tracking_ends_where_the_validation_does(database):
     for cutoff, days, weeks in (("2010-12-09", 365, 52), ("2011-09-10", 90, 12)):
         tracked = database.execute(
             "select count(*), max(week), max(predicted_purchase_days), max(actual_purchase_days) "
-            "from marts.rpt_clv_tracking where cutoff_date = ?",
+            "from evidence.rpt_clv_tracking where cutoff_date = ?",
             [cutoff],
         ).fetchone()
         assert tracked[:2] == (weeks, weeks)

@@ -422,7 +422,7 @@ def test_value_at_risk_finds_the_revenue_that_leaves(real_dir):
                     backtest.churn_probability as risk,
                     greatest(examples.net_revenue, 0) as net_revenue,
                     risk * net_revenue / greatest(examples.tenure_days, 90) as value_at_risk
-                from marts.fct_churn_backtest as backtest
+                from evidence.fct_churn_backtest as backtest
                 inner join intermediate.int_churn_examples as examples
                     using (customer_id, cutoff_date)
                 where backtest.model = 'logistic_regression'
