@@ -38,6 +38,7 @@ TESTS = (
     "assert_returns_take_each_unit_once_and_later",
     "assert_sales_and_returns_equal_the_ledger",
 )
+SEARCH_PATH = "set search_path = 'marts,evidence,intermediate,staging,reference,raw'"
 VARS = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]
 
 
@@ -98,7 +99,7 @@ class Ledger:
             else:
                 self.connection.execute(f"create schema if not exists {name.partition('.')[0]}")
                 self.connection.execute(f"create table {name} as {sql}")
-        self.connection.execute("set search_path = 'marts,intermediate,staging,reference,raw'")
+        self.connection.execute(SEARCH_PATH)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
@@ -143,6 +144,16 @@ class Ledger:
     def orders(self) -> int:
         """Orders that are not void."""
         return self.value("select count(*) from fct_orders where not is_void")
+
+
+class BuiltLedger(Ledger):
+    """The same of a whole build."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        warehouse = data_dir / "build" / "warehouse.duckdb"
+        self.connection = duckdb.connect(str(warehouse), read_only=True)
+        self.connection.execute(SEARCH_PATH)
 
 
 def read_ledger(

@@ -10,8 +10,11 @@ import random
 
 import exports
 import pytest
-from exports import assert_exact
+from conftest import build, one_more_build
+from exports import assert_exact, expected
+from ledger import BuiltLedger
 
+from customer_intelligence.ingest import ingest_file
 from customer_intelligence.ingest.mapping import mapping_of
 from customer_intelligence.ingest.presets import PRESETS, matching_preset, preset_names
 from customer_intelligence.ingest.recognise import read_header
@@ -37,6 +40,26 @@ def test_an_export_counts_to_the_penny(ledger, tmp_path, name, seed):
     assert_exact(shop, truth.lines)
     # Every record is read; what the preset knows to be no line is set apart.
     assert {reason for (reason,) in shop.rows("select reason from rpt_quarantine")} <= {NO_LINE}
+
+
+@one_more_build
+@pytest.mark.parametrize("name", EXPORTS)
+def test_a_build_of_an_export_is_exact_for_every_customer(tmp_path, name):
+    truth = write(name, tmp_path / "export", seed=7)
+    data_dir = tmp_path / "data"
+    said = None if truth.mapping is None else mapping_of(truth.mapping, "mapping.yml")
+    for file in truth.files:
+        ingest_file(file, data_dir, said)
+    shop = BuiltLedger(build(data_dir))
+    assert_exact(shop, truth.lines)
+    customers = shop.rows(
+        "select customer_id, days_since_last_order, purchase_days, net_revenue from dim_customers"
+    )
+    right = expected(truth.lines)
+    # Who only gave back was never a customer of this shop.
+    assert {customer: figures for customer, *figures in customers} == {
+        customer: figures for customer, figures in right.items() if figures[1]
+    }
 
 
 @pytest.mark.parametrize("name", EXPORTS)
