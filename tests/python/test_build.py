@@ -298,7 +298,8 @@ def test_a_sample_of_customers_gives_intervals_as_wide_as_all_do(published_dir, 
         "select 'churn', metric, ci_high - ci_low from evidence.rpt_churn_metrics "
         "where model = 'logistic_regression' and population = 'all_known' union all "
         "select 'value ' || horizon_days, metric, ci_high - ci_low "
-        "from evidence.rpt_clv_validation where model = 'lifetime_value' and ci_low is not null order by all"
+        "from evidence.rpt_clv_validation "
+        "where model = 'lifetime_value' and ci_low is not null order by all"
     )
     with warehouse(published_dir) as whole, warehouse(data_dir) as sampled:
         expected, found = whole.execute(widths).fetchall(), sampled.execute(widths).fetchall()
