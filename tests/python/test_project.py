@@ -153,6 +153,51 @@ def test_no_circle_leads_through_folders(own):
     list(graphlib.TopologicalSorter(reads).static_order())
 
 
+def test_the_name_of_a_model_says_its_layer(own):
+    prefixes = {
+        "staging": r"stg_[a-z]+__\w+",
+        "intermediate": r"int_\w+",
+        "ml": r"ml_\w+",
+        "marts": r"(dim|fct|rpt)_\w+|build_info",
+        "evidence": r"(fct|rpt)_\w+|customer_(cube|sample)",
+        "findings": r"rpt_\w+",
+    }
+    assert [
+        node["name"] for node in own["model"]
+        if re.fullmatch(prefixes[node["fqn"][1]], node["name"]) is None
+    ] == []  # fmt: skip
+    assert len({node["name"] for node in own["model"]}) == len(own["model"])
+
+
+def test_exposures_read_what_is_published(manifest):
+    public = {
+        key for key, node in manifest["nodes"].items()
+        if node["resource_type"] != "model" or node["access"] == "public"
+    }  # fmt: skip
+    wrong = {
+        exposure["name"]: private
+        for exposure in manifest["exposures"].values()
+        if (private := set(exposure["depends_on"]["nodes"]) - public)
+    }
+    assert wrong == {}
+
+
+def test_every_published_table_is_read_by_somebody(manifest, own):
+    """A page, a list, a metric or another model; the calendar is there for BI tools."""
+    read = {
+        parent
+        for kind in ("nodes", "exposures", "semantic_models")
+        for node in manifest[kind].values()
+        if node["resource_type"] != "test"
+        for parent in node["depends_on"].get("nodes", [])
+    }
+    unread = {
+        node["name"] for node in own["model"]
+        if node["access"] == "public" and node["unique_id"] not in read
+    }  # fmt: skip
+    assert unread == {"dim_dates"}
+
+
 def _edges(own):
     """Yield each model with each model that it reads."""
     by_id = {node["unique_id"]: node for node in own["model"]}
