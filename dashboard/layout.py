@@ -15,7 +15,7 @@ import store
 import streamlit as st
 import wording
 
-from customer_intelligence.export import defuse
+from customer_intelligence.lists.export import defuse
 
 # Name of the selection that a click on a chart makes.
 PICKED = "picked"

@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
-from customer_intelligence.marts import current_version, cursor, open_marts
+from customer_intelligence.publication.reader import current_version, cursor, open_marts
 
 VERSION_KEY = "published_version"
 FILTER_KEYS = ("segment", "risk", "country")

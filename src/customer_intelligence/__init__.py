@@ -5,7 +5,7 @@ frames. Of dbt know `dbt_plugin`, which it calls, and `metrics`, which starts Me
 modules read files in, publish marts and write lists, with DuckDB where they need it.
 """
 
-from customer_intelligence.marts import open_marts
+from customer_intelligence.publication.reader import open_marts
 
 __all__ = ["open_marts"]
 __version__ = "0.1.0"

@@ -14,7 +14,7 @@ import pytest
 from browser import CHARTS, CHROMIUM, DRAWN, MAIN, PAGES, keep, settle
 from conftest import ROOT
 
-from customer_intelligence.marts import open_marts
+from customer_intelligence import open_marts
 
 SCREENSHOTS = ROOT / ".screenshots"
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}

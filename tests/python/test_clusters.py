@@ -15,7 +15,8 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 from customer_intelligence import clusters
-from customer_intelligence.marts import DATABASE, open_marts, previous_clusters
+from customer_intelligence.data_dir.layout import DATABASE
+from customer_intelligence.publication.reader import open_marts, previous_clusters
 
 FAST = {"n_resamples": 3, "n_references": 3}
 GROUPS = {  # name: days, orders, revenue of a typical member

@@ -28,6 +28,7 @@ from conftest import ROOT, run_dbt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from customer_intelligence import open_marts
 from customer_intelligence.cli.ending import ended
 from customer_intelligence.cli.loading import load_file
 from customer_intelligence.errors import CustomerIntelligenceError
@@ -38,7 +39,6 @@ from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
 from customer_intelligence.ingest.relation import find_relation
 from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.ingest.tombstones import WITHHELD, add_tombstone, customer_hash
-from customer_intelligence.marts import open_marts
 
 HEADER = [
     "InvoiceNo",

@@ -17,9 +17,9 @@ from scipy.stats import beta as beta_distribution
 from customer_intelligence import lifetime_value as clv
 from customer_intelligence.lifetime_value import _optimise, gate, intervals, pipeline
 from customer_intelligence.lifetime_value._histories import group
-from customer_intelligence.simulate import Shop
-from customer_intelligence.simulate.customers import draw_customers
-from customer_intelligence.simulate.orders import draw_order_days
+from tools.simulate import Shop
+from tools.simulate.customers import draw_customers
+from tools.simulate.orders import draw_order_days
 
 PURCHASE_MODELS = [clv.NBD, clv.BGNBD, clv.MBGNBD]
 DROPOUT_MODELS = [clv.BGNBD, clv.MBGNBD]

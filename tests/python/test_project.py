@@ -12,7 +12,7 @@ import jinja2
 import pytest
 from conftest import ROOT, run_dbt
 
-from customer_intelligence import doc_tables
+from tools import doc_tables
 
 # dbt runs its newer deprecation checks for some adapters only; this one follows them too.
 STRICT_PARSE = """

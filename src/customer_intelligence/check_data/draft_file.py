@@ -5,8 +5,8 @@ from pathlib import Path
 
 import yaml
 
+from customer_intelligence.data_dir.files import printable
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.files import printable
 from customer_intelligence.ingest.draft import Draft
 
 MARK = "# Drafted by check-data, "

@@ -8,8 +8,8 @@ import yaml
 
 from customer_intelligence.check_data.drafting import stand_ins
 from customer_intelligence.check_data.reading import Found
+from customer_intelligence.data_dir.files import printable
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.files import printable
 from customer_intelligence.ingest.alarm import FIELDS as FIELDS_OF_REASONS
 from customer_intelligence.ingest.apart import money, warnings
 from customer_intelligence.ingest.derived import LINE_AMOUNT

@@ -23,6 +23,7 @@ from customer_intelligence.cli.project import (
     left_as_found,
     run_dbt,
 )
+from customer_intelligence.data_dir.layout import BUILD, DBT_TARGET, REPORT_FILE
 from customer_intelligence.errors import CustomerIntelligenceError
 
 NAME = "customer-intelligence"
@@ -162,7 +163,7 @@ def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
         *("build", "--exclude-resource-type", "unit_test"),
         *("--vars", given_variables(given_vars)),
     )
-    from customer_intelligence.summary import print_summary
+    from customer_intelligence.publication.summary import print_summary
 
     print_summary(data_dir)
 
@@ -248,7 +249,7 @@ def docs(
     """
     import base64
 
-    from customer_intelligence.outputs import write_output
+    from customer_intelligence.data_dir.outputs import write_output
     from customer_intelligence.variables import given_variables
 
     project = find_project(project_dir)
@@ -269,7 +270,7 @@ def docs(
         return
     # The one picture that the page would look for beside itself goes into it.
     picture = base64.b64encode((project / "assets" / "pipeline.svg").read_bytes()).decode()
-    page = (place / "build" / "target" / "static_index.html").read_text("utf-8")
+    page = (place / BUILD / DBT_TARGET / "static_index.html").read_text("utf-8")
     page = page.replace("assets/pipeline.svg", f"data:image/svg+xml;base64,{picture}")
     write_output(path, page, mode=0o644)
     print(f"docs: {out} ({path.stat().st_size / 1e6:.1f} MB)")
@@ -283,11 +284,11 @@ def report(out: str | None, data_dir: str | None, project_dir: str | None) -> No
     """Write the dashboard as one HTML file, to send or print."""
     import logging
 
-    from customer_intelligence.outputs import write_output
+    from customer_intelligence.data_dir.outputs import write_output
 
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
-    path = _check_output(place / "report.html" if out is None else out, place)
+    path = _check_output(place / REPORT_FILE if out is None else out, place)
     # The dashboard's settings are those of the directory it runs in.
     enter(project, place)
     sys.path.insert(0, str(project / "dashboard"))
@@ -305,7 +306,7 @@ def data(url: str | None, out: str | None) -> None:
 
     It is a real shop: 541,909 lines, 23 MB.
     """
-    from customer_intelligence.download import URL, fetch
+    from customer_intelligence.cli.download import URL, fetch
 
     path = find_project() / "data" / "online_retail.parquet" if out is None else Path(out)
     fetch(url or URL, path if out is None else _check_output(out, find_data_dir(None)))
@@ -324,7 +325,7 @@ def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str,
     Without ARGUMENTS they are listed. ARGUMENTS are those of MetricFlow's `mf`: `metrics query
     --help` explains them.
     """
-    from customer_intelligence.metrics import load_mf
+    from customer_intelligence.cli.metrics import load_mf
 
     mf = load_mf()
     project = find_project(project_dir)
@@ -352,7 +353,7 @@ def versions(data_dir: str | None) -> None:
 @_data_dir
 def rollback(version: str, data_dir: str | None) -> None:
     """Let readers see an earlier VERSION, until the next build."""
-    from customer_intelligence.versions import roll_back
+    from customer_intelligence.publication.versions import roll_back
 
     place = find_data_dir(data_dir)
     roll_back(place, version)
@@ -360,7 +361,7 @@ def rollback(version: str, data_dir: str | None) -> None:
 
 
 def _print_versions(data_dir: Path) -> None:
-    from customer_intelligence.versions import list_versions
+    from customer_intelligence.publication.versions import list_versions
 
     for version in list_versions(data_dir):
         print(version)
@@ -382,7 +383,7 @@ def forget(
     """
     import shutil
 
-    from customer_intelligence.forget import erase, verify
+    from customer_intelligence.erasure.forget import erase, verify
 
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
@@ -408,7 +409,7 @@ def export(mart: str, out: str, data_dir: str | None) -> None:
     """Write a MART as a CSV file, safe to open in a spreadsheet."""
     place = find_data_dir(data_dir)
     _check_output(out, place)
-    from customer_intelligence.export import export
+    from customer_intelligence.lists.export import export
 
     print(f"{export(mart, out, place):,} rows of {mart}: {out}")
 
@@ -434,7 +435,7 @@ def audience(
     """
     place = find_data_dir(data_dir)
     _check_output(out, place)
-    from customer_intelligence.audience import write_audience
+    from customer_intelligence.lists.audience import write_audience
 
     count = write_audience(from_date, to_date, out, segment, movement, place)
     print(f"{count:,} rows from {from_date} to {to_date}: {out}")
@@ -454,7 +455,7 @@ def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | 
 
     place = find_data_dir(data_dir)
     path = _check_output(out, place)
-    from customer_intelligence.campaign import as_day, start
+    from customer_intelligence.lists.campaign import as_day, start
 
     started = start(
         place,
@@ -469,7 +470,7 @@ def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | 
 
 
 def _check_output(out: str | Path, data_dir: Path) -> Path:
-    from customer_intelligence.outputs import check_output
+    from customer_intelligence.data_dir.outputs import check_output
 
     check_output(out, data_dir)
     # Absolute, since some commands go into the project before they write.

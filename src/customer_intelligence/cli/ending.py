@@ -21,8 +21,8 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from customer_intelligence.data_dir.files import SpecialFileError, printable
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.files import SpecialFileError, printable
 
 DEBUG_VARIABLE = "CUSTOMER_INTELLIGENCE_DEBUG"
 DONE, NOT_SO, REFUSED, INTERRUPTED = 0, 1, 2, 130

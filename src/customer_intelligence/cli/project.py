@@ -10,8 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from customer_intelligence.cli.ending import NotSo
+from customer_intelligence.data_dir.layout import (
+    BUILD,
+    DATA_DIR_VARIABLE,
+    DBT_LOGS,
+    DBT_TARGET,
+    DEFAULT_DATA_DIR,
+)
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import DATA_DIR_VARIABLE, DEFAULT_DATA_DIR
 
 PROJECT_FILE = "dbt_project.yml"
 # Where this package lies in its checkout, unless it was installed without one.
@@ -82,8 +88,8 @@ def enter(project: Path, data_dir: Path) -> None:
     """Work in the project from here on, with the settings that dbt and the dashboard read."""
     os.environ[DATA_DIR_VARIABLE] = str(data_dir)
     os.environ["CUSTOMER_INTELLIGENCE_ROOT"] = str(project)
-    os.environ["DBT_TARGET_PATH"] = str(data_dir / "build" / "target")
-    os.environ["DBT_LOG_PATH"] = str(data_dir / "build" / "logs")
+    os.environ["DBT_TARGET_PATH"] = str(data_dir / BUILD / DBT_TARGET)
+    os.environ["DBT_LOG_PATH"] = str(data_dir / BUILD / DBT_LOGS)
     os.chdir(project)
 
 
@@ -119,7 +125,7 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
     KeyboardInterrupt
         When the run was interrupted.
     """
-    (data_dir / "build").mkdir(parents=True, exist_ok=True)
+    (data_dir / BUILD).mkdir(parents=True, exist_ok=True)
     enter(project, data_dir)
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner

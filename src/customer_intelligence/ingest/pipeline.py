@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from customer_intelligence.data_dir.layout import ROWS_FILE
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import alarm, load, replacing, shop
 from customer_intelligence.ingest.check import claims_query
@@ -166,7 +167,7 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
         "latest": _latest(dt.datetime.now(dt.UTC)),
     }
     with _scratch(path) as directory:
-        rows, work = directory / load.ROWS_FILE, directory / "work"
+        rows, work = directory / ROWS_FILE, directory / "work"
         work.mkdir()
         with connect(work / "spill", reading.spill_bytes) as connection:
             privacy = Privacy(None, None, [], [])
@@ -318,7 +319,7 @@ def _write_load(
         "file_sha256": sha256,
     }
     parameters = {**provenance, "latest": _latest(loaded_at)}
-    rows = directory / load.ROWS_FILE
+    rows = directory / ROWS_FILE
     work = directory / "work"
     work.mkdir()
     with connect(work / "spill", reading.spill_bytes) as connection:

@@ -7,10 +7,9 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from customer_intelligence import files
+from customer_intelligence.data_dir import files
+from customer_intelligence.data_dir.layout import TOMBSTONES_FILE
 from customer_intelligence.errors import CustomerIntelligenceError
-
-TOMBSTONES_FILE = "tombstones.json"
 
 # Stands in place of a quarantined record's source values when they name who was erased.
 WITHHELD = '{"withheld":"erased"}'

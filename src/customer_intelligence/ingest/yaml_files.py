@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from customer_intelligence import files
+from customer_intelligence.data_dir import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
 MAX_BYTES = 1_000_000
