@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from customer_intelligence.churn import models as churn_models
 from customer_intelligence.churn.examples import checked, labelled
-from customer_intelligence.clusters import sample_positions
+from customer_intelligence.frames import sample_positions
 
 REPEATS = 5
 MAX_IMPORTANCE_ROWS = 5_000

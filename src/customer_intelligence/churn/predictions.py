@@ -27,7 +27,7 @@ from customer_intelligence.churn.examples import (
     labelled,
 )
 from customer_intelligence.churn.models import BATCH_ROWS, MODELS, ModelFactory
-from customer_intelligence.clusters import INSUFFICIENT_DATA, OK, sample_positions
+from customer_intelligence.frames import INSUFFICIENT_DATA, OK, sample_positions
 
 # Out-of-fold predictions are made of at most this many training examples.
 MAX_VALIDATION_ROWS = 20_000

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from customer_intelligence.frames import INSUFFICIENT_DATA, OK
 from customer_intelligence.lifetime_value.bgnbd import BGNBD
 from customer_intelligence.lifetime_value.mbgnbd import MBGNBD
 from customer_intelligence.lifetime_value.nbd import NBD
 
-OK = "ok"
 DEGENERATE_DROPOUT = "degenerate_dropout"
-INSUFFICIENT_DATA = "insufficient_data"
 
 PURCHASE_MODELS: dict[str, type[NBD]] = {"nbd": NBD, "bg_nbd": BGNBD, "mbg_nbd": MBGNBD}
 

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from customer_intelligence.clusters import numeric, sample_positions, text_ids
+from customer_intelligence.frames import INSUFFICIENT_DATA, numeric, sample_positions, text_ids
 from customer_intelligence.lifetime_value._histories import group
 from customer_intelligence.lifetime_value.bgnbd import BGNBD
 from customer_intelligence.lifetime_value.gamma_gamma import GammaGamma
 from customer_intelligence.lifetime_value.gate import (
-    INSUFFICIENT_DATA,
     MIN_CUSTOMERS,
     MIN_REPEAT_CUSTOMERS,
     PURCHASE_MODELS,
