@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from customer_intelligence.check_data.draft import Draft
 from customer_intelligence.check_data.draft_file import check_out, draft_text
 from customer_intelligence.check_data.drafting import draft_of
 from customer_intelligence.check_data.reading import Build, read
@@ -18,7 +19,6 @@ from customer_intelligence.data_dir.files import printable
 from customer_intelligence.data_dir.outputs import write_output
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.alarm import is_alarming
-from customer_intelligence.ingest.draft import Draft
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.presets import find_mapping, preset
 from customer_intelligence.ingest.recognise import known_preset
