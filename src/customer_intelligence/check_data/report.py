@@ -14,7 +14,8 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.alarm import FIELDS as FIELDS_OF_REASONS
 from customer_intelligence.ingest.apart import money, warnings
 from customer_intelligence.ingest.derived import LINE_AMOUNT
-from customer_intelligence.ingest.mapping import FIELDS, SourceMapping
+from customer_intelligence.ingest.fields import FIELDS
+from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.rules import NO_CURRENCY
 
 SHOWN = 24

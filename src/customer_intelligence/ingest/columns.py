@@ -10,14 +10,9 @@ from functools import cached_property
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.derived import Expression, column_names, parse
+from customer_intelligence.ingest.fields import FIELDS, JOINED_FIELDS, MONEY_FIELDS, REQUIRED_FIELDS
 from customer_intelligence.ingest.files import SHOWN_NAMES, shorten
-from customer_intelligence.ingest.mapping import (
-    FIELDS,
-    JOINED_FIELDS,
-    MONEY_FIELDS,
-    REQUIRED_FIELDS,
-    SourceMapping,
-)
+from customer_intelligence.ingest.mapping import SourceMapping
 
 # Every record is one row of as many values, and a quarantined one keeps them all.
 MAX_COLUMNS = 2_500

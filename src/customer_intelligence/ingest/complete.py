@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from customer_intelligence.ingest.derived import COST
-from customer_intelligence.ingest.mapping import JOINED_FIELDS
+from customer_intelligence.ingest.fields import JOINED_FIELDS
 from customer_intelligence.ingest.reading import Reading
 from customer_intelligence.ingest.type_fields import NOTHING, Cell, is_nobody
 from customer_intelligence.quoting import literal

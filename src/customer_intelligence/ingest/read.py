@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.engine import MISTAKES
 from customer_intelligence.ingest.files import shorten, shown_name, shown_names, unreadable
-from customer_intelligence.ingest.formats import stage, text
+from customer_intelligence.ingest.formats import stage, structure, text
 from customer_intelligence.ingest.formats.parquet import scan
 from customer_intelligence.ingest.pseudonyms import same_code_as_sql
 from customer_intelligence.ingest.reading import (
@@ -121,11 +121,11 @@ def _text_fast(reading: Reading, connection: duckdb.DuckDBPyConnection, director
     if skipped or not is_utf8 or shown_name(path) != path.name:
         readable = directory / "text.csv"
         text.transcode(path, encoding, readable, skipped)
-    structure = text.measure_structure(readable, separator, width)
-    if not structure.is_well_formed:
+    found = structure.measure_structure(readable, separator, width)
+    if not found.is_well_formed:
         raise NotWellFormedError
     types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width))
-    line_number = f"{_line_number(connection, structure.line_shifts)} + {skipped}"
+    line_number = f"{_line_number(connection, found.line_shifts)} + {skipped}"
     return Source(
         f"select record_number, {line_number} as line_number, * exclude (record_number), "  # noqa: S608  # nosec
         f"{NO_FINDINGS} from (select row_number() over () as record_number, * "
@@ -133,7 +133,7 @@ def _text_fast(reading: Reading, connection: duckdb.DuckDBPyConnection, director
         f"header = true, columns = {{{types}}}, delim = {literal(separator)}, quote = '\"', "
         "escape = '\"', strict_mode = true, null_padding = false, ignore_errors = false, "
         "hive_partitioning = false))",
-        structure.records - 1,
+        found.records - 1,
     )
 
 
@@ -312,7 +312,7 @@ def _key_names(part: Part) -> str:
     return " and ".join(shorten(part.reading.header[position]) for position in part.key)
 
 
-def _line_number(connection: duckdb.DuckDBPyConnection, shifts: text.LineShifts) -> str:
+def _line_number(connection: duckdb.DuckDBPyConnection, shifts: structure.LineShifts) -> str:
     """Write the line on which a record starts as SQL of the record's number."""
     if shifts.records.size == 1:
         return f"record_number + {shifts.shifts[0]}"

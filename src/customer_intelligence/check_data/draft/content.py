@@ -23,11 +23,7 @@ from customer_intelligence.check_data.draft.orders import (
 )
 from customer_intelligence.ingest import names
 from customer_intelligence.ingest.currency_signs import SIGNS
-from customer_intelligence.ingest.mapping import (
-    FALLBACK_FIELDS,
-    FIELDS,
-    ONCE_PER_ORDER_FIELDS,
-)
+from customer_intelligence.ingest.fields import FALLBACK_FIELDS, FIELDS, ONCE_PER_ORDER_FIELDS
 
 # So many invoices of several lines prove that an amount is repeated on each of them.
 REPEATING_INVOICES = 20

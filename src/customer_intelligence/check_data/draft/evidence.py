@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping
 
 from customer_intelligence.check_data.draft.column import Column
 from customer_intelligence.ingest import names
-from customer_intelligence.ingest.mapping import (
-    REFUSAL_COLUMN,
-)
+from customer_intelligence.ingest.fields import REFUSAL_COLUMN
 from customer_intelligence.ingest.rules import plain_word
 
 # A label is a column of so few values in so many records, such as Member and Normal.
