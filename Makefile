@@ -200,7 +200,7 @@ tutorial: $(TREE).venv/installed
 pictures: $(TREE).venv/installed-dev
 	$(OF_THE_SAMPLE)
 	$(DBT) docs generate
-	cd $(call quoted,ROOT) && .venv/bin/python -m docs.pictures $(IN_DATA_DIR)
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.pictures $(IN_DATA_DIR)
 
 sample: $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.sample

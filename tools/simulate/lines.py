@@ -25,12 +25,7 @@ from tools.simulate.goods import (
 from tools.simulate.plan import Plan
 from tools.simulate.shop import Shop
 from tools.simulate.splitmix import uniform
-from tools.simulate.vocabulary import (
-    COUNTRIES,
-    EXTRAS,
-    FIRST_CUSTOMER,
-    FIRST_INVOICE,
-)
+from tools.simulate.vocabulary import COUNTRIES, EXTRAS, FIRST_CUSTOMER, FIRST_INVOICE
 
 CHUNK_LINES = 500_000
 SCHEMA = pa.schema(

@@ -6,15 +6,7 @@ They are drawn as pairs of arrays of the same length: the invoices, and their li
 import numpy as np
 
 from tools.simulate.catalogue import Catalogue
-from tools.simulate.events import (
-    ADJUSTED,
-    CANCELLED,
-    PLAIN,
-    PREFIXES,
-    SINGLE,
-    fill,
-    make_events,
-)
+from tools.simulate.events import ADJUSTED, CANCELLED, PLAIN, PREFIXES, SINGLE, fill, make_events
 from tools.simulate.shop import Shop
 from tools.simulate.trading_times import MINUTES, draw_minutes, trading_days
 from tools.simulate.vocabulary import CHARGES, NOTES

@@ -16,6 +16,7 @@ from customer_intelligence.check_data.drafting import draft_of
 from customer_intelligence.check_data.reading import Build, read
 from customer_intelligence.check_data.report import known_columns, next_step, report
 from customer_intelligence.data_dir.files import printable
+from customer_intelligence.data_dir.layout import MAPPING_FILE
 from customer_intelligence.data_dir.outputs import write_output
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.alarm import is_alarming
@@ -94,7 +95,7 @@ def check(
             show(f"\nwritten: {out}")
         elif not is_known:
             show(f"\nmapping.yml (OUT=mapping.yml writes it):\n\n{text.rstrip()}")
-            shown_mapping = "mapping.yml"
+            shown_mapping = MAPPING_FILE
     show(f"\n{next_step(path, shown_mapping, refusal, is_readable=is_readable)}")
     if refusal is not None:
         raise refusal

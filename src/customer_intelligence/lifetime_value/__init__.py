@@ -14,10 +14,7 @@ from customer_intelligence.lifetime_value.cutoffs import (
     track_cutoffs,
 )
 from customer_intelligence.lifetime_value.gamma_gamma import GammaGamma
-from customer_intelligence.lifetime_value.gate import (
-    DEGENERATE_DROPOUT,
-    choose_purchase_model,
-)
+from customer_intelligence.lifetime_value.gate import DEGENERATE_DROPOUT, choose_purchase_model
 from customer_intelligence.lifetime_value.mbgnbd import MBGNBD
 from customer_intelligence.lifetime_value.nbd import NBD
 from customer_intelligence.lifetime_value.pipeline import (

@@ -13,7 +13,7 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from customer_intelligence.data_dir.layout import CURRENT, DATABASE
+from customer_intelligence.data_dir.layout import CURRENT, DATABASE, PUBLISHED
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.publication.publish import Build, Table, publish
 from customer_intelligence.publication.reader import READ_ERRORS, open_marts
@@ -74,7 +74,7 @@ def end_command(
         ) from error
     return (
         f"published: readers see version {version} from now on "
-        f"({data_dir / 'published' / CURRENT / DATABASE})"
+        f"({data_dir / PUBLISHED / CURRENT / DATABASE})"
     )
 
 

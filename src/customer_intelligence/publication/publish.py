@@ -43,10 +43,10 @@ from customer_intelligence.publication.reader import (
     current_version,
     old_publication,
     open_version,
-    problem_of,
     reason_of,
 )
 from customer_intelligence.publication.summary import collect
+from customer_intelligence.publication.versions import check_current, make_current, verify
 from customer_intelligence.quoting import identifier, literal
 
 KEPT_VERSIONS = 3
@@ -171,7 +171,7 @@ def publish(
     building = published / f"{BUILDING_PREFIX}{build.version}"
     try:
         published.mkdir(parents=True, exist_ok=True)
-        _check_current(published)
+        check_current(published)
         remove_leftovers(published)
         erasures = erasure_number(data_dir / RAW)
         _refuse_to_go_back(data_dir, build)
@@ -348,32 +348,6 @@ def _write_summary(folder: Path) -> None:
     files.create(folder / SUMMARY, text, mode=0o444)
 
 
-def verify(folder: Path, version: str, rows: dict[str, int] | None = None) -> None:
-    """Check that a directory holds a whole version.
-
-    Parameters
-    ----------
-    folder : Path
-        The directory of the version.
-    version : str
-        The version it must be.
-    rows : dict of str to int, optional
-        Rows that each table must have; by default what the version itself states.
-
-    Raises
-    ------
-    CustomerIntelligenceError
-        `E_NOT_VERIFIED` when anything differs.
-    """
-    problem = problem_of(folder, version, rows)
-    if problem is not None:
-        raise CustomerIntelligenceError(
-            "E_NOT_VERIFIED",
-            f"The version {version} cannot be trusted ({problem}); nothing was changed.",
-            "Check the disk, then build again.",
-        )
-
-
 def versions_to_prune(data_dir: Path, new: str, erasures: int) -> list[str]:
     """Return the versions that go once a new one is current.
 
@@ -412,29 +386,6 @@ def _write_through(building: Path) -> None:
         path.chmod(0o444)
         files.sync(path)
     files.sync(building)
-
-
-def _check_current(published: Path) -> None:
-    """Refuse a directory in the place of the link, which nothing can replace in one step."""
-    if files.is_directory(published / CURRENT):
-        raise CustomerIntelligenceError(
-            "E_CANNOT_PUBLISH",
-            f"{published / CURRENT} is a directory, and a link to a version must have its place.",
-            "Move it away, then build again. Copy data directories with `cp -a`: it keeps links.",
-        )
-
-
-def make_current(published: Path, version: str) -> None:
-    """Let `current` lead to the version, in one step that survives a crash."""
-    _check_current(published)
-    current = published / CURRENT
-    try:
-        files.link_durably(current, version)
-    except OSError as error:
-        # Once the link is replaced the version is published, whatever the disk says to syncing it.
-        if files.kind_of(current) != "a symbolic link" or str(current.readlink()) != version:
-            raise
-        log.warning("%s could not be synced: %s", published, error)
 
 
 def _tidy(published: Path, outdated: Sequence[str]) -> None:

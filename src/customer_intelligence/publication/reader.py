@@ -94,12 +94,12 @@ def _not_published(data_dir: Path) -> CustomerIntelligenceError:
     if files.kind_of(data_dir / PUBLISHED / OLD_CURRENT) is not None:
         return CustomerIntelligenceError(
             "E_OLD_LAYOUT",
-            f"The marts in {data_dir / 'published'} were published by an earlier release.",
+            f"The marts in {data_dir / PUBLISHED} were published by an earlier release.",
             f"Run `make build{data_dir_option(data_dir)}` to publish them anew.",
         )
     return CustomerIntelligenceError(
         "E_NOT_PUBLISHED",
-        f"No marts have been published in {data_dir / 'published'}.",
+        f"No marts have been published in {data_dir / PUBLISHED}.",
         "Run `make build` first, or name the directory of an earlier build.",
     )
 

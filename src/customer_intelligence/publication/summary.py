@@ -242,7 +242,7 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
         *skill,
         *summary["findings"],
         *_drift_lines(summary["drift"]),
-        f"marts: {files.printable(data_dir / 'published' / CURRENT / DATABASE)}",
+        f"marts: {files.printable(data_dir / PUBLISHED / CURRENT / DATABASE)}",
         f"next: `make dashboard{hint}` to look at them, `make docs{hint}` for lineage and "
         "definitions",
     ]

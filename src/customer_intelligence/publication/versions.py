@@ -1,14 +1,14 @@
-"""List the published versions and go back to one."""
+"""List the published versions, verify one, and make one current."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 
-from customer_intelligence.data_dir import lock
-from customer_intelligence.data_dir.layout import PUBLISHED, version_names
+from customer_intelligence.data_dir import files, lock
+from customer_intelligence.data_dir.layout import CURRENT, PUBLISHED, version_names
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.publication.publish import make_current, verify
 from customer_intelligence.publication.reader import (
     READ_ERRORS,
     current_version,
@@ -17,6 +17,8 @@ from customer_intelligence.publication.reader import (
     reason_of,
     sound_versions,
 )
+
+log = logging.getLogger(__name__)
 
 
 class Facts(NamedTuple):
@@ -118,3 +120,52 @@ def roll_back(data_dir: Path, version: str) -> None:
             make_current(published, version)
         except OSError as error:
             raise lock.not_writable(published, error) from error
+
+
+def verify(folder: Path, version: str, rows: dict[str, int] | None = None) -> None:
+    """Check that a directory holds a whole version.
+
+    Parameters
+    ----------
+    folder : Path
+        The directory of the version.
+    version : str
+        The version it must be.
+    rows : dict of str to int, optional
+        Rows that each table must have; by default what the version itself states.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_NOT_VERIFIED` when anything differs.
+    """
+    problem = problem_of(folder, version, rows)
+    if problem is not None:
+        raise CustomerIntelligenceError(
+            "E_NOT_VERIFIED",
+            f"The version {version} cannot be trusted ({problem}); nothing was changed.",
+            "Check the disk, then build again.",
+        )
+
+
+def check_current(published: Path) -> None:
+    """Refuse a directory in the place of the link, which nothing can replace in one step."""
+    if files.is_directory(published / CURRENT):
+        raise CustomerIntelligenceError(
+            "E_CANNOT_PUBLISH",
+            f"{published / CURRENT} is a directory, and a link to a version must have its place.",
+            "Move it away, then build again. Copy data directories with `cp -a`: it keeps links.",
+        )
+
+
+def make_current(published: Path, version: str) -> None:
+    """Let `current` lead to the version, in one step that survives a crash."""
+    check_current(published)
+    current = published / CURRENT
+    try:
+        files.link_durably(current, version)
+    except OSError as error:
+        # Once the link is replaced the version is published, whatever the disk says to syncing it.
+        if files.kind_of(current) != "a symbolic link" or str(current.readlink()) != version:
+            raise
+        log.warning("%s could not be synced: %s", published, error)

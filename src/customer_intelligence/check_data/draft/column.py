@@ -9,9 +9,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 
 from customer_intelligence.ingest.currency_signs import CODES, SIGNS
-from customer_intelligence.ingest.mapping import (
-    CURRENCY_SYMBOLS,
-)
+from customer_intelligence.ingest.mapping import CURRENCY_SYMBOLS
 
 # Of the records looked at, so many must be of a kind; a few may be damaged.
 MOST = 0.8

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.browser import ROOT, asked_data_dir, chromium, served, settle
+from tools.browser import ROOT, asked_data_dir, chromium, served, settle
 
 IMAGES = ROOT / "docs" / "images"
 WIDTH = 1280
