@@ -209,7 +209,7 @@ LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.1
 	--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --upgrade
 
 lock: $(TREE).venv/installed-dev
-	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra dashboard -o requirements.txt
+	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra dashboard -o requirements.txt
 	cd $(call quoted,ROOT) && $(LOCK) --all-extras -o requirements-dev.txt
 
 clean:

@@ -35,7 +35,13 @@ from customer_intelligence.cli.project import (
     left_as_found,
     run_dbt,
 )
-from customer_intelligence.data_dir.layout import BUILD, DBT_LOGS, DBT_TARGET, REPORT_FILE
+from customer_intelligence.data_dir.layout import (
+    BUILD,
+    DBT_LOGS,
+    DBT_TARGET,
+    PROJECT_VARIABLE,
+    REPORT_FILE,
+)
 from customer_intelligence.errors import CustomerIntelligenceError
 
 # What becomes of each line, and nothing after it.
@@ -136,6 +142,7 @@ def check_data(
     from customer_intelligence import check_data
 
     project = find_project(project_dir)
+    os.environ[PROJECT_VARIABLE] = str(project)
     place = find_data_dir(data_dir, project)
     if out is not None:
         _check_output(out, place)
@@ -161,8 +168,7 @@ def dashboard(data_dir: str | None, project_dir: str | None) -> None:
 
     On http://127.0.0.1:8501, until you press Ctrl-C.
     """
-    if importlib.util.find_spec("streamlit") is None:
-        raise ModuleNotFoundError(name="streamlit")
+    _need_dashboard()
     project = find_project(project_dir)
     enter(project, find_data_dir(data_dir, project))
     sys.stdout.flush()
@@ -221,6 +227,7 @@ def report(out: str | None, data_dir: str | None, project_dir: str | None) -> No
 
     from customer_intelligence.data_dir.outputs import write_output
 
+    _need_dashboard()
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
     path = _check_output(place / REPORT_FILE if out is None else out, place)
@@ -402,6 +409,11 @@ def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | 
         f"{started.campaign} from {started.starts_on}: {started.contacts:,} customers to contact "
         f"in {out}, {started.held_out:,} held out; do not contact those otherwise"
     )
+
+
+def _need_dashboard() -> None:
+    if importlib.util.find_spec("streamlit") is None:
+        raise ModuleNotFoundError(name="streamlit")
 
 
 def _check_output(out: str | Path, data_dir: Path) -> Path:

@@ -8,8 +8,6 @@ import types
 from pathlib import Path
 from typing import Any
 
-from customer_intelligence.errors import CustomerIntelligenceError
-
 # As many as the decimals of the marts have.
 DECIMALS = 4
 
@@ -55,24 +53,17 @@ def load_mf() -> Any:
 
     Raises
     ------
-    CustomerIntelligenceError
-        If MetricFlow is not installed.
+    ModuleNotFoundError
+        Where the extra `semantic` is not installed.
     """
     silent = types.ModuleType("update_checker")
     silent.UpdateChecker = _NoUpdates  # type: ignore[attr-defined]
     sys.modules["update_checker"] = silent
-    try:
-        from dbt_metricflow.cli import main as program
-        from dbt_metricflow.cli.dbt_connectors.dbt_config_accessor import dbtArtifacts
-        from metricflow_semantics.model.dbt_manifest_parser import (
-            parse_manifest_from_dbt_generated_manifest as parsed,
-        )
-    except ModuleNotFoundError as error:
-        raise CustomerIntelligenceError(
-            "E_NO_METRICFLOW",
-            "MetricFlow is not installed.",
-            "Use `make metrics`, or install this package with its extra `semantic`.",
-        ) from error
+    from dbt_metricflow.cli import main as program
+    from dbt_metricflow.cli.dbt_connectors.dbt_config_accessor import dbtArtifacts
+    from metricflow_semantics.model.dbt_manifest_parser import (
+        parse_manifest_from_dbt_generated_manifest as parsed,
+    )
 
     def semantic_manifest(project_root: Path) -> Any:
         target = Path(project_root, os.environ.get("DBT_TARGET_PATH", "target"))

@@ -16,6 +16,7 @@ from customer_intelligence.data_dir.layout import (
     DBT_LOGS,
     DBT_TARGET,
     DEFAULT_DATA_DIR,
+    PROJECT_VARIABLE,
 )
 from customer_intelligence.errors import CustomerIntelligenceError
 
@@ -87,7 +88,7 @@ def find_data_dir(data_dir: str | None, project: Path | None = None) -> Path:
 def enter(project: Path, data_dir: Path) -> None:
     """Work in the project from here on, with the settings that dbt and the dashboard read."""
     os.environ[DATA_DIR_VARIABLE] = str(data_dir)
-    os.environ["CUSTOMER_INTELLIGENCE_ROOT"] = str(project)
+    os.environ[PROJECT_VARIABLE] = str(project)
     os.environ["DBT_TARGET_PATH"] = str(data_dir / BUILD / DBT_TARGET)
     os.environ["DBT_LOG_PATH"] = str(data_dir / BUILD / DBT_LOGS)
     os.chdir(project)

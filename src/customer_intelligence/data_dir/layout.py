@@ -23,6 +23,8 @@ from pathlib import Path
 from customer_intelligence.data_dir.files import printable
 
 DATA_DIR_VARIABLE = "CUSTOMER_INTELLIGENCE_DATA_DIR"
+# Where the dbt project lies.
+PROJECT_VARIABLE = "CUSTOMER_INTELLIGENCE_ROOT"
 DEFAULT_DATA_DIR = Path("data") / "local"
 # The bundled sample has the form of a data directory.
 SAMPLE = Path("data") / "sample"

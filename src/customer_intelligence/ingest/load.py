@@ -14,9 +14,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-from pyarrow import ArrowException
-
 from customer_intelligence.data_dir import files
 from customer_intelligence.data_dir.layout import (
     CAMPAIGNS,
@@ -167,6 +164,10 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise _damaged(path, f"has no readable {MANIFEST_FILE} ({error})") from error
     if wrong is not None:
         raise _damaged(path, f"has a {MANIFEST_FILE} whose {wrong} cannot be")
+    # Here, so that a list can be written where nothing builds.
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
+
     try:
         with files.open_regular(path / ROWS_FILE) as file:
             rows = pq.read_metadata(file).num_rows
