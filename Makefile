@@ -175,7 +175,7 @@ bench-dashboard: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && .venv/bin/python -m benchmarks.dashboard $(IN_DATA_DIR)
 
 LINT_PYTHON = cd $(call quoted,ROOT) && .venv/bin/ruff check . && .venv/bin/ruff format --check . && \
-	.venv/bin/bandit --quiet --recursive src dashboard python_models
+	.venv/bin/mypy && .venv/bin/bandit --quiet --recursive src dashboard python_models
 
 lint: $(TREE).venv/installed-dev
 	$(LINT_PYTHON)
@@ -215,4 +215,4 @@ lock: $(TREE).venv/installed-dev
 clean:
 	rm -rf -- $(call quoted,PLACE)/build/target $(call quoted,PLACE)/build/logs \
 		$(call quoted,PLACE)/build/tmp $(call quoted,PLACE)/build/warehouse.duckdb*
-	cd $(call quoted,ROOT) && rm -rf target logs .pytest_cache .ruff_cache
+	cd $(call quoted,ROOT) && rm -rf target logs .pytest_cache .ruff_cache .mypy_cache

@@ -221,4 +221,5 @@ def _picture(proto: Any) -> str:
 
 def _records(data: bytes) -> list[dict[str, Any]]:
     frame = pa.ipc.open_stream(data).read_pandas()
-    return json.loads(frame.to_json(orient="records", date_format="iso"))
+    found: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso"))
+    return found

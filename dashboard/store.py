@@ -165,12 +165,13 @@ def segments() -> pd.DataFrame:
 
 def segment_names() -> list[str]:
     """Return the names of the segments, best first."""
-    return segments()["segment"].tolist()
+    found: list[str] = segments()["segment"].tolist()
+    return found
 
 
 def countries() -> list[str]:
     """Return the countries of the cube, those with most customers first, the others last."""
-    return query(
+    found: list[str] = query(
         """
         select country_group from customer_cube
         group by country_group
@@ -178,11 +179,13 @@ def countries() -> list[str]:
         """,
         others=OTHER_COUNTRIES,
     )["country_group"].tolist()
+    return found
 
 
 def risks() -> list[str]:
     """Return the bands of churn risk that occur."""
-    return query("select distinct churn_risk from customer_cube")["churn_risk"].tolist()
+    found: list[str] = query("select distinct churn_risk from customer_cube")["churn_risk"].tolist()
+    return found
 
 
 def selection() -> dict[str, Any]:

@@ -73,6 +73,8 @@ class Plugin(BasePlugin):
             preflight.end_run(self._data_dir(), is_sound=not errors)
 
     def _data_dir(self) -> Path:
+        if self.creds is None:
+            raise TypeError("dbt has given the plugin no credentials")
         # The profile puts the work database into <data dir>/build.
         return Path(self.creds.path).parent.parent
 

@@ -46,7 +46,8 @@ def numeric(frame: pd.DataFrame, column: str) -> np.ndarray:
     values = frame[column].to_numpy(dtype="float64", na_value=np.nan)
     if np.isinf(values).any():
         raise ValueError(f"column {column!r} holds an infinite value")
-    return values
+    found: np.ndarray = values
+    return found
 
 
 def sample_positions(ids: Iterable[str], size: int) -> np.ndarray:

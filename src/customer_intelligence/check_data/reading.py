@@ -130,4 +130,4 @@ def _anonymous_before(data_dir: Path | None) -> float | None:
             "select avg((nullif(trim(customer_id), '') is null)::int) "  # noqa: S608  # nosec
             f"from read_parquet({rows}) where len(reasons) = 0"
         ).fetchall()
-    return share
+    return None if share is None else float(share)

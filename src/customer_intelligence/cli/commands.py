@@ -442,8 +442,8 @@ def _run(arguments: Sequence[str] | None) -> object:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context else NAME
+        where = getattr(error, "ctx", None)
+        path = where.command_path if where else NAME
         raise CustomerIntelligenceError(
             "E_USAGE", error.format_message(), f"`{path} --help` says what it takes."
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import types
@@ -59,7 +60,7 @@ def load_mf() -> Any:
     silent = types.ModuleType("update_checker")
     silent.UpdateChecker = _NoUpdates  # type: ignore[attr-defined]
     sys.modules["update_checker"] = silent
-    from dbt_metricflow.cli import main as program
+    program: Any = importlib.import_module("dbt_metricflow.cli.main")
     from dbt_metricflow.cli.dbt_connectors.dbt_config_accessor import dbtArtifacts
     from metricflow_semantics.model.dbt_manifest_parser import (
         parse_manifest_from_dbt_generated_manifest as parsed,
@@ -70,7 +71,8 @@ def load_mf() -> Any:
         return parsed((target / "semantic_manifest.json").read_text("utf-8"))
 
     program.Halo = _NoWheel
-    dbtArtifacts.build_semantic_manifest_from_dbt_project_root = staticmethod(semantic_manifest)
+    artifacts: Any = dbtArtifacts
+    artifacts.build_semantic_manifest_from_dbt_project_root = staticmethod(semantic_manifest)
     _answer_in_order(program.cli.commands["query"])
     return program.cli
 

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from customer_intelligence.cli.ending import NotSo
 from customer_intelligence.data_dir.layout import (
@@ -128,8 +129,11 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
     """
     (data_dir / BUILD).mkdir(parents=True, exist_ok=True)
     enter(project, data_dir)
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.duckdb import connections
     from dbt.cli.main import dbtRunner
+
+    # Without types.
+    manager: Any = connections.DuckDBConnectionManager
 
     command = [*arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
     with _called("dbt", *arguments):
@@ -137,8 +141,8 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
             result = dbtRunner().invoke(command)
         finally:
             # What follows in this process opens the same files with settings of its own.
-            environment = DuckDBConnectionManager._ENV
-            DuckDBConnectionManager.close_all_connections()
+            environment = manager._ENV
+            manager.close_all_connections()
             if environment is not None:
                 environment.close()
     if result.exception is not None:

@@ -77,7 +77,8 @@ def scaling(logs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def standardise(logs: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Return features in standard deviations from their mean."""
-    return (logs - mean) / scale
+    found: np.ndarray = (logs - mean) / scale
+    return found
 
 
 def distinct_rows(x: np.ndarray) -> int:

@@ -135,6 +135,10 @@ class Columns:
         """Return the position of a field's own column."""
         return self.positions[name][0] if name in self.positions else None
 
+    def firsts(self, *names: str) -> set[int]:
+        """Return the positions of the own columns of those of the fields that have one."""
+        return {self.positions[name][0] for name in names if name in self.positions}
+
     @cached_property
     def used(self) -> frozenset[int]:
         """Positions of all columns that are read into fields."""

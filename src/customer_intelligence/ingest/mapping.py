@@ -149,7 +149,7 @@ class SourceMapping:
             several = may_be_several and isinstance(column, list) and bool(column)
             if name == "invoice_date" and isinstance(column, list):
                 several = len(column) == len(("date", "time"))
-            for one in column if several else [column]:
+            for one in as_list(column) if several else [column]:
                 _require(
                     isinstance(one, str) and bool(one),
                     f"columns.{name}",
@@ -355,7 +355,8 @@ class SourceMapping:
 
     def as_dict(self) -> dict[str, Any]:
         """Return how files are read, as plain values for the manifest; rules are not of it."""
-        return json.loads(json.dumps({**asdict(self), "rules": None}))
+        content: dict[str, Any] = json.loads(json.dumps({**asdict(self), "rules": None}))
+        return content
 
 
 def read_mapping(path: Path) -> SourceMapping:

@@ -254,7 +254,7 @@ def _surveyed(
 ) -> Relation:
     source = read_relation(reading).query
 
-    def fetch(query: str) -> list[tuple]:
+    def fetch(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"with source as ({source}) from ({query})").fetchall()
 
     reading = survey(reading, fetch)

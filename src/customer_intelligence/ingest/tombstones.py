@@ -32,7 +32,7 @@ def read_tombstones(raw: Path) -> dict[str, Any] | None:
     """
     path = raw / TOMBSTONES_FILE
     try:
-        found = json.loads(files.read_text(path))
+        found: dict[str, Any] = json.loads(files.read_text(path))
         bytes.fromhex(found["salt"])
         for entry in found["customers"]:
             _ = entry["hash"] + entry["requested_at"]

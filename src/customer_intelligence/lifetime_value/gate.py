@@ -88,7 +88,8 @@ def choose_purchase_model(
     fitted = {name: model().fit(x, recency, T) for name, model in PURCHASE_MODELS.items()}
     if not fitted["nbd"].converged_:
         return PurchaseChoice(None, INSUFFICIENT_DATA, fitted)
-    if is_degenerate(fitted[dropout_model], fitted["nbd"]):
+    dropout = fitted[dropout_model]
+    if not isinstance(dropout, BGNBD) or is_degenerate(dropout, fitted["nbd"]):
         return PurchaseChoice("nbd", DEGENERATE_DROPOUT, fitted)
     return PurchaseChoice(dropout_model, OK, fitted)
 

@@ -375,9 +375,10 @@ def versions_to_prune(data_dir: Path, new: str, erasures: int) -> list[str]:
 def _erasures_of(folder: Path) -> int | None:
     try:
         with open_version(folder) as marts:
-            return (marts.execute("select erasures_known from main._meta").fetchone() or (None,))[0]
+            ((known,),) = marts.execute("select erasures_known from main._meta").fetchall()
     except READ_ERRORS:
         return None
+    return None if known is None else int(known)
 
 
 def _write_through(building: Path) -> None:

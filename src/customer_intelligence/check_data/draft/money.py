@@ -190,8 +190,9 @@ def _products(quantity: Column, price: Column, total: Column) -> tuple[int, int,
             continue
         telling += 1
         difference = abs(whole) - abs(units * each)
-        holds += abs(difference) <= CENT * max(1, abs(units))
-        below += difference <= CENT * max(1, abs(units))
+        rounding = CENT * max(Decimal(1), abs(units))
+        holds += abs(difference) <= rounding
+        below += difference <= rounding
     return holds, telling, below
 
 

@@ -28,7 +28,10 @@ class LineShifts(NamedTuple):
 
     def lines(self, records: np.ndarray) -> np.ndarray:
         """Return the line on which each record starts."""
-        return records + self.shifts[np.searchsorted(self.records, records, side="right") - 1]
+        found: np.ndarray = (
+            records + self.shifts[np.searchsorted(self.records, records, side="right") - 1]
+        )
+        return found
 
 
 ONE_LINE_A_RECORD = LineShifts(np.array([0]), np.array([1]))

@@ -306,7 +306,7 @@ def read_records(
         if not isinstance(separator, str) or separator == " ":
             if not body.strip():
                 continue
-            cut = body.split() if separator == " " else _cut_at(body, tuple(separator))
+            cut = body.split() if isinstance(separator, str) else _cut_at(body, separator)
             fields, reason = cut, None
         elif not is_quoted or '"' not in body:
             fields, reason = body.split(separator), None
