@@ -1368,7 +1368,7 @@ ROOMS = (
     ("complete",),
     ("check",),
     ("write",),
-    ("relation", "pipeline"),
+    ("relation", "pipeline", "raw_schema"),
     ("__init__",),
 )
 
