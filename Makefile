@@ -175,7 +175,7 @@ bench-dashboard: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && .venv/bin/python -m benchmarks.dashboard $(IN_DATA_DIR)
 
 LINT_PYTHON = cd $(call quoted,ROOT) && .venv/bin/ruff check . && .venv/bin/ruff format --check . && \
-	.venv/bin/bandit --quiet --recursive src dashboard python_models
+	.venv/bin/mypy && .venv/bin/bandit --quiet --recursive src dashboard python_models
 
 lint: $(TREE).venv/installed-dev
 	$(LINT_PYTHON)
@@ -200,7 +200,7 @@ tutorial: $(TREE).venv/installed
 pictures: $(TREE).venv/installed-dev
 	$(OF_THE_SAMPLE)
 	$(DBT) docs generate
-	cd $(call quoted,ROOT) && .venv/bin/python -m docs.pictures $(IN_DATA_DIR)
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.pictures $(IN_DATA_DIR)
 
 sample: $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.sample
@@ -209,10 +209,10 @@ LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.1
 	--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --upgrade
 
 lock: $(TREE).venv/installed-dev
-	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra dashboard -o requirements.txt
+	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra dashboard -o requirements.txt
 	cd $(call quoted,ROOT) && $(LOCK) --all-extras -o requirements-dev.txt
 
 clean:
 	rm -rf -- $(call quoted,PLACE)/build/target $(call quoted,PLACE)/build/logs \
 		$(call quoted,PLACE)/build/tmp $(call quoted,PLACE)/build/warehouse.duckdb*
-	cd $(call quoted,ROOT) && rm -rf target logs .pytest_cache .ruff_cache
+	cd $(call quoted,ROOT) && rm -rf target logs .pytest_cache .ruff_cache .mypy_cache

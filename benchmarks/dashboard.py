@@ -15,8 +15,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from customer_intelligence.marts import open_marts
-from tests.browser import asked_data_dir, chromium, served, settle
+from customer_intelligence import open_marts
+from tools.browser import asked_data_dir, chromium, served, settle
 
 # Seconds and megabytes, on two idle cores by what a visitor waits for.
 TARGETS = {

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import duckdb
 
-from customer_intelligence import files
-from customer_intelligence.marts import DATABASE, current_version
+from customer_intelligence.data_dir import files
+from customer_intelligence.data_dir.layout import DATABASE
+from customer_intelligence.publication.reader import current_version
 
 ROOT = Path(__file__).parents[1]
 # A number from 0 to 1 out of the copy's id, for each purpose another.

@@ -15,8 +15,9 @@ import store
 import streamlit as st
 import wording
 
-from customer_intelligence.export import defuse
+from customer_intelligence.lists.export import defuse
 
+Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 # Name of the selection that a click on a chart makes.
 PICKED = "picked"
 # What a click on a segment does; the other pages show the whole shop, and say so.
@@ -40,7 +41,7 @@ def tell(title: str, what: str, todo: str) -> None:
 
 def show(
     question: str,
-    chart: alt.TopLevelMixin,
+    chart: Chart,
     alt_text: str,
     note: str | None = None,
     *,
@@ -87,7 +88,7 @@ class Drawing:
 
     checks = False
 
-    def __init__(self, chart: alt.TopLevelMixin) -> None:
+    def __init__(self, chart: Chart) -> None:
         self._chart = chart
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,14 +105,18 @@ class Drawing:
         return {**spec, "datasets": frames}
 
 
-def draw(chart: alt.TopLevelMixin, alt_text: str, *, picks: str | None = None) -> None:
+def draw(chart: Chart, alt_text: str, *, picks: str | None = None) -> None:
     """Draw a chart in the colours of the page."""
+    # Of a chart Streamlit uses `to_dict` alone, which a drawing has.
+    drawing: Any = Drawing(chart)
     if picks is None:
-        st.altair_chart(Drawing(chart), width="stretch", alt=alt_text)
+        st.altair_chart(drawing, width="stretch", alt=alt_text)
         return
     key = f"click on {picks}"
+    clicked = alt.selection_point(name=PICKED, fields=[picks], on="click")
+    drawing = Drawing(chart.add_params(clicked))
     st.altair_chart(
-        Drawing(chart.add_params(alt.selection_point(name=PICKED, fields=[picks], on="click"))),
+        drawing,
         width="stretch",
         alt=alt_text,
         key=key,
@@ -235,14 +240,15 @@ def table(frame: pd.DataFrame, alt_text: str, columns: Mapping[str, Any], **opti
         Passed on to `st.dataframe`.
     """
     whole = [name for name in frame.columns if columns.get(name, {}).get("digits") == 0]
+    settings: dict[str, Any] = {
+        name: {key: value for key, value in column.items() if key != "digits"}
+        for name, column in columns.items()
+    }
     return st.dataframe(
         frame.assign(**{name: frame[name].astype(float).round() for name in whole}),
         hide_index=True,
         placeholder="–",
-        column_config={
-            name: {key: value for key, value in column.items() if key != "digits"}
-            for name, column in columns.items()
-        },
+        column_config=settings,
         alt=alt_text,
         **options,
     )

@@ -151,7 +151,8 @@ def tell(*keys: str) -> None:
 
 
 def _missed() -> dict[str, Missed]:
-    return st.session_state.setdefault(MISSED, {})
+    found: dict[str, Missed] = st.session_state.setdefault(MISSED, {})
+    return found
 
 
 def _folded(value: str) -> str:

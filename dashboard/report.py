@@ -19,8 +19,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from customer_intelligence.data_dir.layout import DATA_DIR_VARIABLE, data_directory
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import DATA_DIR_VARIABLE, data_directory, reading
+from customer_intelligence.publication.reader import reading
 
 HERE = Path(__file__).parent
 DRAWN_KEY = "drawn_page"
@@ -220,4 +221,5 @@ def _picture(proto: Any) -> str:
 
 def _records(data: bytes) -> list[dict[str, Any]]:
     frame = pa.ipc.open_stream(data).read_pandas()
-    return json.loads(frame.to_json(orient="records", date_format="iso"))
+    found: list[dict[str, Any]] = json.loads(frame.to_json(orient="records", date_format="iso"))
+    return found

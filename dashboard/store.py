@@ -14,7 +14,7 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
-from customer_intelligence.marts import current_version, cursor, open_marts
+from customer_intelligence.publication.reader import current_version, cursor, open_marts
 
 VERSION_KEY = "published_version"
 FILTER_KEYS = ("segment", "risk", "country")
@@ -165,12 +165,13 @@ def segments() -> pd.DataFrame:
 
 def segment_names() -> list[str]:
     """Return the names of the segments, best first."""
-    return segments()["segment"].tolist()
+    found: list[str] = segments()["segment"].tolist()
+    return found
 
 
 def countries() -> list[str]:
     """Return the countries of the cube, those with most customers first, the others last."""
-    return query(
+    found: list[str] = query(
         """
         select country_group from customer_cube
         group by country_group
@@ -178,11 +179,13 @@ def countries() -> list[str]:
         """,
         others=OTHER_COUNTRIES,
     )["country_group"].tolist()
+    return found
 
 
 def risks() -> list[str]:
     """Return the bands of churn risk that occur."""
-    return query("select distinct churn_risk from customer_cube")["churn_risk"].tolist()
+    found: list[str] = query("select distinct churn_risk from customer_cube")["churn_risk"].tolist()
+    return found
 
 
 def selection() -> dict[str, Any]:

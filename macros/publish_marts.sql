@@ -5,7 +5,7 @@
 
 {% macro duckdb__publish_marts(results) %}
     {#-
-    This macro only collects what the gate (customer_intelligence.gate) decides on: a build of the
+    This macro only collects what the gate (customer_intelligence.publication.gate) decides on: a build of the
     whole graph in which every node ran and passed publishes.
     -#}
     {#- dbt compiles its hooks too, side by side: a command that builds nothing has no end. -#}

@@ -128,4 +128,5 @@ def heat_map(
             condition=[{"test": "datum.is_deep", "value": wording.ON_HEAT}],
         ),
     )
-    return (boxes + texts).properties(height=row_height * rows + 60)
+    chart: alt.LayerChart = (boxes + texts).properties(height=row_height * rows + 60)
+    return chart

@@ -46,4 +46,5 @@ def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
     texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(
         x=alt.X("end:Q"), text=alt.Text("shown_amount:N")
     )
-    return (bars + texts).properties(height=rows_height(names))
+    chart: alt.LayerChart = (bars + texts).properties(height=rows_height(names))
+    return chart

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeVar
 
 import altair as alt
 import pandas as pd
 import wording
 
 from charts import LINES, SHORT_MONEY, coloured, heat_map, in_lines, rows_height
+
+Axis = TypeVar("Axis", alt.X, alt.Y)
 
 
 def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.LayerChart:
@@ -60,10 +63,11 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
             ],
         )
     )
-    return (_diagonal() + lines).properties(height=560)
+    chart: alt.LayerChart = (_diagonal() + lines).properties(height=560)
+    return chart
 
 
-def _whole_share(channel: type[alt.X] | type[alt.Y], field: str, title: str) -> alt.X | alt.Y:
+def _whole_share(channel: type[Axis], field: str, title: str) -> Axis:
     """Return an axis from 0 to 100 %, so that the diagonal means the same on both."""
     return channel(
         f"{field}:Q",
@@ -75,11 +79,12 @@ def _whole_share(channel: type[alt.X] | type[alt.Y], field: str, title: str) -> 
 
 def _diagonal() -> alt.Chart:
     ends = pd.DataFrame({"from": [0.0, 1.0], "to": [0.0, 1.0]})
-    return (
+    chart: alt.Chart = (
         alt.Chart(ends)
         .mark_line(color=wording.MUTED, strokeDash=[5, 4])
         .encode(x=alt.X("from:Q"), y=alt.Y("to:Q"))
     )
+    return chart
 
 
 def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
@@ -105,7 +110,8 @@ def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
         order=alt.Order("score_decile:Q", sort="descending")
     )
     dots = base.mark_circle(color=colour, size=110, opacity=1)
-    return (_diagonal() + line + dots).properties(height=430)
+    chart: alt.LayerChart = (_diagonal() + line + dots).properties(height=430)
+    return chart
 
 
 def importance(groups: pd.DataFrame) -> alt.LayerChart:
@@ -136,10 +142,13 @@ def importance(groups: pd.DataFrame) -> alt.LayerChart:
     ranges = base.mark_rule(color=wording.INK, strokeWidth=2).encode(
         x=alt.X("lowest_auc_loss:Q"), x2=alt.X2("highest_auc_loss:Q")
     )
-    return (bars + ranges).properties(height=rows_height(groups["feature_group"].tolist()))
+    chart: alt.LayerChart = (bars + ranges).properties(
+        height=rows_height(groups["feature_group"].tolist())
+    )
+    return chart
 
 
-def confusion(matrix: pd.Series) -> alt.LayerChart:
+def confusion(matrix: pd.Series) -> alt.LayerChart | alt.FacetChart:
     """Draw a confusion matrix: counts, and shares of those who really left or stayed.
 
     Parameters
@@ -218,7 +227,7 @@ def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str)
     drawn = amounts.assign(
         rank=amounts["churn_risk"].map({risk: rank for rank, risk in enumerate(depths)})
     )
-    return (
+    chart: alt.Chart = (
         alt.Chart(drawn)
         .mark_bar(size=16)
         .encode(
@@ -243,6 +252,7 @@ def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str)
         )
         .properties(height=rows_height(present) + 50)
     )
+    return chart
 
 
 def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
@@ -277,7 +287,8 @@ def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
             ],
         )
     )
-    return (_diagonal() + lines).properties(height=440)
+    chart: alt.LayerChart = (_diagonal() + lines).properties(height=440)
+    return chart
 
 
 def drivers(groups: pd.DataFrame) -> alt.LayerChart:
@@ -363,4 +374,7 @@ def history(months: pd.DataFrame) -> alt.LayerChart:
             alt.Tooltip("rate:Q", title="Share", format=".1%"),
         ],
     )
-    return (base.mark_line() + base.mark_point(filled=True, size=60)).properties(height=280)
+    chart: alt.LayerChart = (base.mark_line() + base.mark_point(filled=True, size=60)).properties(
+        height=280
+    )
+    return chart

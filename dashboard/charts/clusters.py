@@ -41,7 +41,7 @@ def cluster_points(customers: pd.DataFrame, clusters: Sequence[str], currency: s
     days, day_axis, money, money_axis = _log_axes(
         customers["days_since_last_order"], customers["net_revenue"]
     )
-    return (
+    chart: alt.Chart = (
         alt.Chart(customers)
         .mark_circle(size=24, opacity=0.55)
         .encode(
@@ -69,6 +69,7 @@ def cluster_points(customers: pd.DataFrame, clusters: Sequence[str], currency: s
         )
         .properties(height=520)
     )
+    return chart
 
 
 def cluster_cells(cells: pd.DataFrame, clusters: Sequence[str], currency: str) -> alt.Chart:
@@ -87,7 +88,7 @@ def cluster_cells(cells: pd.DataFrame, clusters: Sequence[str], currency: str) -
     days, day_axis, money, money_axis = _log_axes(
         cells["days_to"], pd.concat([cells["spend_from"], cells["spend_to"]])
     )
-    return (
+    chart: alt.Chart = (
         alt.Chart(cells)
         .mark_rect()
         .encode(
@@ -120,6 +121,7 @@ def cluster_cells(cells: pd.DataFrame, clusters: Sequence[str], currency: str) -
         )
         .properties(height=520)
     )
+    return chart
 
 
 def _cluster_colour(clusters: Sequence[str]) -> alt.Color:
@@ -138,7 +140,9 @@ def _cluster_colour(clusters: Sequence[str]) -> alt.Color:
     )
 
 
-def cluster_choice(measures: pd.DataFrame, measure: str, title: str) -> alt.LayerChart:
+def cluster_choice(
+    measures: pd.DataFrame, measure: str, title: str
+) -> alt.LayerChart | alt.FacetChart:
     """Draw a measure over the number of clusters and mark the number chosen.
 
     Parameters
@@ -223,7 +227,8 @@ def centroids(
             ],
         )
     )
-    return customers + marks
+    chart: alt.LayerChart = customers + marks
+    return chart
 
 
 def cluster_segments(

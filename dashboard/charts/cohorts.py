@@ -93,8 +93,9 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
     )
     whole = base.transform_filter("!datum.is_history_censored")
     censored = base.transform_filter("datum.is_history_censored")
-    return (
+    chart: alt.LayerChart = (
         base.mark_line(strokeWidth=2)
         + whole.mark_point(size=60, opacity=1, filled=True)
         + censored.mark_point(size=60, opacity=1, fill=wording.PAGE, strokeWidth=2)
     ).properties(height=340)
+    return chart

@@ -49,4 +49,5 @@ def timeline(
         y=amount,
         color=alt.condition("datum.is_void", alt.value(wording.MUTED), alt.value(wording.MAIN)),
     )
-    return (stems + dots).properties(height=240)
+    chart: alt.LayerChart = (stems + dots).properties(height=240)
+    return chart

@@ -69,7 +69,8 @@ def monthly_revenue(months: pd.DataFrame, currency: str) -> alt.LayerChart:
         .mark_text(dy=-8, color=wording.INK, fontStyle="italic")
         .encode(x=x, y=alt.Y("net_revenue:Q"), text=alt.TextValue("partial"))
     )
-    return (bars + partial).properties(height=320)
+    chart: alt.LayerChart = (bars + partial).properties(height=320)
+    return chart
 
 
 def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.LayerChart:
@@ -122,4 +123,5 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         ),
     )
     texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text=alt.Text("label:N"))
-    return (bars + texts).properties(height=62 * len(names) + 50)
+    chart: alt.LayerChart = (bars + texts).properties(height=62 * len(names) + 50)
+    return chart

@@ -32,7 +32,7 @@ def histogram(
         bin=counts["lower_edge"].map(labels),
         rank=counts["segment"].map({name: rank for rank, name in enumerate(segments)}),
     ).drop(columns="lower_edge")
-    return (
+    chart: alt.Chart = (
         alt.Chart(drawn)
         .mark_bar()
         .encode(
@@ -56,6 +56,7 @@ def histogram(
         )
         .properties(height=260)
     )
+    return chart
 
 
 def spread(
@@ -65,7 +66,7 @@ def spread(
     *,
     log: bool = False,
     share: bool = False,
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     """Draw a measure's middle half (bar), 5–95 % range (line) and median by segment.
 
     Parameters

@@ -69,10 +69,11 @@ def value_by_segment(
         strokeDash=alt.condition(is_predicted, alt.value([4, 3]), alt.value([1, 0])),
     )
     texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text=alt.Text("label:N"))
-    return (bars + texts).properties(height=62 * len(present) + 50)
+    chart: alt.LayerChart = (bars + texts).properties(height=62 * len(present) + 50)
+    return chart
 
 
-def concentration(points: pd.DataFrame) -> alt.LayerChart:
+def concentration(points: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Draw the share of revenue that the best customers bring.
 
     Parameters
@@ -144,7 +145,7 @@ def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
         id_vars="week", value_vars=list(names), var_name="kind", value_name="purchase_days"
     ).dropna()
     drawn["kind"] = drawn["kind"].map({key: label for key, (label, _) in names.items()})
-    return (
+    chart: alt.LayerChart = (
         alt.Chart(drawn)
         .mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=45))
         .encode(
@@ -177,9 +178,10 @@ def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
         )
         .properties(height=300)
     )
+    return chart
 
 
-def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart:
+def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Draw each forecast's total as a share of what really came, with its interval.
 
     Parameters

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from store import query, query_cells
 
 
-def churn_horizon() -> dict[str, object]:
+def churn_horizon() -> dict[str, Any]:
     """Return how the days of silence that count as churn were chosen; nothing if they were not."""
     found = query("select * from rpt_churn_horizon where is_chosen")
     return {} if found.empty else dict(found.iloc[0])

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from store import filters, later, query, selected
 
-from customer_intelligence.do_not_contact import not_listed
-from customer_intelligence.marts import data_directory
+from customer_intelligence.data_dir.layout import data_directory
+from customer_intelligence.ingest.do_not_contact import not_listed
 
 # So many are listed and downloaded, from the top of the ranking.
 LISTED = 200

@@ -101,7 +101,7 @@ def edges(measure: str) -> list[int]:
 
     Bands at either end that hold less than one customer in a hundred are left out.
     """
-    return query(
+    found: list[int] = query(
         """
         with counted as (
             select
@@ -128,6 +128,7 @@ def edges(measure: str) -> list[int]:
         """,
         measure=measure,
     )["lower_edge"].tolist()
+    return found
 
 
 def rfm_grid() -> pd.DataFrame:

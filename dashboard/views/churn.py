@@ -293,7 +293,8 @@ def draw_model_card(window: str, metrics: pd.DataFrame) -> None:
 def seen_no_season_twice() -> bool:
     """Return whether the data are shorter than two years."""
     facts = store.build_info()
-    return (facts["as_of_date"] - facts["first_invoice_date"]).days < 2 * 365
+    found: bool = (facts["as_of_date"] - facts["first_invoice_date"]).days < 2 * 365
+    return found
 
 
 def draw_report(population: str, model: str, threshold_name: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import altair as alt
 import layout
 import pandas as pd
 import store
@@ -19,7 +22,8 @@ def draw_map(clusters: pd.DataFrame, currency: str) -> None:
         customers = questions.cluster_points()
         drawn = customers[customers["net_revenue"] > 0]
         left_out = len(customers) - len(drawn)
-        draw, note = charts.cluster_points, "One point is one customer."
+        draw: Callable[..., alt.Chart] = charts.cluster_points
+        note = "One point is one customer."
     else:
         cells = questions.cluster_cells()
         drawn = cells[cells["spend_from"] > 0]

@@ -12,11 +12,11 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from customer_intelligence import lock, preflight
+from customer_intelligence.data_dir import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.gate import end_command, readers_see
-from customer_intelligence.publish import next_number
-from customer_intelligence.start import start_run
+from customer_intelligence.publication.gate import end_command, readers_see
+from customer_intelligence.publication.publish import next_number
+from customer_intelligence.publication.start import start_run
 from customer_intelligence.variables import VARIABLES
 
 
@@ -73,6 +73,8 @@ class Plugin(BasePlugin):
             preflight.end_run(self._data_dir(), is_sound=not errors)
 
     def _data_dir(self) -> Path:
+        if self.creds is None:
+            raise TypeError("dbt has given the plugin no credentials")
         # The profile puts the work database into <data dir>/build.
         return Path(self.creds.path).parent.parent
 

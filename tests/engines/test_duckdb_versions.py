@@ -17,12 +17,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from customer_intelligence.data_dir.layout import CURRENT, DATABASE
+
 sys.path.append(str(Path(__file__).parents[1]))
 
 from faults.small_marts import build, fill, tables_of
 
-from customer_intelligence.marts import CURRENT, DATABASE
-from customer_intelligence.publish import Table, publish
+from customer_intelligence.publication.publish import Table, publish
 
 RELEASES = ("1.4", "1.5")
 PROGRAM = """

@@ -21,7 +21,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from customer_intelligence.marts import current_version, cursor, open_marts
+from customer_intelligence.publication.reader import current_version, cursor, open_marts
 
 from .lab import Lab, Outcome
 from .shop_directory import ROOT

@@ -16,7 +16,7 @@ from .shop_directory import Ended, Fault, ShopDirectory, tree_hash
 
 KEPT = ("raw", "published", "build/warehouse.duckdb")
 HOLDS_LOCK = (
-    "import sys, pathlib; from customer_intelligence import lock; "
+    "import sys, pathlib; from customer_intelligence.data_dir import lock; "
     "lock.acquire(pathlib.Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
 )
 HOLDS_DATABASE = (

@@ -6,17 +6,17 @@ import itertools
 import shutil
 from pathlib import Path
 
-from customer_intelligence.publish import KEPT_VERSIONS
+from customer_intelligence.publication.publish import KEPT_VERSIONS
 
 from .lab import Lab, Outcome, heal_build, published_state, show_generation
 from .readers import polling
 from .shop_directory import Ended, Fault, ShopDirectory
 
 PUBLISH_POINTS = [
-    f"customer_intelligence.publish:{name}"
+    f"customer_intelligence.publication.publish:{name}"
     for name in ("publish", "_copy", "_write_summary", "verify", "make_current", "_tidy")
 ]
-BUILD_POINTS = [*PUBLISH_POINTS, "customer_intelligence.preflight:run"]
+BUILD_POINTS = [*PUBLISH_POINTS, "customer_intelligence.data_dir.preflight:run"]
 INGEST_POINTS = [
     "customer_intelligence.ingest.load:publish",
     "customer_intelligence.ingest.load:temporary_load",

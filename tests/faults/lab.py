@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from customer_intelligence.marts import open_marts
+from customer_intelligence import open_marts
 from tools import simulate
 
 from .marts_state import Fingerprint, fingerprint

@@ -9,9 +9,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from customer_intelligence import forget, preflight
 from customer_intelligence.cli.ending import NotSo, ended
 from customer_intelligence.cli.loading import load_file
+from customer_intelligence.data_dir import preflight
+from customer_intelligence.erasure import forget
 
 
 def verify(data_dir: Path, customer: str) -> None:

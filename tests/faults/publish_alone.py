@@ -11,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from customer_intelligence import lock, publish
+from customer_intelligence.data_dir import lock
+from customer_intelligence.publication import publish
 
 from .small_marts import build, tables_of
 

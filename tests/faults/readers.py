@@ -22,7 +22,8 @@ from pathlib import Path
 
 import duckdb
 
-from customer_intelligence.marts import CURRENT, DATABASE, open_marts
+from customer_intelligence.data_dir.layout import CURRENT, DATABASE
+from customer_intelligence.publication.reader import open_marts
 
 from .marts_state import Fingerprint, differing, fingerprint, stated_rows, version
 from .shop_directory import ROOT, ShopDirectory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from customer_intelligence.publish import Build, Table
+from customer_intelligence.publication.publish import Build, Table
 
 TABLES = {
     "build_info": "select null::varchar as version, null::timestamp as built_at, "

@@ -25,8 +25,9 @@ import duckdb
 import pytest
 
 from customer_intelligence.cli.loading import load_file
-from customer_intelligence.files import link_durably
-from customer_intelligence.marts import DATABASE, SUMMARY, current_version
+from customer_intelligence.data_dir.files import link_durably
+from customer_intelligence.data_dir.layout import DATABASE, SUMMARY
+from customer_intelligence.publication.reader import current_version
 
 ROOT = Path(__file__).parents[2]
 # Where `make data` puts it, or beside the checkout.
@@ -307,7 +308,7 @@ def ledger(tmp_path: Path) -> Callable[..., Any]:
 def another_process_at_work(data_dir: Path) -> Iterator[int]:
     """Hold a data directory in a child process for the time of a block; gives its id."""
     program = (
-        "import sys, pathlib; from customer_intelligence import lock; "
+        "import sys, pathlib; from customer_intelligence.data_dir import lock; "
         "lock.acquire(pathlib.Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

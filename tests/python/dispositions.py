@@ -13,8 +13,8 @@ import duckdb
 import yaml
 from conftest import ROOT, load_of, once, run_dbt
 
-from customer_intelligence.check_data.reading import WAREHOUSE
-from customer_intelligence.start import start_run
+from customer_intelligence.data_dir.layout import BUILD, WORK_DATABASE
+from customer_intelligence.publication.start import start_run
 
 VARS = yaml.safe_load((ROOT / "dbt_project.yml").read_text("utf-8"))["vars"]
 MODEL = "rpt_line_dispositions"
@@ -48,7 +48,7 @@ def statements() -> tuple[list[tuple[str, str, str]], Path]:
         if node["resource_type"] == "model":
             sql = (ROOT / node["compiled_path"]).read_text("utf-8")
         models.append((node["schema"], node["alias"], sql))
-    return models, directory / WAREHOUSE
+    return models, directory / BUILD / WORK_DATABASE
 
 
 def _depth(name: str, nodes: dict) -> int:
@@ -60,7 +60,7 @@ def run(data_dir: Path) -> None:
     """Make the tables that a build makes up to the dispositions."""
     models, seeds = statements()
     (data_dir / "build").mkdir(exist_ok=True)
-    with duckdb.connect(str(data_dir / WAREHOUSE)) as connection:
+    with duckdb.connect(str(data_dir / BUILD / WORK_DATABASE)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         start_run(
             connection,

@@ -26,7 +26,7 @@ from conftest import ROOT, once, run_dbt
 
 from customer_intelligence.ingest import ingest_file
 from customer_intelligence.ingest.mapping import mapping_of
-from customer_intelligence.start import start_run
+from customer_intelligence.publication.start import start_run
 
 CASES = ROOT / "tests" / "cases"
 TARGETS = (

@@ -34,13 +34,14 @@ from streamlit.testing.v1 import AppTest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from customer_intelligence import marts as marts_module
 from customer_intelligence.cli.commands import main
+from customer_intelligence.data_dir.files import link_durably
+from customer_intelligence.data_dir.layout import DATABASE
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import defuse, export, write_csv
-from customer_intelligence.files import link_durably
 from customer_intelligence.ingest.tombstones import add_tombstone
-from customer_intelligence.marts import DATABASE, READER_CONFIG, current_version, open_marts
+from customer_intelligence.lists.export import defuse, export, write_csv
+from customer_intelligence.publication import reader as marts_module
+from customer_intelligence.publication.reader import READER_CONFIG, current_version, open_marts
 
 DASHBOARD = ROOT / "dashboard"
 APP = DASHBOARD / "main.py"

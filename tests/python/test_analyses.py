@@ -8,8 +8,8 @@ import yaml
 from conftest import ROOT, run_dbt
 from sklearn.metrics import roc_auc_score
 
-from customer_intelligence import doc_tables
-from customer_intelligence.marts import open_marts
+from customer_intelligence import open_marts
+from tools import doc_tables
 
 FILES = sorted((ROOT / "analyses").glob("*.sql"))
 

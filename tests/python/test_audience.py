@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from customer_intelligence.audience import write_audience
 from customer_intelligence.cli.commands import main
-from customer_intelligence.marts import current_version, open_marts
+from customer_intelligence.lists.audience import write_audience
+from customer_intelligence.publication.reader import current_version, open_marts
 
 COLUMNS = [
     *("customer_id", "segment", "movement", "from_segment", "to_segment"),

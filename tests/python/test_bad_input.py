@@ -28,10 +28,10 @@ from hypothesis import strategies as st
 
 from customer_intelligence.cli.ending import ended
 from customer_intelligence.cli.loading import load_file
+from customer_intelligence.data_dir.layout import DATABASE
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file
 from customer_intelligence.ingest.pseudonyms import plain_id, same_id
-from customer_intelligence.marts import DATABASE
 
 MEMORY = Path("/dev/shm")
 SECONDS = 60

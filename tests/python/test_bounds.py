@@ -7,11 +7,12 @@ import jinja2
 import numpy as np
 import pytest
 from conftest import ROOT
+from pareto_nbd import ParetoNBD
 
-from customer_intelligence import clusters
 from customer_intelligence import lifetime_value as clv
 from customer_intelligence.churn import models as churn_models
 from customer_intelligence.churn.calibration import Calibration
+from customer_intelligence.clusters import diagnostics
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +106,8 @@ def test_purchase_models_give_probabilities():
         for model in (
             clv.BGNBD.from_parameters(r=0.2, alpha=4.0, a=0.8, b=2.4),
             clv.BGNBD.from_parameters(r=50.0, alpha=1e-3, a=1e-6, b=1e3),
-            clv.ParetoNBD.from_parameters(r=0.5, alpha=10.0, s=0.6, beta=11.0),
-            clv.ParetoNBD.from_parameters(r=5.0, alpha=1.0, s=1e-6, beta=1e3),
+            ParetoNBD.from_parameters(r=0.5, alpha=10.0, s=0.6, beta=11.0),
+            ParetoNBD.from_parameters(r=5.0, alpha=1.0, s=1e-6, beta=1e3),
         ):
             for found in (
                 model.p_alive(x, recency, age),
@@ -128,4 +129,4 @@ def test_a_silhouette_of_far_groups_is_at_most_1():
         labels = np.repeat(np.arange(groups), 30)
         sums = np.full((len(labels), groups), 1e9)
         sums[np.arange(len(labels)), labels] = 0
-        assert 0.999 < clusters._mean_silhouette(sums, labels) <= 1
+        assert 0.999 < diagnostics._mean_silhouette(sums, labels) <= 1

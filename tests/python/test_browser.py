@@ -9,12 +9,12 @@ import os
 from itertools import cycle, product
 from urllib.parse import parse_qs, urlsplit
 
-import browser
 import pytest
-from browser import CHARTS, CHROMIUM, DRAWN, MAIN, PAGES, keep, settle
 from conftest import ROOT
 
-from customer_intelligence.marts import open_marts
+from customer_intelligence import open_marts
+from tools import browser
+from tools.browser import CHARTS, CHROMIUM, DRAWN, MAIN, PAGES, keep, settle
 
 SCREENSHOTS = ROOT / ".screenshots"
 LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}

@@ -27,10 +27,10 @@ from scipy.special import expit, logit
 from sklearn import metrics
 from sklearn.linear_model import LogisticRegression
 
-from customer_intelligence import doc_tables
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import current_version, open_marts
-from customer_intelligence.summary import as_lines, print_summary, summarise
+from customer_intelligence.publication.reader import current_version, open_marts
+from customer_intelligence.publication.summary import as_lines, print_summary, summarise
+from tools import doc_tables
 
 TRUTH = ROOT / "data" / "sample" / "truth.parquet"
 SAMPLE = ROOT / "data" / "sample" / "raw" / "*" / "invoice_lines.parquet"

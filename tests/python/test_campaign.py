@@ -13,13 +13,13 @@ import pandas as pd
 import pytest
 from conftest import ROOT, ingested, run_dbt
 
-from customer_intelligence import campaign
+from customer_intelligence import open_marts
 from customer_intelligence.cli.commands import main
+from customer_intelligence.erasure.forget import erase, verify
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import export
-from customer_intelligence.forget import erase, verify
 from customer_intelligence.ingest.tombstones import add_tombstone
-from customer_intelligence.marts import open_marts
+from customer_intelligence.lists import campaign
+from customer_intelligence.lists.export import export
 
 SAMPLE = ROOT / "data" / "sample" / "raw"
 RESPONSE = 0.5

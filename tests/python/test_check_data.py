@@ -16,14 +16,13 @@ import openpyxl
 import pytest
 from conftest import ROOT, WITHOUT_MODELS, build, ingested, one_more_build
 
-from customer_intelligence import check_data
+from customer_intelligence import check_data, open_marts
 from customer_intelligence.cli import commands
 from customer_intelligence.cli.commands import main
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
 from customer_intelligence.ingest.presets import matching_preset, preset
 from customer_intelligence.ingest.shop import read_shop
-from customer_intelligence.marts import open_marts
 
 SAMPLE = next((ROOT / "data" / "sample" / "raw").glob("*/invoice_lines.parquet"))
 

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from customer_intelligence import check_data
-from customer_intelligence.check_data.reading import WAREHOUSE
+from customer_intelligence.data_dir.layout import BUILD, WORK_DATABASE
 from customer_intelligence.ingest import ingest_file, read_mapping
 
 # 1,000 in the fault harness.
@@ -78,7 +78,7 @@ def test_what_is_checked_is_what_is_built(seed, tmp_path):
 
     result = ingest_file(path, data_dir, read_mapping(mapping))
     dispositions.run(data_dir)
-    with duckdb.connect(str(data_dir / WAREHOUSE), read_only=True) as warehouse:
+    with duckdb.connect(str(data_dir / BUILD / WORK_DATABASE), read_only=True) as warehouse:
         rows = warehouse.execute(
             "select label, lines, amount from evidence.rpt_line_dispositions"
         ).fetchall()

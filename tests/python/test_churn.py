@@ -12,7 +12,7 @@ from customer_intelligence import churn
 from customer_intelligence.churn import calibration, explanations, leaky, models
 from customer_intelligence.churn.examples import FOLDS, RFM, folds_of
 from customer_intelligence.churn.predictions import _PREDICTIONS
-from customer_intelligence.clusters import sample_positions
+from customer_intelligence.frames import sample_positions
 from customer_intelligence.variables import VARIABLES
 
 FEATURES = ["days_since_last_order", "purchase_days", "net_revenue", "tenure_days", "mean_gap_days"]

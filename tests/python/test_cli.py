@@ -14,9 +14,9 @@ import duckdb
 import pytest
 from conftest import ROOT
 
-from customer_intelligence import outputs
 from customer_intelligence.cli import commands, ending, project
 from customer_intelligence.cli.commands import cli, main
+from customer_intelligence.data_dir import outputs
 from customer_intelligence.errors import CustomerIntelligenceError
 
 COMMAND = [sys.executable, "-m", "customer_intelligence"]

@@ -15,7 +15,10 @@ from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 from customer_intelligence import clusters
-from customer_intelligence.marts import DATABASE, open_marts, previous_clusters
+from customer_intelligence.clusters import choice, diagnostics, fitting
+from customer_intelligence.data_dir.layout import DATABASE
+from customer_intelligence.frames import sample_positions
+from customer_intelligence.publication.reader import open_marts, previous_clusters
 
 FAST = {"n_resamples": 3, "n_references": 3}
 GROUPS = {  # name: days, orders, revenue of a typical member
@@ -125,11 +128,11 @@ def test_a_missing_column_is_named(column):
 def test_the_sample_is_by_md5_and_survives_a_prefix_cut_made_in_sql():
     ids = [str(n) for n in range(1000)]
     digest = {i: hashlib.md5(i.encode()).hexdigest() for i in ids}
-    chosen = {ids[p] for p in clusters.sample_positions(ids, 100)}
+    chosen = {ids[p] for p in sample_positions(ids, 100)}
     assert chosen == set(sorted(ids, key=digest.get)[:100])
     cut = [i for i in ids if digest[i][:7] < "2000000"]  # about an eighth
     assert 100 < len(cut) < 200
-    assert {cut[p] for p in clusters.sample_positions(cut, 100)} == chosen
+    assert {cut[p] for p in sample_positions(cut, 100)} == chosen
 
 
 # ---------------------------------------------------------------- criteria and rule
@@ -282,7 +285,7 @@ def test_measures_agree_with_scikit_learn():
     assert row["smallest_share"] == np.bincount(model.labels_).min() / 120
     references = [
         np.log(KMeans(5, n_init=3, random_state=7).fit(r).inertia_)
-        for r in clusters._uniform_references(x, 3, 7)
+        for r in diagnostics._uniform_references(x, 3, 7)
     ]
     assert row["gap"] == pytest.approx(np.mean(references) - np.log(model.inertia_))
     assert row["gap_s"] == pytest.approx(np.std(references) * np.sqrt(4 / 3))
@@ -290,7 +293,7 @@ def test_measures_agree_with_scikit_learn():
 
 def test_gap_references_fill_the_box_of_the_data():
     x = np.array([[0.0, 0, 0], [4, 0, 0], [0, 2, 0], [4, 2, 0], [2, 1, 1], [2, 1, -1]])
-    for reference in clusters._uniform_references(x, 5, 0):
+    for reference in diagnostics._uniform_references(x, 5, 0):
         assert reference.shape == x.shape
         assert (reference >= x.min(axis=0) - 1e-9).all()
         assert (reference <= x.max(axis=0) + 1e-9).all()
@@ -306,16 +309,16 @@ def test_a_resample_too_poor_for_k_clusters_counts_as_unstable():
     x = np.arange(12.0).reshape(4, 3)
     labels = np.array([0, 0, 1, 1])
     resamples = [np.array([1, 1, 1, 1]), np.array([2, 0, 0, 2])]
-    assert clusters._stability(x, labels, 2, resamples, 0, 10).tolist() == [1.0, 0.0]
+    assert diagnostics._stability(x, labels, 2, resamples, 0, 10).tolist() == [1.0, 0.0]
 
 
 def test_a_customer_drawn_often_weighs_much():
     """0, 4 and 9 alike split at 6.5; ten of 0, four of 4 and one of 9 between 0 and 4."""
     x = np.array([[0.0, 0, 0], [4, 0, 0], [9, 0, 0]])
     resamples = [np.array([1, 1, 1]), np.array([10, 4, 1])]
-    found = clusters._stability(x, np.array([0, 0, 1]), 2, resamples, 0, 10)
+    found = diagnostics._stability(x, np.array([0, 0, 1]), 2, resamples, 0, 10)
     assert found == pytest.approx([1.0, -0.5])
-    drawn = clusters._resamples(5, 40, random_state=0)
+    drawn = diagnostics._resamples(5, 40, random_state=0)
     assert len(drawn) == 40
     assert {weights.sum() for weights in drawn} == {5}
     assert len({tuple(weights) for weights in drawn}) > 20
@@ -327,15 +330,15 @@ def test_silhouettes_are_those_of_scikit_learn(monkeypatch):
     x = np.vstack([rng.normal(size=(60, 3)), np.zeros((4, 3)), [[50.0, 0, 0]]])
     labellings = [rng.integers(0, k, size=65) for k in (2, 5, 9)]
     labellings += [np.r_[np.zeros(62, int), 1, 1, 2], np.r_[np.ones(64, int), 3]]
-    monkeypatch.setattr(clusters, "DISTANCES_MB", 0.01)
+    monkeypatch.setattr(diagnostics, "DISTANCES_MB", 0.01)
     np.testing.assert_allclose(
-        clusters._silhouettes(x, labellings),
+        diagnostics._silhouettes(x, labellings),
         [silhouette_score(x, labels) for labels in labellings],
         rtol=1e-9,
     )
-    assert np.isnan(clusters._silhouettes(x, [np.zeros(65, int)])).all()
-    assert np.isnan(clusters._silhouettes(x[:5], [np.arange(5)])).all()
-    assert clusters._silhouettes(np.zeros((6, 3)), [np.arange(6) % 2]) == [0.0]
+    assert np.isnan(diagnostics._silhouettes(x, [np.zeros(65, int)])).all()
+    assert np.isnan(diagnostics._silhouettes(x[:5], [np.arange(5)])).all()
+    assert diagnostics._silhouettes(np.zeros((6, 3)), [np.arange(6) % 2]) == [0.0]
 
 
 def test_diagnosis_depends_neither_on_row_order_nor_on_the_run():
@@ -378,7 +381,7 @@ def degenerate():
 def test_degenerate_data_gives_typed_rows(name):
     frame = degenerate()[name]
     result = clusters.diagnose(frame, random_state=0, **FAST)
-    assert result.dtypes.astype(str).to_dict() == clusters._DIAGNOSTICS
+    assert result.dtypes.astype(str).to_dict() == choice._DIAGNOSTICS
     assert result["k"].tolist() == list(range(2, 11))
     ok = result["status"] == "ok"
     assert result.loc[ok, "inertia"].notna().all()
@@ -391,13 +394,13 @@ def test_degenerate_data_gives_typed_rows(name):
     assert forced["chosen_reason"].dropna().str.contains("forced").all()
     for clusters_wanted in {k, 4}:
         labels = clusters.assign(frame, clusters_wanted, random_state=0)
-        assert labels.dtypes.astype(str).to_dict() == clusters._ASSIGNMENT
+        assert labels.dtypes.astype(str).to_dict() == fitting._ASSIGNMENT
         assert len(labels) == len(frame)
         unknown = labels["status"] == "insufficient_data"
         assert labels.loc[unknown, ["cluster_id", "cluster_name"]].isna().all(axis=None)
         assert labels.loc[~unknown, ["cluster_id", "cluster_name"]].notna().all(axis=None)
     centroids = clusters.centroids(clusters.fit(frame, k, random_state=0))
-    assert centroids.dtypes.astype(str).to_dict() == clusters._CENTROIDS
+    assert centroids.dtypes.astype(str).to_dict() == fitting._CENTROIDS
     assert len(centroids) == (k or 0)
 
 

@@ -9,7 +9,7 @@ from conftest import ROOT
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
-from customer_intelligence.marts import open_marts
+from customer_intelligence import open_marts
 
 TRUTH = ROOT / "data" / "sample" / "truth.parquet"
 

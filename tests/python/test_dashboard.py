@@ -14,7 +14,7 @@ import pytest
 from conftest import publish_changed
 from streamlit.testing.v1 import AppTest
 
-from customer_intelligence.marts import open_marts
+from customer_intelligence import open_marts
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 APP = DASHBOARD / "main.py"

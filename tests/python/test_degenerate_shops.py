@@ -22,8 +22,8 @@ import yaml
 from conftest import SAMPLE, WITHOUT_UNIT_TESTS, ingested, run_dbt
 from shops import FEW, OK, QUICK, SHOPS, THIN, Shop
 
-from customer_intelligence.marts import open_marts
-from customer_intelligence.summary import as_lines, print_summary, summarise
+from customer_intelligence import open_marts
+from customer_intelligence.publication.summary import as_lines, print_summary, summarise
 
 CHOSEN = tuple(SHOPS) if os.environ.get("ALL_SHOPS") else QUICK
 

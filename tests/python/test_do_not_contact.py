@@ -9,15 +9,15 @@ import pytest
 from conftest import ROOT
 from test_start import started
 
-from customer_intelligence import campaign
-from customer_intelligence.audience import write_audience
-from customer_intelligence.do_not_contact import FILE, erase, listed_ids, not_listed
+from customer_intelligence import open_marts
+from customer_intelligence.data_dir.layout import DO_NOT_CONTACT_FILE, OWN_NAMES
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import export
 from customer_intelligence.ingest import SourceMapping, ingest_file
+from customer_intelligence.ingest.do_not_contact import erase, listed_ids, not_listed
 from customer_intelligence.ingest.pseudonyms import KEY_VARIABLE, pseudonym
-from customer_intelligence.marts import open_marts
-from customer_intelligence.outputs import OWN_NAMES
+from customer_intelligence.lists import campaign
+from customer_intelligence.lists.audience import write_audience
+from customer_intelligence.lists.export import export
 
 KEY = "k" * 40
 LINES = (
@@ -30,7 +30,7 @@ LINES = (
 
 def write(data_dir: Path, content: str | bytes) -> Path:
     data_dir.mkdir(exist_ok=True)
-    path = data_dir / FILE
+    path = data_dir / DO_NOT_CONTACT_FILE
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return data_dir
 
@@ -60,22 +60,22 @@ def test_a_file_that_cannot_be_read_stops_every_list(tmp_path, content):
 
 
 def test_a_link_or_a_pipe_in_its_place_is_not_opened(tmp_path):
-    os.mkfifo(tmp_path / FILE)
+    os.mkfifo(tmp_path / DO_NOT_CONTACT_FILE)
     with pytest.raises(CustomerIntelligenceError, match="E_DO_NOT_CONTACT"):
         listed_ids(tmp_path)
-    (tmp_path / FILE).unlink()
-    (tmp_path / FILE).symlink_to(tmp_path / "nowhere")
+    (tmp_path / DO_NOT_CONTACT_FILE).unlink()
+    (tmp_path / DO_NOT_CONTACT_FILE).symlink_to(tmp_path / "nowhere")
     with pytest.raises(CustomerIntelligenceError, match="E_DO_NOT_CONTACT"):
         listed_ids(tmp_path)
 
 
 def test_no_list_takes_the_place_of_the_file():
-    assert FILE in OWN_NAMES
+    assert DO_NOT_CONTACT_FILE in OWN_NAMES
 
 
 def test_who_is_erased_leaves_the_file_too(tmp_path):
     erase(write(tmp_path, "customer_id\nAnn@X.com\nbob\n"), {"ann@x.com"})
-    assert (tmp_path / FILE).read_text() == "customer_id\nbob\n"
+    assert (tmp_path / DO_NOT_CONTACT_FILE).read_text() == "customer_id\nbob\n"
 
 
 def loaded(tmp_path: Path, column: str = "Marketing_Consent", **mapping: object) -> Path:

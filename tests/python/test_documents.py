@@ -5,10 +5,10 @@ from decimal import Decimal
 import pytest
 
 from customer_intelligence.check_data import stated
+from customer_intelligence.check_data.draft import Draft
 from customer_intelligence.check_data.draft_file import draft_text
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import ingest_file
-from customer_intelligence.ingest.draft import Draft
 from customer_intelligence.ingest.mapping import mapping_of, read_mapping
 from customer_intelligence.ingest.presets import preset, preset_names
 

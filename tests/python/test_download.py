@@ -14,9 +14,9 @@ import duckdb
 import openpyxl
 import pytest
 
-from customer_intelligence import download as module
+from customer_intelligence.cli import download as module
 from customer_intelligence.cli.commands import main
-from customer_intelligence.download import HEADER, Known, download
+from customer_intelligence.cli.download import HEADER, Known, download
 from customer_intelligence.errors import CustomerIntelligenceError
 
 LINES = [

@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from customer_intelligence.check_data import draft_of
+from customer_intelligence.check_data.draft import Column, Draft, draft_mapping
 from customer_intelligence.check_data.draft_file import draft_text
 from customer_intelligence.ingest.columns import is_unique
-from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
-from customer_intelligence.ingest.mapping import FIELDS, mapping_of
+from customer_intelligence.ingest.fields import FIELDS
+from customer_intelligence.ingest.mapping import mapping_of
 from customer_intelligence.ingest.names import code_class, points, said
 from customer_intelligence.ingest.yaml_files import parse_yaml
 

@@ -15,8 +15,8 @@ from conftest import ROOT, build, ingested, one_more_build
 from scipy.stats import chi2
 from shops import Line, Shop, line
 
-from customer_intelligence.marts import open_marts
-from customer_intelligence.summary import as_lines, summarise
+from customer_intelligence import open_marts
+from customer_intelligence.publication.summary import as_lines, summarise
 
 
 def stability_index(reference: np.ndarray, compared: np.ndarray) -> tuple[float, int]:

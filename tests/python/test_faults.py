@@ -18,7 +18,7 @@ from faults.readers import polling
 from faults.shop_directory import Fault, ShopDirectory
 from faults.small_marts import fill
 
-from customer_intelligence.files import link_durably
+from customer_intelligence.data_dir.files import link_durably
 
 LINES = (
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -58,8 +58,8 @@ def test_readers_see_whole_versions_wherever_a_publication_is_killed(small_shop,
     faults = [
         *steps[: commit - 2 : 3],
         *steps[commit - 2 : commit + 3],
-        Fault("customer_intelligence.publish:_copy", "after"),
-        Fault("customer_intelligence.publish:verify", "after"),
+        Fault("customer_intelligence.publication.publish:_copy", "after"),
+        Fault("customer_intelligence.publication.publish:verify", "after"),
     ]
     assert len(faults) >= 10
     with polling(shop, generations, readers=1) as seen:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from customer_intelligence import files
+from customer_intelligence.data_dir import files
 
 
 def make(kind: str, path: Path) -> Path:

@@ -17,12 +17,12 @@ import pytest
 from conftest import another_process_at_work
 
 from customer_intelligence.cli.commands import main
+from customer_intelligence.erasure.forget import erase, verify
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.export import not_erased
-from customer_intelligence.forget import erase, verify
 from customer_intelligence.ingest import ingest_file
 from customer_intelligence.ingest.pseudonyms import KEY_VARIABLE, same_id, same_id_as_sql
 from customer_intelligence.ingest.tombstones import add_tombstone, erasure_number
+from customer_intelligence.lists.export import not_erased
 
 HEADER = ("Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID")
 CANARY = "ada.lovelace@canary.example"

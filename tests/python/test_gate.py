@@ -10,9 +10,9 @@ from faults.small_marts import TABLES, fill
 
 from customer_intelligence import open_marts
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.gate import end_command
-from customer_intelligence.marts import current_version
-from customer_intelligence.publish import next_number
+from customer_intelligence.publication.gate import end_command
+from customer_intelligence.publication.publish import next_number
+from customer_intelligence.publication.reader import current_version
 
 
 @pytest.fixture

@@ -28,17 +28,17 @@ from conftest import ROOT, run_dbt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from customer_intelligence import open_marts
 from customer_intelligence.cli.ending import ended
 from customer_intelligence.cli.loading import load_file
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file, read_mapping
 from customer_intelligence.ingest import load as loads
-from customer_intelligence.ingest.formats.text import Structure, measure_structure
+from customer_intelligence.ingest.formats.structure import Structure, measure_structure
 from customer_intelligence.ingest.pseudonyms import BLANKS, plain_id, stored_id
 from customer_intelligence.ingest.relation import find_relation
 from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.ingest.tombstones import WITHHELD, add_tombstone, customer_hash
-from customer_intelligence.marts import open_marts
 
 HEADER = [
     "InvoiceNo",
@@ -777,7 +777,7 @@ def test_damaged_utf8_is_quarantined_and_not_read_as_latin1(tmp_path):
 def test_structure_is_counted_across_blocks(tmp_path, monkeypatch):
     path = write_csv(tmp_path / "a.csv", text_lines() * 50)
     for size in (7, 64, 1000):
-        monkeypatch.setattr("customer_intelligence.ingest.formats.text.CHUNK_BYTES", size)
+        monkeypatch.setattr("customer_intelligence.ingest.formats.structure.CHUNK_BYTES", size)
         structure = measure_structure(path, ",", len(HEADER))
         assert (structure.records, structure.is_well_formed) == (301, True)
 
@@ -806,7 +806,7 @@ def test_reader_that_loses_a_record_is_not_believed(tmp_path, expected_rows):
     path = write_csv(tmp_path / "a.csv", text_lines())
     counted = Structure(len(LINES) + 2, is_well_formed=True)
     with mock.patch(
-        "customer_intelligence.ingest.formats.text.measure_structure", return_value=counted
+        "customer_intelligence.ingest.formats.structure.measure_structure", return_value=counted
     ):
         result = ingest_file(path, tmp_path / "data")
     assert "is not well formed; it was read record by record" in result.notes
@@ -872,7 +872,7 @@ def test_messy_text_loses_no_record(tmp_path_factory, lines, line_end, encoding)
     # Where the fast reader was allowed, the record by record one finds the same.
     unproven = Structure(0, is_well_formed=False)
     with mock.patch(
-        "customer_intelligence.ingest.formats.text.measure_structure", return_value=unproven
+        "customer_intelligence.ingest.formats.structure.measure_structure", return_value=unproven
     ):
         slow = ingest_file(path, directory / "slow")
     for columns in (COMPARED, "line_number"):
@@ -902,7 +902,8 @@ def test_a_record_knows_the_line_it_starts_on(tmp_path, line_end, encoding, is_p
         contextlib.nullcontext()
         if is_proven
         else mock.patch(
-            "customer_intelligence.ingest.formats.text.measure_structure", return_value=unproven
+            "customer_intelligence.ingest.formats.structure.measure_structure",
+            return_value=unproven,
         )
     ):
         result = ingest_file(path, tmp_path / "data")
@@ -1352,12 +1353,13 @@ def test_temporary_files_of_a_killed_load_do_not_outlive_the_next(tmp_path, monk
 # ---------- rooms
 
 ROOMS = (
-    ("errors", "quoting", "files"),
+    ("errors", "quoting", "data_dir"),
+    ("fields", "files"),
     ("engine", "derived", "yaml_files", "tombstones", "pseudonyms"),
     ("rules", "currency_signs", "names", "number_marks"),
-    ("mapping", "formats", "load", "privacy", "alarm", "apart", "replacing"),
+    ("mapping", "formats", "load", "do_not_contact", "privacy", "alarm", "apart", "replacing"),
     ("columns",),
-    ("presets", "reading", "draft", "draft_rules", "shop", "connectors"),
+    ("presets", "reading", "shop", "connectors"),
     ("together",),
     ("recognise",),
     ("read",),
@@ -1366,7 +1368,7 @@ ROOMS = (
     ("complete",),
     ("check",),
     ("write",),
-    ("relation", "pipeline"),
+    ("relation", "pipeline", "raw_schema"),
     ("__init__",),
 )
 

@@ -16,8 +16,8 @@ from ledger import CASES
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import ingest_file
 from customer_intelligence.ingest.mapping import mapping_of
-from customer_intelligence.start import find_shop
-from customer_intelligence.summary import taken_for_granted
+from customer_intelligence.publication.start import find_shop
+from customer_intelligence.publication.summary import taken_for_granted
 
 HEADER = "order,date,customer,sku,quantity,amount"
 COLUMNS = {

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pareto_nbd import ParetoNBD
 from scipy.integrate import quad
 from scipy.optimize import approx_fprime
 from scipy.special import betainc
@@ -17,20 +18,20 @@ from scipy.stats import beta as beta_distribution
 from customer_intelligence import lifetime_value as clv
 from customer_intelligence.lifetime_value import _optimise, gate, intervals, pipeline
 from customer_intelligence.lifetime_value._histories import group
-from customer_intelligence.simulate import Shop
-from customer_intelligence.simulate.customers import draw_customers
-from customer_intelligence.simulate.orders import draw_order_days
+from tools.simulate import Shop
+from tools.simulate.customers import draw_customers
+from tools.simulate.orders import draw_order_days
 
 PURCHASE_MODELS = [clv.NBD, clv.BGNBD, clv.MBGNBD]
 DROPOUT_MODELS = [clv.BGNBD, clv.MBGNBD]
-ALL_MODELS = [*PURCHASE_MODELS, clv.ParetoNBD]
+ALL_MODELS = [*PURCHASE_MODELS, ParetoNBD]
 
 # Fader, Hardie, Lee (2005), table 2; MBG/NBD as BTYDplus documents it.
 PUBLISHED = {
     clv.NBD: {"r": 0.385, "alpha": 12.072},
     clv.BGNBD: {"r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426},
     clv.MBGNBD: {"r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614},
-    clv.ParetoNBD: {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669},
+    ParetoNBD: {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669},
 }
 
 
@@ -144,7 +145,7 @@ def test_cdnow_bg_nbd_to_the_digits(cdnow):
 def test_cdnow_pareto_nbd_to_the_digits(cdnow):
     # .55327 10.57759 .60622 11.66804 stopped short of the maximum by 4e-8 in the log-likelihood
     # (-9594.97392987 against -9594.97392983 here, both computed with 40 digits).
-    fit = fit_cdnow(clv.ParetoNBD, cdnow)
+    fit = fit_cdnow(ParetoNBD, cdnow)
     expected = {"r": 0.55327, "alpha": 10.57759, "s": 0.60622, "beta": 11.66804}
     for name, value in expected.items():
         assert fit.parameters_[name] == pytest.approx(value, rel=2e-5)
@@ -274,7 +275,7 @@ def test_dropout_models_agree_with_quadrature(model, customer):
 @pytest.mark.parametrize("alpha_beta", [(10.578, 11.669), (11.669, 10.578), (3.0, 80.0)])
 def test_pareto_nbd_agrees_with_quadrature(customer, alpha_beta):
     x, t_x, age = customer
-    m = known(clv.ParetoNBD, alpha=alpha_beta[0], beta=alpha_beta[1])
+    m = known(ParetoNBD, alpha=alpha_beta[0], beta=alpha_beta[1])
     r, alpha, s, beta = m.parameters_.values()
     alive = (alpha + age) ** -(r + x) * (beta + age) ** -s
     left, _ = quad(
@@ -343,7 +344,7 @@ def test_predictions_are_calibrated(model):
     frame = simulate(model, 60_000, horizon=weeks, seed=5)
     m, future = known(model), frame["future_orders"]
     checks = [(future, m.expected_purchases(weeks, *history(frame)))]
-    if model is not clv.ParetoNBD:
+    if model is not ParetoNBD:
         checks.append((future == 0, m.p_no_purchase(weeks, *history(frame))))
         checks.append((future >= 3, m.p_at_least(3, weeks, *history(frame))))
     silence = frame["btyd_age_weeks"] - frame["btyd_recency_weeks"]
@@ -426,7 +427,7 @@ def test_extreme_histories_overflow_nowhere(model):
             expected = m.expected_purchases(weeks, x, t_x, age)
             assert np.isfinite(expected).all()
             assert (expected >= -1e-9).all()
-            if model is not clv.ParetoNBD:
+            if model is not ParetoNBD:
                 none = m.p_no_purchase(weeks, x, t_x, age)
                 assert ((none >= 0) & (none <= 1)).all()
                 assert np.isfinite(m.purchase_quantile(0.95, weeks, x, t_x, age)).all()
@@ -532,7 +533,7 @@ def test_who_has_left_the_invented_shop_is_told_in_the_right_proportion(invented
     """Its customers follow the Pareto/NBD model."""
     shop, end_day, days = invented
     x, t_x, age = known_before(days, shop.days)
-    fit = clv.ParetoNBD().fit(x, t_x, age)
+    fit = ParetoNBD().fit(x, t_x, age)
     truth = {"r": shop.rate_shape, "alpha": shop.rate_scale}
     assert_recovered(fit, truth | {"s": shop.dropout_shape, "beta": shop.dropout_scale})
     p_alive, alive = fit.p_alive(x, t_x, age), end_day[x.index] >= shop.days
@@ -551,7 +552,7 @@ def test_orders_to_come_in_the_invented_shop_are_foreseen_by_those_who_know_of_d
         weeks = (shop.days - cutoff) / 7
         return model().fit(*known_days).expected_purchases(weeks, *known_days).sum() / to_come.sum()
 
-    assert foreseen(clv.ParetoNBD) == pytest.approx(1, abs=0.05)
+    assert foreseen(ParetoNBD) == pytest.approx(1, abs=0.05)
     assert foreseen(clv.BGNBD) == pytest.approx(1, abs=0.06)
     assert foreseen(clv.NBD) > 1.2
 

@@ -14,11 +14,12 @@ import sys
 import time
 from contextlib import closing
 
-import browser
 import pytest
 from conftest import ROOT, calls_out, dbt_environment, watched
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+
+from tools import browser
 
 FOREIGN_ORIGINS = [
     "http://evil.example",

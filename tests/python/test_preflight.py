@@ -13,7 +13,8 @@ import duckdb
 import pytest
 from conftest import another_process_at_work, run_dbt
 
-from customer_intelligence import lock, preflight
+from customer_intelligence.data_dir import lock, preflight
+from customer_intelligence.data_dir.layout import SET_ASIDE, UNFINISHED, WORK_DATABASE
 from customer_intelligence.errors import CustomerIntelligenceError
 
 
@@ -21,7 +22,7 @@ from customer_intelligence.errors import CustomerIntelligenceError
 def work_database(tmp_path) -> Path:
     """The work database of a data directory, with a table of many blocks."""
     (tmp_path / "build").mkdir()
-    path = tmp_path / "build" / preflight.WORK_DATABASE
+    path = tmp_path / "build" / WORK_DATABASE
     with duckdb.connect(str(path)) as database:
         database.execute("create table t as select range as a, hash(range) as b from range(300000)")
     return path
@@ -69,7 +70,7 @@ def test_a_work_database_that_cannot_be_opened_is_set_aside_once(work_database, 
     assert "could not be read" in said
     assert "from the raw files" in said
     assert not work_database.exists()
-    aside = work_database.with_name(preflight.SET_ASIDE)
+    aside = work_database.with_name(SET_ASIDE)
     assert aside.read_bytes() == damaged
     preflight.run(work_database.parents[1])
     assert capfd.readouterr().err == ""
@@ -138,7 +139,7 @@ def test_a_file_in_place_of_the_data_directory_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["fifo", "directory", "link"])
-@pytest.mark.parametrize("name", [preflight.WORK_DATABASE, f"{preflight.WORK_DATABASE}.wal"])
+@pytest.mark.parametrize("name", [WORK_DATABASE, f"{WORK_DATABASE}.wal"])
 def test_a_work_database_is_a_file_of_its_own(tmp_path, kind, name):
     path, victim = tmp_path / "build" / name, tmp_path / "victim"
     path.parent.mkdir()
@@ -156,12 +157,12 @@ def test_a_work_database_is_a_file_of_its_own(tmp_path, kind, name):
 
 def test_what_was_set_aside_before_makes_room_and_marks_are_not_followed(work_database, capfd):
     build, victim = work_database.parent, work_database.parents[1] / "victim"
-    (build / preflight.SET_ASIDE).mkdir()
+    (build / SET_ASIDE).mkdir()
     work_database.write_bytes(b"not a database" * 1000)
     preflight.run(work_database.parents[1])
     assert "set aside" in capfd.readouterr().err
-    assert (build / preflight.SET_ASIDE).is_file()
-    (build / preflight.UNFINISHED).symlink_to(victim)
+    assert (build / SET_ASIDE).is_file()
+    (build / UNFINISHED).symlink_to(victim)
     with pytest.raises(CustomerIntelligenceError, match="E_DATA_DIR"):
         preflight.begin_run(work_database.parents[1])
     lock.release(work_database.parents[1])
@@ -169,7 +170,7 @@ def test_what_was_set_aside_before_makes_room_and_marks_are_not_followed(work_da
 
 
 def test_dbt_itself_refuses_in_words_and_touches_nothing(published_dir):
-    work_database = published_dir / "build" / preflight.WORK_DATABASE
+    work_database = published_dir / "build" / WORK_DATABASE
     before = work_database.stat().st_mtime_ns
     with another_process_at_work(published_dir) as process:
         result = run_dbt(published_dir, "build", "--select", "rpt_kpis")

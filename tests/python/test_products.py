@@ -11,7 +11,7 @@ import pytest
 from conftest import run_dbt
 from scipy.stats import chi2
 
-from customer_intelligence.marts import open_marts
+from customer_intelligence import open_marts
 
 LINES = """
     select lines.customer_id, lines.stock_code, lines.invoice_date

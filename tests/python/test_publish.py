@@ -13,20 +13,16 @@ import pytest
 from conftest import another_process_at_work
 from faults.small_marts import build, fill, tables_of
 
-from customer_intelligence import files, lock, open_marts, publish
+from customer_intelligence import open_marts
 from customer_intelligence.cli.commands import main
+from customer_intelligence.data_dir import files, lock
+from customer_intelligence.data_dir.layout import DATABASE, SUMMARY, version_names
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import (
-    DATABASE,
-    SUMMARY,
-    current_version,
-    cursor,
-    previous_clusters,
-    version_names,
-)
-from customer_intelligence.publish import KEPT_VERSIONS, Table, next_number
-from customer_intelligence.summary import as_lines, summarise
-from customer_intelligence.versions import list_versions, roll_back
+from customer_intelligence.publication import publish
+from customer_intelligence.publication.publish import KEPT_VERSIONS, Table, next_number
+from customer_intelligence.publication.reader import current_version, cursor, previous_clusters
+from customer_intelligence.publication.summary import as_lines, summarise
+from customer_intelligence.publication.versions import list_versions, roll_back
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import RobustScaler
 
-from customer_intelligence import clusters, doc_tables
-from customer_intelligence.marts import open_marts
+from customer_intelligence import clusters, open_marts
+from tools import doc_tables
 
 METHODOLOGY = ROOT / "docs" / "methodology"
 LEDGER = {

@@ -10,8 +10,8 @@ import sys
 import pytest
 from conftest import ROOT
 
+from customer_intelligence import open_marts
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import open_marts
 
 DASHBOARD = ROOT / "dashboard"
 

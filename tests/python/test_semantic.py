@@ -13,7 +13,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from customer_intelligence.marts import open_marts
+from customer_intelligence import open_marts
 
 # Each start of `mf` costs ten seconds, so that one process asks everything. Whatever it asks of
 # the network ends it.
@@ -24,7 +24,7 @@ def refuse(event, arguments):
         print("REACHED FOR THE NETWORK", event, arguments, file=sys.stderr, flush=True)
         sys.exit(3)
 sys.addaudithook(refuse)
-from customer_intelligence.metrics import load_mf
+from customer_intelligence.cli.metrics import load_mf
 mf = load_mf()
 from dbt_metricflow.cli.cli_configuration import CLIConfiguration
 shared = CLIConfiguration()

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from customer_intelligence import simulate
-from customer_intelligence.simulate import Shop
-from tools import simulate as command
+from tools import simulate
+from tools.simulate import Shop
+from tools.simulate import __main__ as command
 
 SMALL = Shop(customers=300, days=400)
 PRODUCT = "regexp_matches(upper(trim(StockCode)), '^[0-9]{5}[A-Z]{0,2}$')"

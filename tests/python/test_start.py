@@ -11,11 +11,11 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from customer_intelligence import start
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import SourceMapping, ingest_file
 from customer_intelligence.ingest.load import read_manifests
-from customer_intelligence.start import find_shop, start_run
+from customer_intelligence.publication import start
+from customer_intelligence.publication.start import find_shop, start_run
 
 SAMPLE = ROOT / "data" / "sample"
 VARS = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from customer_intelligence.summary import as_lines
+from customer_intelligence.publication.summary import as_lines
 
 FIGURES = {
     "as_of_date": "2011-12-09",

@@ -10,18 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from customer_intelligence.check_data.draft import Draft
 from customer_intelligence.check_data.draft_file import check_out, draft_text
 from customer_intelligence.check_data.drafting import draft_of
 from customer_intelligence.check_data.reading import Build, read
 from customer_intelligence.check_data.report import known_columns, next_step, report
+from customer_intelligence.data_dir.files import printable
+from customer_intelligence.data_dir.layout import MAPPING_FILE
+from customer_intelligence.data_dir.outputs import write_output
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.files import printable
 from customer_intelligence.ingest.alarm import is_alarming
-from customer_intelligence.ingest.draft import Draft
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.presets import find_mapping, preset
 from customer_intelligence.ingest.recognise import known_preset
-from customer_intelligence.outputs import write_output
 
 __all__ = ["Build", "check", "draft_of"]
 
@@ -94,7 +95,7 @@ def check(
             show(f"\nwritten: {out}")
         elif not is_known:
             show(f"\nmapping.yml (OUT=mapping.yml writes it):\n\n{text.rstrip()}")
-            shown_mapping = "mapping.yml"
+            shown_mapping = MAPPING_FILE
     show(f"\n{next_step(path, shown_mapping, refusal, is_readable=is_readable)}")
     if refusal is not None:
         raise refusal

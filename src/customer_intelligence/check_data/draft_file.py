@@ -5,9 +5,9 @@ from pathlib import Path
 
 import yaml
 
+from customer_intelligence.check_data.draft import Draft
+from customer_intelligence.data_dir.files import printable
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.files import printable
-from customer_intelligence.ingest.draft import Draft
 
 MARK = "# Drafted by check-data, "
 

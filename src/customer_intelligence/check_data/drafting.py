@@ -6,10 +6,10 @@ from typing import Any
 
 import duckdb
 
+from customer_intelligence.check_data.draft import Column, Draft, draft_mapping
+from customer_intelligence.check_data.draft.rules import draft_nobody, draft_rules, draft_statuses
 from customer_intelligence.check_data.draft_files import draft_files, files_beside
 from customer_intelligence.ingest.columns import is_unique
-from customer_intelligence.ingest.draft import Column, Draft, draft_mapping
-from customer_intelligence.ingest.draft_rules import draft_nobody, draft_rules, draft_statuses
 from customer_intelligence.ingest.files import shown_names
 from customer_intelligence.ingest.names import points
 from customer_intelligence.ingest.pipeline import probe

@@ -10,16 +10,23 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from customer_intelligence.data_dir.layout import (
+    BUILD,
+    MANIFEST_FILE,
+    RAW,
+    ROWS_FILE,
+    SHOP_FILE,
+    WORK_DATABASE,
+)
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.apart import Apart, quarantined
 from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.pipeline import ingest_file
-from customer_intelligence.ingest.shop import SHOP_FILE, read_shop
+from customer_intelligence.ingest.shop import read_shop
 from customer_intelligence.quoting import path_literal
 
 Build = Callable[[Path], None]
-WAREHOUSE = Path("build", "warehouse.duckdb")
 
 
 class Found(NamedTuple):
@@ -59,9 +66,9 @@ def read(
         result = ingest_file(path, scratch, mapping)
         if result.accepted:
             build(scratch)
-        manifest = json.loads((result.path / load.MANIFEST_FILE).read_text("utf-8"))
+        manifest = json.loads((result.path / MANIFEST_FILE).read_text("utf-8"))
         with duckdb.connect() as connection:
-            rows = path_literal(result.path / load.ROWS_FILE)
+            rows = path_literal(result.path / ROWS_FILE)
             connection.execute(f"create view raw_rows as from read_parquet({rows})")
             ledger = _ledger(connection, scratch if result.accepted else None, result)
             yield Found(
@@ -93,7 +100,9 @@ def _ledger(
 ) -> list[Apart]:
     found = []
     if scratch is not None:
-        connection.execute(f"attach {path_literal(scratch / WAREHOUSE)} as warehouse (read_only)")
+        connection.execute(
+            f"attach {path_literal(scratch / BUILD / WORK_DATABASE)} as warehouse (read_only)"
+        )
         ((schema,),) = connection.execute(
             "select table_schema from information_schema.tables "
             "where table_catalog = 'warehouse' and table_name = 'rpt_line_dispositions'"
@@ -110,15 +119,15 @@ def _ledger(
 
 def _anonymous_before(data_dir: Path | None) -> float | None:
     """Return the share of records of nobody known in the last load of a data directory."""
-    if data_dir is None or not (data_dir / "raw").is_dir():
+    if data_dir is None or not (data_dir / RAW).is_dir():
         return None
-    loads = load.read_manifests(data_dir / "raw")
+    loads = load.read_manifests(data_dir / RAW)
     if not loads:
         return None
-    rows = path_literal(data_dir / "raw" / loads[-1]["load_id"] / load.ROWS_FILE)
+    rows = path_literal(data_dir / RAW / loads[-1]["load_id"] / ROWS_FILE)
     with duckdb.connect() as connection:
         ((share,),) = connection.execute(
             "select avg((nullif(trim(customer_id), '') is null)::int) "  # noqa: S608  # nosec
             f"from read_parquet({rows}) where len(reasons) = 0"
         ).fetchall()
-    return share
+    return None if share is None else float(share)

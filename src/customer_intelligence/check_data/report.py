@@ -6,15 +6,16 @@ from pathlib import Path
 
 import yaml
 
+from customer_intelligence.check_data.draft import Draft
 from customer_intelligence.check_data.drafting import stand_ins
 from customer_intelligence.check_data.reading import Found
+from customer_intelligence.data_dir.files import printable
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.files import printable
 from customer_intelligence.ingest.alarm import FIELDS as FIELDS_OF_REASONS
 from customer_intelligence.ingest.apart import money, warnings
 from customer_intelligence.ingest.derived import LINE_AMOUNT
-from customer_intelligence.ingest.draft import Draft
-from customer_intelligence.ingest.mapping import FIELDS, SourceMapping
+from customer_intelligence.ingest.fields import FIELDS
+from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.rules import NO_CURRENCY
 
 SHOWN = 24

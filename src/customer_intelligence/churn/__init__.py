@@ -5,11 +5,7 @@ bought nothing in the ``horizon_days`` from the cutoff on. Nothing is evaluated 
 a fitted model: that is SQL's work. The functions take and return frames and know no engine.
 """
 
-from customer_intelligence.churn.explanations import (
-    feature_groups,
-    permutation_importance,
-    reasons,
-)
+from customer_intelligence.churn.explanations import feature_groups, permutation_importance, reasons
 from customer_intelligence.churn.leaky import leaky_baseline
 from customer_intelligence.churn.models import AVERAGED, MODELS, SkewLog
 from customer_intelligence.churn.predictions import describe_fit, fit_predict

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from customer_intelligence.clusters import numeric, sample_positions, text_ids
+from customer_intelligence.frames import numeric, sample_positions, text_ids
 
 EXAMPLE_SETS = ("train", "test", "current")
 RFM = ("days_since_last_order", "purchase_days", "net_revenue")

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from customer_intelligence.churn import models as churn_models
 from customer_intelligence.churn.examples import checked, labelled
-from customer_intelligence.clusters import sample_positions
+from customer_intelligence.frames import sample_positions
 
 REPEATS = 5
 MAX_IMPORTANCE_ROWS = 5_000
@@ -115,7 +115,7 @@ def permutation_importance(
 
         def auc(frame: pd.DataFrame) -> float:
             logits = churn_models.predict_logits([model], fitted, frame)[model]
-            return roc_auc_score(test["has_churned"], logits)
+            return float(roc_auc_score(test["has_churned"], logits))
 
         as_is = auc(test)
         for repeat in range(1, repeats + 1):
@@ -172,7 +172,10 @@ def reasons(
         )
 
         def logits(frame: pd.DataFrame) -> np.ndarray:
-            return churn_models.predict_logits([model], fitted, frame)[model].to_numpy()
+            found: np.ndarray = churn_models.predict_logits([model], fitted, frame)[
+                model
+            ].to_numpy()
+            return found
 
         score = logits(current)
         anyone = current.head(1).assign(**typical.to_dict())

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from customer_intelligence.churn import models as churn_models
 from customer_intelligence.churn.examples import FOLDS, MAX_TRAIN_ROWS, checked, folds_of
-from customer_intelligence.clusters import sample_positions
+from customer_intelligence.frames import sample_positions
 
 MODEL = "logistic_regression"
 

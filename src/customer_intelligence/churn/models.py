@@ -246,7 +246,8 @@ def _logits(pipeline: Pipeline, rows: pd.DataFrame, batch_rows: int) -> np.ndarr
     starts = range(0, max(len(rows), 1), batch_rows) if len(rows) else ()
     parts = [pipeline.predict_proba(rows.iloc[i : i + batch_rows])[:, 1] for i in starts]
     probability = np.concatenate([np.empty(0), *parts])
-    return np.clip(logit(probability), -MAX_LOGIT, MAX_LOGIT)
+    found: np.ndarray = np.clip(logit(probability), -MAX_LOGIT, MAX_LOGIT)
+    return found
 
 
 def _history(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

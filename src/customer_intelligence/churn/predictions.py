@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from customer_intelligence.churn.examples import (
     labelled,
 )
 from customer_intelligence.churn.models import BATCH_ROWS, MODELS, ModelFactory
-from customer_intelligence.clusters import INSUFFICIENT_DATA, OK, sample_positions
+from customer_intelligence.frames import INSUFFICIENT_DATA, OK, sample_positions
 
 # Out-of-fold predictions are made of at most this many training examples.
 MAX_VALIDATION_ROWS = 20_000
@@ -98,7 +99,11 @@ def fit_predict(
     """
     table = checked(examples, features, horizon_days)
     names = churn_models.names(models)
-    options = {"horizon_days": horizon_days, "random_state": random_state, "models": models}
+    options: dict[str, Any] = {
+        "horizon_days": horizon_days,
+        "random_state": random_state,
+        "models": models,
+    }
     train = labelled(table, "test", max_train_rows)
     held_out = train.iloc[sample_positions(train["customer_id"], max_validation_rows)]
     folds = folds_of(held_out["customer_id"])
@@ -176,7 +181,7 @@ def _out_of_fold(
     folds: np.ndarray,
     names: Sequence[str],
     features: Sequence[str],
-    options: Mapping[str, object],
+    options: Mapping[str, Any],
     batch_rows: int,
 ) -> pd.DataFrame:
     """Return the log-odds of every row by models that never saw its customer."""

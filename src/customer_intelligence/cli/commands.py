@@ -9,13 +9,25 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from customer_intelligence.cli import ending
+from customer_intelligence.cli.options import (
+    ABOUT,
+    COMPLETING,
+    COMPLETION,
+    NAME,
+    STATUSES,
+    Group,
+    example,
+    in_data_dir,
+    in_project,
+    out_option,
+    with_vars,
+)
 from customer_intelligence.cli.project import (
     enter,
     find_data_dir,
@@ -23,111 +35,41 @@ from customer_intelligence.cli.project import (
     left_as_found,
     run_dbt,
 )
+from customer_intelligence.data_dir.layout import (
+    BUILD,
+    DBT_LOGS,
+    DBT_TARGET,
+    PROJECT_VARIABLE,
+    REPORT_FILE,
+)
 from customer_intelligence.errors import CustomerIntelligenceError
 
-NAME = "customer-intelligence"
-_ABOUT = f"""Turn a shop's invoice lines into audited customer marts, and read them.
-
-\b
-Start with:
-  {NAME} build                  the bundled sample, to look around
-  {NAME} check-data orders.csv  how your own file would be read
-  {NAME} build orders.csv       your own marts
-  {NAME} dashboard              look at them"""
-_STATUSES = """\b
-Exit status:
-  0    done
-  1    it ran and found that it is not so, such as a test that failed
-  2    refused; the last line is a code, what is wrong and what to do
-  130  interrupted"""
 # What becomes of each line, and nothing after it.
 DISPOSITIONS = (
     *("build", "--quiet", "--no-write-json", "--select", "+rpt_line_dispositions"),
     *("--resource-type", "model", "--resource-type", "seed"),
 )
-_COMPLETING = "_CUSTOMER_INTELLIGENCE_COMPLETE"
-_COMPLETION = f"""\b
-Completion, in bash:
-  eval "$({_COMPLETING}=bash_source {NAME})\""""
-
-
-class _Command(click.Command):
-    """A command that refuses empty values: a script's unset variable means nothing."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        for parameter in self.params:
-            value = ctx.params.get(parameter.name or "")
-            if isinstance(value, str) and not value.strip():
-                is_option = parameter.param_type_name == "option"
-                name = parameter.opts[0] if is_option else parameter.human_readable_name
-                raise CustomerIntelligenceError(
-                    "E_EMPTY_VALUE",
-                    f"{name} is empty.",
-                    "Give it a value, or leave it out where it may be left out.",
-                )
-        return super().invoke(ctx)
-
-
-class _Group(click.Group):
-    command_class = _Command
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        # In the order in which a person needs them, which is that of this file.
-        return list(self.commands)
-
-
-def _example(*lines: str) -> str:
-    return "\b\nExample:\n" + "\n".join(f"  {NAME} {line}" for line in lines)
-
-
-def _data_dir(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--data-dir",
-        metavar="DIR",
-        help="Where loads and published versions lie.  [default: data/local of the project]",
-    )(command)
-
-
-def _project_dir(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--project-dir",
-        metavar="DIR",
-        help="The dbt project.  [default: the nearest one above, else the checkout]",
-    )(command)
-
-
-def _vars(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option(
-        "--vars",
-        "given_vars",
-        metavar="YAML",
-        help="dbt vars of this run, such as '{as_of_date: 2011-09-10}'.",
-    )(command)
-
-
-def _out(what: str, *, required: bool = True) -> Callable[..., Any]:
-    return click.option("--out", metavar="FILE", required=required, help=what)
 
 
 @click.group(
-    cls=_Group,
-    help=_ABOUT,
+    cls=Group,
+    help=ABOUT,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog=f"{_STATUSES}\n\n{_COMPLETION}",
+    epilog=f"{STATUSES}\n\n{COMPLETION}",
 )
 @click.version_option(package_name="customer-intelligence")
 def cli() -> None:
     """Hold the commands together."""
 
 
-@cli.command(epilog=_example("build orders.csv --mapping=mapping.yml"))
+@cli.command(epilog=example("build orders.csv --mapping=mapping.yml"))
 @click.argument("file", required=False)
 @click.option(
     "--mapping", metavar="NAME", help="A mapping.yml for FILE, or a preset such as shopify."
 )
-@_data_dir
-@_vars
-@_project_dir
+@in_data_dir
+@with_vars
+@in_project
 def build(
     file: str | None,
     mapping: str | None,
@@ -162,16 +104,16 @@ def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
         *("build", "--exclude-resource-type", "unit_test"),
         *("--vars", given_variables(given_vars)),
     )
-    from customer_intelligence.summary import print_summary
+    from customer_intelligence.publication.summary import print_summary
 
     print_summary(data_dir)
 
 
-@cli.command(epilog=_example("shop --mapping=online_retail"))
+@cli.command(epilog=example("shop --mapping=online_retail"))
 @click.option(
     "--mapping", metavar="NAME", help="The mapping.yml or preset that the loads were read with."
 )
-@_data_dir
+@in_data_dir
 def shop(mapping: str | None, data_dir: str | None) -> None:
     """Write shop.yml for loads that have none.
 
@@ -184,12 +126,12 @@ def shop(mapping: str | None, data_dir: str | None) -> None:
     print(f"written: {renew(find_data_dir(data_dir), rules)}")
 
 
-@cli.command("check-data", epilog=_example("check-data orders.csv --out=mapping.yml"))
+@cli.command("check-data", epilog=example("check-data orders.csv --out=mapping.yml"))
 @click.argument("file")
 @click.option("--mapping", metavar="NAME", help="A mapping.yml, or the name of a preset.")
-@_out("Write the drafted mapping to this file.", required=False)
-@_data_dir
-@_project_dir
+@out_option("Write the drafted mapping to this file.", required=False)
+@in_data_dir
+@in_project
 def check_data(
     file: str, mapping: str | None, out: str | None, data_dir: str | None, project_dir: str | None
 ) -> None:
@@ -200,6 +142,7 @@ def check_data(
     from customer_intelligence import check_data
 
     project = find_project(project_dir)
+    os.environ[PROJECT_VARIABLE] = str(project)
     place = find_data_dir(data_dir, project)
     if out is not None:
         _check_output(out, place)
@@ -217,16 +160,15 @@ def check_data(
         )
 
 
-@cli.command(epilog=_example("dashboard"))
-@_data_dir
-@_project_dir
+@cli.command(epilog=example("dashboard"))
+@in_data_dir
+@in_project
 def dashboard(data_dir: str | None, project_dir: str | None) -> None:
     """Show the published marts in the browser.
 
     On http://127.0.0.1:8501, until you press Ctrl-C.
     """
-    if importlib.util.find_spec("streamlit") is None:
-        raise ModuleNotFoundError(name="streamlit")
+    _need_dashboard()
     project = find_project(project_dir)
     enter(project, find_data_dir(data_dir, project))
     sys.stdout.flush()
@@ -234,11 +176,11 @@ def dashboard(data_dir: str | None, project_dir: str | None) -> None:
     os.execv(sys.executable, words)  # noqa: S606  # nosec  # this interpreter, words of our own
 
 
-@cli.command(epilog=_example("docs --out=docs.html"))
-@_out("Write the docs as one HTML file, instead of serving them.", required=False)
-@_data_dir
-@_vars
-@_project_dir
+@cli.command(epilog=example("docs --out=docs.html"))
+@out_option("Write the docs as one HTML file, instead of serving them.", required=False)
+@in_data_dir
+@with_vars
+@in_project
 def docs(
     out: str | None, data_dir: str | None, given_vars: str | None, project_dir: str | None
 ) -> None:
@@ -248,7 +190,7 @@ def docs(
     """
     import base64
 
-    from customer_intelligence.outputs import write_output
+    from customer_intelligence.data_dir.outputs import write_output
     from customer_intelligence.variables import given_variables
 
     project = find_project(project_dir)
@@ -269,25 +211,26 @@ def docs(
         return
     # The one picture that the page would look for beside itself goes into it.
     picture = base64.b64encode((project / "assets" / "pipeline.svg").read_bytes()).decode()
-    page = (place / "build" / "target" / "static_index.html").read_text("utf-8")
+    page = (place / BUILD / DBT_TARGET / "static_index.html").read_text("utf-8")
     page = page.replace("assets/pipeline.svg", f"data:image/svg+xml;base64,{picture}")
     write_output(path, page, mode=0o644)
     print(f"docs: {out} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-@cli.command(epilog=_example("report --out=report.html"))
-@_out("The file to write.  [default: report.html in the data directory]", required=False)
-@_data_dir
-@_project_dir
+@cli.command(epilog=example("report --out=report.html"))
+@out_option("The file to write.  [default: report.html in the data directory]", required=False)
+@in_data_dir
+@in_project
 def report(out: str | None, data_dir: str | None, project_dir: str | None) -> None:
     """Write the dashboard as one HTML file, to send or print."""
     import logging
 
-    from customer_intelligence.outputs import write_output
+    from customer_intelligence.data_dir.outputs import write_output
 
+    _need_dashboard()
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
-    path = _check_output(place / "report.html" if out is None else out, place)
+    path = _check_output(place / REPORT_FILE if out is None else out, place)
     # The dashboard's settings are those of the directory it runs in.
     enter(project, place)
     sys.path.insert(0, str(project / "dashboard"))
@@ -297,26 +240,26 @@ def report(out: str | None, data_dir: str | None, project_dir: str | None) -> No
     print(f"report: {out or path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-@cli.command(epilog=_example("data"))
+@cli.command(epilog=example("data"))
 @click.option("--url", help="Where to download it from.  [default: the UCI repository]")
-@_out("Parquet file to write.  [default: data/online_retail.parquet]", required=False)
+@out_option("Parquet file to write.  [default: data/online_retail.parquet]", required=False)
 def data(url: str | None, out: str | None) -> None:
     """Download UCI Online Retail and verify its content.
 
     It is a real shop: 541,909 lines, 23 MB.
     """
-    from customer_intelligence.download import URL, fetch
+    from customer_intelligence.cli.download import URL, fetch
 
     path = find_project() / "data" / "online_retail.parquet" if out is None else Path(out)
     fetch(url or URL, path if out is None else _check_output(out, find_data_dir(None)))
 
 
 @cli.command(
-    epilog=_example("metrics query --metrics=net_revenue --group-by=metric_time__month"),
+    epilog=example("metrics query --metrics=net_revenue --group-by=metric_time__month"),
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
-@_data_dir
-@_project_dir
+@in_data_dir
+@in_project
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str, ...]) -> None:
     """Ask for metrics of the last build.
@@ -324,7 +267,7 @@ def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str,
     Without ARGUMENTS they are listed. ARGUMENTS are those of MetricFlow's `mf`: `metrics query
     --help` explains them.
     """
-    from customer_intelligence.metrics import load_mf
+    from customer_intelligence.cli.metrics import load_mf
 
     mf = load_mf()
     project = find_project(project_dir)
@@ -340,19 +283,19 @@ def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str,
             ) from None
 
 
-@cli.command(epilog=_example("versions"))
-@_data_dir
+@cli.command(epilog=example("versions"))
+@in_data_dir
 def versions(data_dir: str | None) -> None:
     """List the published versions; * marks what readers see."""
     _print_versions(find_data_dir(data_dir))
 
 
-@cli.command(epilog=_example("rollback 20111210T101112000000Z-1a2b3c4d"))
+@cli.command(epilog=example("rollback 20111210T101112000000Z-1a2b3c4d"))
 @click.argument("version")
-@_data_dir
+@in_data_dir
 def rollback(version: str, data_dir: str | None) -> None:
     """Let readers see an earlier VERSION, until the next build."""
-    from customer_intelligence.versions import roll_back
+    from customer_intelligence.publication.versions import roll_back
 
     place = find_data_dir(data_dir)
     roll_back(place, version)
@@ -360,17 +303,17 @@ def rollback(version: str, data_dir: str | None) -> None:
 
 
 def _print_versions(data_dir: Path) -> None:
-    from customer_intelligence.versions import list_versions
+    from customer_intelligence.publication.versions import list_versions
 
     for version in list_versions(data_dir):
         print(version)
 
 
-@cli.command(epilog=_example("forget -- 12345"))
+@cli.command(epilog=example("forget -- 12345"))
 @click.argument("customer")
-@_data_dir
-@_vars
-@_project_dir
+@in_data_dir
+@with_vars
+@in_project
 def forget(
     customer: str, data_dir: str | None, given_vars: str | None, project_dir: str | None
 ) -> None:
@@ -382,12 +325,12 @@ def forget(
     """
     import shutil
 
-    from customer_intelligence.forget import erase, verify
+    from customer_intelligence.erasure.forget import erase, verify
 
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
     print("\n".join(erase(place, customer).lines()), flush=True)
-    for leftover in (project / "target", project / "logs"):
+    for leftover in (project / DBT_TARGET, project / DBT_LOGS):
         shutil.rmtree(leftover, ignore_errors=True)
     _build(project, place, given_vars)
     found = verify(place, customer)
@@ -400,26 +343,26 @@ def forget(
         )
 
 
-@cli.command(epilog=_example("export dim_customers --out=customers.csv"))
+@cli.command(epilog=example("export dim_customers --out=customers.csv"))
 @click.argument("mart")
-@_out("The CSV file to write.")
-@_data_dir
+@out_option("The CSV file to write.")
+@in_data_dir
 def export(mart: str, out: str, data_dir: str | None) -> None:
     """Write a MART as a CSV file, safe to open in a spreadsheet."""
     place = find_data_dir(data_dir)
     _check_output(out, place)
-    from customer_intelligence.export import export
+    from customer_intelligence.lists.export import export
 
     print(f"{export(mart, out, place):,} rows of {mart}: {out}")
 
 
-@cli.command(epilog=_example("audience 2011-06-30 2011-09-30 --movement=left --out=left.csv"))
+@cli.command(epilog=example("audience 2011-06-30 2011-09-30 --movement=left --out=left.csv"))
 @click.argument("from_date", metavar="FROM")
 @click.argument("to_date", metavar="TO")
-@_out("The CSV file to write.")
+@out_option("The CSV file to write.")
 @click.option("--segment", metavar="NAME", help="Only this segment.")
 @click.option("--movement", metavar="NAME", help="Only those who entered, left or stayed.")
-@_data_dir
+@in_data_dir
 def audience(
     from_date: str,
     to_date: str,
@@ -434,17 +377,17 @@ def audience(
     """
     place = find_data_dir(data_dir)
     _check_output(out, place)
-    from customer_intelligence.audience import write_audience
+    from customer_intelligence.lists.audience import write_audience
 
     count = write_audience(from_date, to_date, out, segment, movement, place)
     print(f"{count:,} rows from {from_date} to {to_date}: {out}")
 
 
-@cli.command(epilog=_example("campaign --actions=win_back,second_order --out=contacts.csv"))
-@_out("The CSV file of the contacts.")
+@cli.command(epilog=example("campaign --actions=win_back,second_order --out=contacts.csv"))
+@out_option("The CSV file of the contacts.")
 @click.option("--actions", metavar="NAMES", help="Names of actions.  [default: all that contact]")
 @click.option("--starts", metavar="DAY", help="First day on which orders count as an outcome.")
-@_data_dir
+@in_data_dir
 def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | None) -> None:
     """Write whom to contact, and note who is held out.
 
@@ -454,7 +397,7 @@ def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | 
 
     place = find_data_dir(data_dir)
     path = _check_output(out, place)
-    from customer_intelligence.campaign import as_day, start
+    from customer_intelligence.lists.campaign import as_day, start
 
     started = start(
         place,
@@ -468,8 +411,13 @@ def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | 
     )
 
 
+def _need_dashboard() -> None:
+    if importlib.util.find_spec("streamlit") is None:
+        raise ModuleNotFoundError(name="streamlit")
+
+
 def _check_output(out: str | Path, data_dir: Path) -> Path:
-    from customer_intelligence.outputs import check_output
+    from customer_intelligence.data_dir.outputs import check_output
 
     check_output(out, data_dir)
     # Absolute, since some commands go into the project before they write.
@@ -482,7 +430,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> object:
-    if _COMPLETING in os.environ:
+    if COMPLETING in os.environ:
         return cli.main(prog_name=NAME)
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Not `cli.main`: it has endings of its own for an interrupt and a closed pipe.
@@ -494,8 +442,8 @@ def _run(arguments: Sequence[str] | None) -> object:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context else NAME
+        where = getattr(error, "ctx", None)
+        path = where.command_path if where else NAME
         raise CustomerIntelligenceError(
             "E_USAGE", error.format_message(), f"`{path} --help` says what it takes."
         ) from None

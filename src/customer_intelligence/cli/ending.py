@@ -21,17 +21,22 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from customer_intelligence.data_dir.files import SpecialFileError, printable
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.files import SpecialFileError, printable
 
 DEBUG_VARIABLE = "CUSTOMER_INTELLIGENCE_DEBUG"
 DONE, NOT_SO, REFUSED, INTERRUPTED = 0, 1, 2, 130
 # Packages that come with an extra of this one.
 EXTRAS = {
-    "altair": "dashboard",
-    "streamlit": "dashboard",
-    "vl_convert": "dashboard",
-    "dbt_metricflow": "semantic",
+    **dict.fromkeys(("altair", "streamlit", "vl_convert"), "dashboard"),
+    **dict.fromkeys(("dbt_metricflow", "metricflow_semantics"), "semantic"),
+    **dict.fromkeys(
+        (
+            *("dbt", "dbt_common", "numpy", "pandas", "pyarrow", "python_calamine", "scipy"),
+            *("sklearn", "threadpoolctl", "yaml"),
+        ),
+        "build",
+    ),
 }
 # What a text may do to a terminal: end a line, set a tab, and, where dbt writes, change the colour.
 _HARMLESS = re.compile(r"([\n\t]|\x1b\[[0-9;]*m)")
@@ -131,7 +136,7 @@ def of_exception(error: BaseException) -> CustomerIntelligenceError:
     if isinstance(error, ModuleNotFoundError) and _extra(error):
         return CustomerIntelligenceError(
             "E_NO_EXTRA",
-            f"{error.name} is not installed.",
+            f"{(error.name or '').partition('.')[0]} is not installed.",
             f"Install it: python -m pip install 'customer-intelligence[{_extra(error)}]'.",
         )
     if "duckdb" in sys.modules and isinstance(error, sys.modules["duckdb"].Error):

@@ -8,10 +8,18 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from customer_intelligence.cli.ending import NotSo
+from customer_intelligence.data_dir.layout import (
+    BUILD,
+    DATA_DIR_VARIABLE,
+    DBT_LOGS,
+    DBT_TARGET,
+    DEFAULT_DATA_DIR,
+    PROJECT_VARIABLE,
+)
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.marts import DATA_DIR_VARIABLE, DEFAULT_DATA_DIR
 
 PROJECT_FILE = "dbt_project.yml"
 # Where this package lies in its checkout, unless it was installed without one.
@@ -81,9 +89,9 @@ def find_data_dir(data_dir: str | None, project: Path | None = None) -> Path:
 def enter(project: Path, data_dir: Path) -> None:
     """Work in the project from here on, with the settings that dbt and the dashboard read."""
     os.environ[DATA_DIR_VARIABLE] = str(data_dir)
-    os.environ["CUSTOMER_INTELLIGENCE_ROOT"] = str(project)
-    os.environ["DBT_TARGET_PATH"] = str(data_dir / "build" / "target")
-    os.environ["DBT_LOG_PATH"] = str(data_dir / "build" / "logs")
+    os.environ[PROJECT_VARIABLE] = str(project)
+    os.environ["DBT_TARGET_PATH"] = str(data_dir / BUILD / DBT_TARGET)
+    os.environ["DBT_LOG_PATH"] = str(data_dir / BUILD / DBT_LOGS)
     os.chdir(project)
 
 
@@ -119,10 +127,13 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
     KeyboardInterrupt
         When the run was interrupted.
     """
-    (data_dir / "build").mkdir(parents=True, exist_ok=True)
+    (data_dir / BUILD).mkdir(parents=True, exist_ok=True)
     enter(project, data_dir)
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.duckdb import connections
     from dbt.cli.main import dbtRunner
+
+    # Without types.
+    manager: Any = connections.DuckDBConnectionManager
 
     command = [*arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
     with _called("dbt", *arguments):
@@ -130,8 +141,8 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
             result = dbtRunner().invoke(command)
         finally:
             # What follows in this process opens the same files with settings of its own.
-            environment = DuckDBConnectionManager._ENV
-            DuckDBConnectionManager.close_all_connections()
+            environment = manager._ENV
+            manager.close_all_connections()
             if environment is not None:
                 environment.close()
     if result.exception is not None:

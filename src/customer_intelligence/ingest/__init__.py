@@ -154,8 +154,27 @@ CUSTOMER_INTELLIGENCE_MAX_FILE_BYTES    larger files are refused; 64 GiB
 ======================================= ========================================================
 """
 
-from customer_intelligence.ingest.load import LoadResult
-from customer_intelligence.ingest.mapping import SourceMapping, read_mapping
-from customer_intelligence.ingest.pipeline import ingest_file
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from customer_intelligence.ingest.load import LoadResult
+    from customer_intelligence.ingest.mapping import SourceMapping, read_mapping
+    from customer_intelligence.ingest.pipeline import ingest_file
 
 __all__ = ["LoadResult", "SourceMapping", "ingest_file", "read_mapping"]
+_PLACES = {
+    "LoadResult": "load",
+    "SourceMapping": "mapping",
+    "ingest_file": "pipeline",
+    "read_mapping": "mapping",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what reads files when it is asked for: lists need ids and tombstones only."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

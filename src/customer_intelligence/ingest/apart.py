@@ -72,12 +72,12 @@ def listed(ledger: Sequence[Apart]) -> str:
 
 def warnings(ledger: Sequence[Apart]) -> list[str]:
     """Return a sentence for every way in which much of the money is set apart."""
-    total = sum((abs(part.amount or 0) for part in ledger), Decimal(0))
+    total = sum((abs(part.amount or Decimal(0)) for part in ledger), Decimal(0))
     said = []
     for part in ledger:
         if part.is_counted or part.way in MEANT or not part.lines:
             continue
-        share = abs(part.amount or 0) / total if total else Decimal(0)
+        share = abs(part.amount or Decimal(0)) / total if total else Decimal(0)
         lines = sum(one.lines for one in ledger)
         # Of what has no amount to be read, only the lines can be weighed.
         is_much = share > WARNED_SHARE or (not part.amount and part.lines > WARNED_SHARE * lines)

@@ -4,7 +4,7 @@ The query goes in steps: blanks filled, values worked out, fields typed, what fo
 fields, the verdict. A rule is one `Check`: when it does not hold, the record is quarantined.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from customer_intelligence.ingest import complete, derived, type_fields
@@ -398,9 +398,9 @@ def _raw_record(reading: Reading) -> str:
     return f"cast(json_object({values}) as varchar)"
 
 
-def _named(columns: object) -> str:
+def _named(columns: Iterable[tuple[str, str]]) -> str:
     return "".join(f",\n            {value} as {name}" for name, value in columns)
 
 
-def _any(conditions: object) -> str:
+def _any(conditions: Iterable[str]) -> str:
     return " or ".join(conditions) or "false"

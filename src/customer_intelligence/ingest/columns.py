@@ -10,14 +10,9 @@ from functools import cached_property
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.derived import Expression, column_names, parse
+from customer_intelligence.ingest.fields import FIELDS, JOINED_FIELDS, MONEY_FIELDS, REQUIRED_FIELDS
 from customer_intelligence.ingest.files import SHOWN_NAMES, shorten
-from customer_intelligence.ingest.mapping import (
-    FIELDS,
-    JOINED_FIELDS,
-    MONEY_FIELDS,
-    REQUIRED_FIELDS,
-    SourceMapping,
-)
+from customer_intelligence.ingest.mapping import SourceMapping
 
 # Every record is one row of as many values, and a quarantined one keeps them all.
 MAX_COLUMNS = 2_500
@@ -139,6 +134,10 @@ class Columns:
     def first(self, name: str) -> int | None:
         """Return the position of a field's own column."""
         return self.positions[name][0] if name in self.positions else None
+
+    def firsts(self, *names: str) -> set[int]:
+        """Return the positions of the own columns of those of the fields that have one."""
+        return {self.positions[name][0] for name in names if name in self.positions}
 
     @cached_property
     def used(self) -> frozenset[int]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from customer_intelligence.ingest.derived import COST
-from customer_intelligence.ingest.mapping import JOINED_FIELDS
+from customer_intelligence.ingest.fields import JOINED_FIELDS
 from customer_intelligence.ingest.reading import Reading
 from customer_intelligence.ingest.type_fields import NOTHING, Cell, is_nobody
 from customer_intelligence.quoting import literal
@@ -74,14 +74,14 @@ def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
             # The date cell of a workbook, of the order's first line where the own is blank.
             own = _unless_blank(positions[0], reading)
             has_own = f"coalesce(date_cell is not null or {own} is not null, false)"
-            cell = "date_cell"
+            filled = "date_cell"
             if len(positions) > 1:
                 time = f"try_cast(trim(cast(c{positions[1]} as varchar)) as time)"
-                cell = f"cast(date_cell as date) + coalesce({time}, time '00:00')"
+                filled = f"cast(date_cell as date) + coalesce({time}, time '00:00')"
             if field in reading.mapping.once_per_order:
-                first = _first_of_order(cell, reading)
-                cell = f"case when {has_own} then {cell} else {first} end"
-            yield "filled_cell", cell
+                first = _first_of_order(filled, reading)
+                filled = f"case when {has_own} then {filled} else {first} end"
+            yield "filled_cell", filled
 
 
 def counted_columns(reading: Reading) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from customer_intelligence import files
+from customer_intelligence.data_dir import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
 ROOT_VARIABLE = "CUSTOMER_INTELLIGENCE_INPUT_ROOT"

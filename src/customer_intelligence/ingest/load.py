@@ -14,21 +14,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-from pyarrow import ArrowException
-
-from customer_intelligence import files
+from customer_intelligence.data_dir import files
+from customer_intelligence.data_dir.layout import (
+    CAMPAIGNS,
+    LOAD_NAME,
+    LOADING_PREFIX,
+    MANIFEST_FILE,
+    RAW,
+    ROWS_FILE,
+    SAMPLE_CAMPAIGNS,
+    SHOP_FILE,
+)
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.apart import Apart, listed, quarantined, warnings
 
-ROWS_FILE = "invoice_lines.parquet"
-MANIFEST_FILE = "load.json"
-# The rules of the shop: in the data directory, and until they are there in the first load.
-SHOP_FILE = "shop.yml"
-_LOAD_NAME = re.compile(r"(\d{4,})-([0-9a-f]{12})")
 _SHA256 = re.compile("[0-9a-f]{64}")
 _LOG = logging.getLogger(__name__)
-_TEMPORARY_PREFIX = ".tmp-"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def open_raw(data_dir: Path) -> Iterator[Path]:
     CustomerIntelligenceError
         E_LOCKED when another process is loading, E_DATA_DIR when the directory cannot be used.
     """
-    raw = data_dir / "raw"
+    raw = data_dir / RAW
     missing = [path for path in (raw, data_dir, *data_dir.parents) if not path.exists()]
     try:
         raw.mkdir(parents=True, exist_ok=True)
@@ -108,7 +109,7 @@ def open_raw(data_dir: Path) -> Iterator[Path]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise _locked(raw) from error
-        for leftover in raw.glob(f"{_TEMPORARY_PREFIX}*"):
+        for leftover in raw.glob(f"{LOADING_PREFIX}*"):
             shutil.rmtree(leftover)
         settle_shop(data_dir)
         yield raw
@@ -122,7 +123,7 @@ def open_raw(data_dir: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def temporary_load(raw: Path) -> Iterator[Path]:
     """Yield a new directory inside `raw`, removed at the end unless it was published."""
-    directory = raw / f"{_TEMPORARY_PREFIX}{os.getpid()}"
+    directory = raw / f"{LOADING_PREFIX}{os.getpid()}"
     directory.mkdir()
     try:
         yield directory
@@ -143,7 +144,7 @@ def read_manifests(raw: Path) -> list[dict[str, Any]]:
         for path in sorted(raw.iterdir() if raw.exists() else [])
         # Whatever looks like a load must be one; notes that people leave here may stay.
         if path.name[0].isdigit() or (path / ROWS_FILE).exists() or (path / MANIFEST_FILE).exists()
-        if not path.name.startswith(_TEMPORARY_PREFIX)
+        if not path.name.startswith(LOADING_PREFIX)
     ]
     numbers = [manifest["load_number"] for manifest in manifests]
     for manifest in manifests:
@@ -153,7 +154,7 @@ def read_manifests(raw: Path) -> list[dict[str, Any]]:
 
 
 def _read_manifest(path: Path) -> dict[str, Any]:
-    name = _LOAD_NAME.fullmatch(path.name)
+    name = LOAD_NAME.fullmatch(path.name)
     if name is None or path.is_symlink():
         raise _damaged(path, "has no name that a load gives itself")
     try:
@@ -163,6 +164,10 @@ def _read_manifest(path: Path) -> dict[str, Any]:
         raise _damaged(path, f"has no readable {MANIFEST_FILE} ({error})") from error
     if wrong is not None:
         raise _damaged(path, f"has a {MANIFEST_FILE} whose {wrong} cannot be")
+    # Here, so that a list can be written where nothing builds.
+    import pyarrow.parquet as pq
+    from pyarrow import ArrowException
+
     try:
         with files.open_regular(path / ROWS_FILE) as file:
             rows = pq.read_metadata(file).num_rows
@@ -266,7 +271,7 @@ def settle_shop(data_dir: Path) -> None:
     has left both.
     """
     place = data_dir / SHOP_FILE
-    for pending in sorted((data_dir / "raw").glob(f"[0-9]*/{SHOP_FILE}")):
+    for pending in sorted((data_dir / RAW).glob(f"[0-9]*/{SHOP_FILE}")):
         # Another process may do the same at this moment.
         with contextlib.suppress(FileNotFoundError):
             if os.path.lexists(place):
@@ -278,8 +283,8 @@ def settle_shop(data_dir: Path) -> None:
 
 def _set_sample_campaigns_aside(data_dir: Path) -> None:
     """Keep campaigns of the bundled sample from the shop that is loaded now: ids may coincide."""
-    campaigns = data_dir / "campaigns"
-    aside = campaigns / "before-the-first-load"
+    campaigns = data_dir / CAMPAIGNS
+    aside = campaigns / SAMPLE_CAMPAIGNS
     for assignment in campaigns.glob("*.parquet"):
         aside.mkdir(exist_ok=True)
         assignment.rename(aside / assignment.name)
@@ -287,8 +292,8 @@ def _set_sample_campaigns_aside(data_dir: Path) -> None:
 
 
 def _locked(raw: Path) -> CustomerIntelligenceError:
-    names = [path.name for path in raw.glob(f"{_TEMPORARY_PREFIX}*")]
-    holder = names[0].removeprefix(_TEMPORARY_PREFIX) if names else "unknown"
+    names = [path.name for path in raw.glob(f"{LOADING_PREFIX}*")]
+    holder = names[0].removeprefix(LOADING_PREFIX) if names else "unknown"
     return CustomerIntelligenceError(
         "E_LOCKED",
         f"Another process (id {holder}) is adding a load to {raw}.",

@@ -14,41 +14,24 @@ import duckdb
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.derived import parse
 from customer_intelligence.ingest.engine import connect
+from customer_intelligence.ingest.fields import (
+    DERIVABLE_FIELDS,
+    DISPENSABLE_FIELDS,
+    FALLBACK_FIELDS,
+    FIELDS,
+    JOINED_FIELDS,
+    ONCE_PER_ORDER_FIELDS,
+    REFUSAL_COLUMN,
+)
 from customer_intelligence.ingest.files import shorten
 from customer_intelligence.ingest.rules import check_rules
 from customer_intelligence.ingest.yaml_files import read_yaml
 
-REQUIRED_FIELDS = ("invoice_no", "stock_code", "quantity", "invoice_date", "customer_id")
-# One of these says what a line costs; where both are given, both are kept.
-MONEY_FIELDS = ("unit_price", "line_amount")
-FIELDS = (
-    *(*REQUIRED_FIELDS, *MONEY_FIELDS, "description", "country", "cancelled", "currency"),
-    *("status", "refunded_amount", "refunded_at", "consent"),
-)
-DERIVABLE_FIELDS = ("quantity", *MONEY_FIELDS, "refunded_amount")
-# What a shop may do without, when its mapping says so.
-DISPENSABLE_FIELDS = ("invoice_no", "stock_code", "quantity", "customer_id")
-# Fields whose column may be blank in favour of another one.
-FALLBACK_FIELDS = ("stock_code", "description", "customer_id", "country")
-# Fields of which every column says something of its own.
-JOINED_FIELDS = ("status",)
-ONCE_PER_ORDER_FIELDS = (
-    *("invoice_no", "invoice_date", "customer_id", "country", "cancelled", "currency", "status"),
-    *("refunded_at", "consent"),
-)
 # What an order says of its refund, each an expression.
 REFUND_PARTS = ("amount", "subtotal", "tax")
 # What is said of each of several files that belong together; of that of the lines, the first two.
 FILE_KEYS = ("file", "sheet", "key", "matches")
 MAX_FILES, MAX_KEYS = 20, 5
-# Yes in such a column means no.
-REFUSAL_COLUMN = re.compile(
-    r"unsubscri|opt(ed)?[ _-]*out|(do[ _-]*not|don'?t|no)[ _-]*(contact|e?-?mail|market|call)"
-    r"|suppress|refus|blacklist|black ?list|block(ed|list)|abgemeldet|abbestellt|widerruf|widerspr"
-    r"|d[ée]sabonn|d[ée]sinscri|baja\b|descadastr",
-    re.IGNORECASE,
-)
-
 CURRENCY_SYMBOLS = {"GBP": "£", "EUR": "€", "USD": "$", "JPY": "¥", "INR": "₹"}
 SHOWN_CHARS = 200
 MAX_HEADER_ROW = 100_000
@@ -166,7 +149,7 @@ class SourceMapping:
             several = may_be_several and isinstance(column, list) and bool(column)
             if name == "invoice_date" and isinstance(column, list):
                 several = len(column) == len(("date", "time"))
-            for one in column if several else [column]:
+            for one in as_list(column) if several else [column]:
                 _require(
                     isinstance(one, str) and bool(one),
                     f"columns.{name}",
@@ -372,7 +355,8 @@ class SourceMapping:
 
     def as_dict(self) -> dict[str, Any]:
         """Return how files are read, as plain values for the manifest; rules are not of it."""
-        return json.loads(json.dumps({**asdict(self), "rules": None}))
+        content: dict[str, Any] = json.loads(json.dumps({**asdict(self), "rules": None}))
+        return content
 
 
 def read_mapping(path: Path) -> SourceMapping:

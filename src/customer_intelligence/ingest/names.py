@@ -4,6 +4,7 @@ The words, in five languages, and the points are data: ``words.yml`` beside this
 """
 
 import csv
+import os
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -11,11 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from customer_intelligence.data_dir.layout import PROJECT_VARIABLE
 from customer_intelligence.ingest.yaml_files import read_yaml
 
 WORDS = Path(__file__).with_name("words.yml")
-# Words that the models look up are theirs.
-SEEDS = Path(__file__).parents[3] / "seeds"
 FILLER = "filler"
 # Against a field, for a meaning that it does not know, and for a word that nobody knows.
 OTHER_MEANING, UNKNOWN_WORD = 5, 1
@@ -111,7 +111,9 @@ def plain(text: str) -> str:
 
 
 def _seed(name: str) -> dict[str, str]:
-    with (SEEDS / name).open(encoding="utf-8", newline="") as file:
+    # Words that the models look up are the project's, which may lie elsewhere than this package.
+    project = os.environ.get(PROJECT_VARIABLE) or Path(__file__).parents[3]
+    with Path(project, "seeds", name).open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         next(rows)
         return dict(rows)

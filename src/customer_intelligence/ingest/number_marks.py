@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from customer_intelligence.ingest.currency_signs import CODES
 
 # A shape is a number with a sign for each run of digits: 0 alone, one, two, three, more.
-ZERO, ONE, TWO, THREE, MORE = "⓪①②③④"
+ZERO, ONE, TWO, THREE, MORE = ("⓪", "①", "②", "③", "④")
 _GROUP_MARKS = " '’\u00a0\u2009\u202f"
 _DIGITS = f"[{ZERO}{ONE}{TWO}{THREE}{MORE}]"
 _NUMBER = re.compile(f"[.,]?{_DIGITS}(?:[.,{_GROUP_MARKS}]{_DIGITS})*")

@@ -28,6 +28,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from customer_intelligence.data_dir.layout import ROWS_FILE
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import alarm, load, replacing, shop
 from customer_intelligence.ingest.check import claims_query
@@ -95,8 +96,8 @@ def ingest_file(
         The file is refused and nothing is written.
     """
     reading = recognise(path, mapping)
-    check_space(sum(file.status.st_size for file in reading.files), data_dir)
-    sha256 = content_sha256({file.path for file in reading.files})
+    check_space(sum(file.first_status.st_size for file in reading.files), data_dir)
+    sha256 = content_sha256({file.file for file in reading.files})
     with load.open_raw(data_dir) as raw:
         manifests = load.read_manifests(raw)
         rules = shop.shop_of_loads(data_dir) if manifests else shop.read_shop(data_dir)
@@ -125,7 +126,7 @@ def ingest_file(
                 )
                 stated = shop.stated_rules(reading.mapping, currency)
                 for file in reading.files:
-                    if identity(file.status) != identity(file.path.lstat()):
+                    if identity(file.first_status) != identity(file.file.lstat()):
                         raise CustomerIntelligenceError(
                             "E_CHANGED",
                             f"{file.name} changed while it was being read.",
@@ -162,11 +163,11 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
         "load_number": 0,
         "load_id": "",
         "source_file": shown_name(path),
-        "file_sha256": content_sha256({file.path for file in reading.files}),
+        "file_sha256": content_sha256({file.file for file in reading.files}),
         "latest": _latest(dt.datetime.now(dt.UTC)),
     }
     with _scratch(path) as directory:
-        rows, work = directory / load.ROWS_FILE, directory / "work"
+        rows, work = directory / ROWS_FILE, directory / "work"
         work.mkdir()
         with connect(work / "spill", reading.spill_bytes) as connection:
             privacy = Privacy(None, None, [], [])
@@ -197,8 +198,10 @@ def probe(
     header = read_header(path, files)
     # Any column that has a name of its own stands for all fields, until something is known.
     name = next((name for name in header if name.strip() and is_unique(name, header)), header[0])
-    fields = ("invoice_no", "invoice_date", "customer_id", "line_amount", "unit_price")
-    fields += ("description", "country")
+    fields = (
+        *("invoice_no", "invoice_date", "customer_id", "line_amount", "unit_price"),
+        *("description", "country"),
+    )
     anything = SourceMapping(
         columns=dict.fromkeys(fields, name), absent=("stock_code", "quantity"), files=files or {}
     )
@@ -250,7 +253,7 @@ def _convert(
 ) -> tuple[Reading, Written]:
     """Write the raw rows of a file, by the first of its readers that loses nothing."""
 
-    def fetch(query: str) -> list[tuple]:
+    def fetch(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(query).fetchall()
 
     ways = readers(reading)
@@ -277,7 +280,7 @@ def _convert(
             f"{source.records:,} records were counted and {written.records:,} read"
         )
     else:
-        raise unreadable(reading.path, failure) from failure
+        raise unreadable(reading.file, failure) from failure
     surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, *source.notes))
     if disagreement is not None:
         surveyed = dataclasses.replace(surveyed, notes=(*surveyed.notes, disagreement))
@@ -287,7 +290,7 @@ def _convert(
     return surveyed, written
 
 
-def _disagreement(claims: tuple) -> str | None:
+def _disagreement(claims: tuple[Any, ...]) -> str | None:
     """Say how far the two amounts of lines differ."""
     lines, stated, computed = claims
     if not lines:
@@ -311,14 +314,14 @@ def _write_load(
     load_id = f"{number:04d}-{sha256[:12]}"
     final = directory.parent / load_id
     loaded_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    provenance = {
+    provenance: dict[str, Any] = {
         "load_number": number,
         "load_id": load_id,
-        "source_file": shown_name(reading.path),
+        "source_file": shown_name(reading.file),
         "file_sha256": sha256,
     }
     parameters = {**provenance, "latest": _latest(loaded_at)}
-    rows = directory / load.ROWS_FILE
+    rows = directory / ROWS_FILE
     work = directory / "work"
     work.mkdir()
     with connect(work / "spill", reading.spill_bytes) as connection:
@@ -351,7 +354,7 @@ def _latest(moment: dt.datetime) -> dt.datetime:
     return moment.replace(tzinfo=None) + FUTURE_TOLERANCE
 
 
-def _skipped(raw: Path, manifest: dict[str, object], reading: Reading) -> load.LoadResult:
+def _skipped(raw: Path, manifest: dict[str, Any], reading: Reading) -> load.LoadResult:
     directory = raw / str(manifest["load_id"])
     before = {**SourceMapping().as_dict(), **dict(manifest["mapping"])}
     if "currency" in manifest and before["currency"] is None:
@@ -366,7 +369,7 @@ def _skipped(raw: Path, manifest: dict[str, object], reading: Reading) -> load.L
             f"Remove {directory} to load it again, or use the same mapping as then.",
         )
     return load.LoadResult(
-        shown_name(reading.path),
+        shown_name(reading.file),
         str(manifest["load_id"]),
         directory,
         int(str(manifest["records"])),
@@ -376,7 +379,7 @@ def _skipped(raw: Path, manifest: dict[str, object], reading: Reading) -> load.L
     )
 
 
-def _reading(mapping: dict[str, object], columns: dict[str, str]) -> dict[str, object]:
+def _reading(mapping: dict[str, Any], columns: dict[str, str]) -> dict[str, object]:
     """Return what decides how a file is read, however its columns were found."""
     several = {
         field: column

@@ -13,11 +13,12 @@ from typing import NamedTuple
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from duckdb import func
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.engine import MISTAKES
 from customer_intelligence.ingest.files import shorten, shown_name, shown_names, unreadable
-from customer_intelligence.ingest.formats import stage, text
+from customer_intelligence.ingest.formats import stage, structure, text
 from customer_intelligence.ingest.formats.parquet import scan
 from customer_intelligence.ingest.pseudonyms import same_code_as_sql
 from customer_intelligence.ingest.reading import (
@@ -25,6 +26,8 @@ from customer_intelligence.ingest.reading import (
     ParquetLayout,
     Part,
     Reading,
+    RelationLayout,
+    SheetsLayout,
     TextLayout,
 )
 from customer_intelligence.quoting import identifier, literal, path_literal
@@ -68,7 +71,7 @@ def readers(reading: Reading) -> list[Reader]:
 
 def read_relation(reading: Reading) -> Source:
     """Read a relation where it is: without a connection, and without a count of its own."""
-    layout = reading.layout
+    layout = reading.layout_as(RelationLayout)
     query = _selected(layout.record_number, reading.header, layout.relation, layout.zones)
     return Source(query, None)
 
@@ -79,12 +82,12 @@ def create_source(connection: duckdb.DuckDBPyConnection, source: Source) -> None
 
 
 def _parquet(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:
-    path, names, zones = reading.path, reading.layout.names, reading.layout.zones
+    path, layout = reading.file, reading.layout_as(ParquetLayout)
     # Numbers from the file allow several threads, but not beside a column of that name.
     is_numbered = "file_row_number" not in map(str.lower, reading.header)
     number = "file_row_number + 1" if is_numbered else "row_number() over ()"
     return Source(
-        _selected(number, names, scan(path, numbered=is_numbered), zones),
+        _selected(number, layout.names, scan(path, numbered=is_numbered), layout.zones),
         int(pq.read_metadata(path).num_rows),
     )
 
@@ -112,7 +115,7 @@ def _local_time(instant: str, zone: str) -> str:
 
 
 def _text_fast(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:
-    path, layout = reading.path, reading.layout
+    path, layout = reading.file, reading.layout_as(TextLayout)
     encoding, separator, skipped = layout.encoding, str(layout.separator), layout.skipped
     width = len(reading.header)
     readable = path
@@ -121,11 +124,11 @@ def _text_fast(reading: Reading, connection: duckdb.DuckDBPyConnection, director
     if skipped or not is_utf8 or shown_name(path) != path.name:
         readable = directory / "text.csv"
         text.transcode(path, encoding, readable, skipped)
-    structure = text.measure_structure(readable, separator, width)
-    if not structure.is_well_formed:
+    found = structure.measure_structure(readable, separator, width)
+    if not found.is_well_formed:
         raise NotWellFormedError
     types = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(width))
-    line_number = f"{_line_number(connection, structure.line_shifts)} + {skipped}"
+    line_number = f"{_line_number(connection, found.line_shifts)} + {skipped}"
     return Source(
         f"select record_number, {line_number} as line_number, * exclude (record_number), "  # noqa: S608  # nosec
         f"{NO_FINDINGS} from (select row_number() over () as record_number, * "
@@ -133,16 +136,16 @@ def _text_fast(reading: Reading, connection: duckdb.DuckDBPyConnection, director
         f"header = true, columns = {{{types}}}, delim = {literal(separator)}, quote = '\"', "
         "escape = '\"', strict_mode = true, null_padding = false, ignore_errors = false, "
         "hive_partitioning = false))",
-        structure.records - 1,
+        found.records - 1,
     )
 
 
 def _text_slowly(
     reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path
 ) -> Source:
-    layout = reading.layout
+    layout = reading.layout_as(TextLayout)
     encoding, separator, skipped = layout.encoding, layout.separator, layout.skipped
-    with text.open_text(reading.path, encoding) as stream:
+    with text.open_text(reading.file, encoding) as stream:
         text.skip_lines(stream, skipped)
         records = stage.text_records(
             stream,
@@ -156,7 +159,8 @@ def _text_slowly(
 
 
 def _workbook(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:
-    rows = reading.layout.workbook.rows(reading.layout.sheets)
+    layout = reading.layout_as(SheetsLayout)
+    rows = layout.workbook.rows(layout.sheets)
     return _staged(directory, stage.workbook_records(rows, reading.keys), len(reading.header))
 
 
@@ -168,7 +172,8 @@ def _staged(directory: Path, records: Iterable[stage.StagedRecord], width: int) 
 
 def _joined(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:
     """Read each file by its own reader, then look up for every line what the others say of it."""
-    parts, layout = reading.layout.parts, reading.layout
+    layout = reading.layout_as(JoinedLayout)
+    parts = layout.parts
     sides = [*(side for part in parts for side in part.matches)]
     sides += [(at, position) for at, part in enumerate(parts) for position in part.key]
     for at, part in enumerate(parts):
@@ -236,7 +241,7 @@ def _read_part(
         if records == source.records:
             return
         failure = ValueError(f"{source.records:,} records were counted and {records:,} read")
-    raise unreadable(reading.path, failure) from failure
+    raise unreadable(reading.file, failure) from failure
 
 
 def _check_part(
@@ -312,7 +317,7 @@ def _key_names(part: Part) -> str:
     return " and ".join(shorten(part.reading.header[position]) for position in part.key)
 
 
-def _line_number(connection: duckdb.DuckDBPyConnection, shifts: text.LineShifts) -> str:
+def _line_number(connection: duckdb.DuckDBPyConnection, shifts: structure.LineShifts) -> str:
     """Write the line on which a record starts as SQL of the record's number."""
     if shifts.records.size == 1:
         return f"record_number + {shifts.shifts[0]}"
@@ -320,5 +325,7 @@ def _line_number(connection: duckdb.DuckDBPyConnection, shifts: text.LineShifts)
     def line_of_record(records: pa.ChunkedArray) -> pa.Array:
         return pa.array(shifts.lines(records.to_numpy()))
 
-    connection.create_function("line_of_record", line_of_record, ["BIGINT"], "BIGINT", type="arrow")
+    connection.create_function(
+        "line_of_record", line_of_record, ["BIGINT"], "BIGINT", type=func.ARROW
+    )
     return "line_of_record(record_number)"

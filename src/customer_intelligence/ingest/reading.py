@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from customer_intelligence.ingest.columns import Columns
 from customer_intelligence.ingest.formats.stage import record_keys
@@ -96,6 +97,10 @@ class JoinedLayout:
         return {at: zones[part][own] for at, (part, own) in places if own in zones[part]}
 
 
+Layout = TextLayout | SheetsLayout | ParquetLayout | RelationLayout | JoinedLayout
+L = TypeVar("L", TextLayout, SheetsLayout, ParquetLayout, RelationLayout, JoinedLayout)
+
+
 @dataclass(frozen=True)
 class Marks:
     """What stands in and beside the numbers of a text."""
@@ -119,7 +124,7 @@ class Reading:
     """DuckDB types of the source's columns ``c0``, ``c1``, …."""
     columns: Columns
     mapping: SourceMapping
-    layout: TextLayout | SheetsLayout | ParquetLayout | RelationLayout | JoinedLayout
+    layout: Layout
     path: Path | None = None
     expanded_bytes: int = 0
     """What its values take as text, at most."""
@@ -138,11 +143,32 @@ class Reading:
     status: os.stat_result | None = None
     """Of the file, before anything of it was read."""
 
+    def layout_as(self, kind: type[L]) -> L:
+        """Return the layout for who works on one kind only; else `TypeError`."""
+        if not isinstance(self.layout, kind):
+            raise TypeError(f"{self.name} has another layout than {kind.__name__}")
+        return self.layout
+
+    @property
+    def file(self) -> Path:
+        """Path of the file; `TypeError` for a relation, which has none."""
+        if self.path is None:
+            raise TypeError(f"{self.name} is no file")
+        return self.path
+
+    @property
+    def first_status(self) -> os.stat_result:
+        """`status` of the file; `TypeError` for a relation, which has none."""
+        if self.status is None:
+            raise TypeError(f"{self.name} is no file")
+        return self.status
+
     @property
     def files(self) -> "list[Reading]":
         """The readings of its files, that of the lines first."""
-        is_joined = isinstance(self.layout, JoinedLayout)
-        return [part.reading for part in self.layout.parts] if is_joined else [self]
+        if isinstance(self.layout, JoinedLayout):
+            return [part.reading for part in self.layout.parts]
+        return [self]
 
     @property
     def is_text(self) -> bool:

@@ -46,8 +46,10 @@ from customer_intelligence.ingest.together import (
 
 SHOWN_SHEETS = 1_000
 # A sheet whose names speak of most of them is taken for the table; so many points are a word.
-FIELDS_OF_A_SALE = ("invoice_no", "invoice_date", "customer_id", "stock_code", "quantity")
-FIELDS_OF_A_SALE += ("unit_price", "line_amount")
+FIELDS_OF_A_SALE = (
+    *("invoice_no", "invoice_date", "customer_id", "stock_code", "quantity"),
+    *("unit_price", "line_amount"),
+)
 PROPOSED = 5
 # So many numbers, dates and addresses, half of a line at least, are no names of columns.
 FEWEST_VALUES = 2
@@ -80,7 +82,9 @@ def recognise(path: Path, mapping: SourceMapping | None = None, *, whole: bool =
     if mapping is not None:
         return _recognise(path, mapping, whole=whole)
     if is_directory(path):
-        return _by_preset(path, known_preset(path))
+        known = known_preset(path)
+        if known is not None:
+            return _by_preset(path, known)
     try:
         reading = _recognise(path, SourceMapping())
     except CustomerIntelligenceError as refusal:
@@ -277,7 +281,7 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
             others.append(name)
             continue
         order = None if header == main else _order(main, columns, header, own)
-        amounts = {own.first(field) for field in ("quantity", "unit_price", "line_amount")}
+        amounts = own.firsts("quantity", "unit_price", "line_amount")
         formulas = [*own.derived.values(), *filter(None, [own.order_amount])]
         amounts |= {at for formula in formulas for at in formula.positions.values()}
         dates = own.positions["invoice_date"][0]
@@ -286,8 +290,8 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
     if tables[0].header_row > 0 and mapping.header_row is None:
         notes.append(f"has its header on row {tables[0].header_row + 1}")
     if len(tables) > 1:
-        sheets = _listed([table.sheet for table in tables])
-        notes.append(f"has the table on several sheets: {sheets}")
+        of_sheets = _listed([table.sheet for table in tables])
+        notes.append(f"has the table on several sheets: {of_sheets}")
     if others:
         notes.append(f"has sheets with another header, not read: {_listed(others)}")
     return Reading(
@@ -402,9 +406,9 @@ def _first_table(
         else:
             _check_names(header, name)
             return at, columns
-    _, name, header, refusal = max(refusals, key=lambda found: found[0])
+    _, name, header, likeliest = max(refusals, key=lambda found: found[0])
     _check_names(header, name)
-    raise refusal
+    raise likeliest
 
 
 def _check_names(header: Sequence[str], name: str) -> None:

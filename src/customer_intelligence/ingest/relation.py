@@ -14,6 +14,7 @@ import duckdb
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
+from customer_intelligence.data_dir.layout import MAPPING_FILE
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import connectors
 from customer_intelligence.ingest.check import rows_query
@@ -27,7 +28,6 @@ from customer_intelligence.ingest.reading import Reading, RelationLayout
 from customer_intelligence.ingest.survey import survey
 from customer_intelligence.quoting import identifier, literal, path_literal
 
-MAPPING_FILE = "mapping.yml"
 NUMBER = "record_number"
 MAX_PARTS = 3
 PARQUET = ".parquet"
@@ -254,7 +254,7 @@ def _surveyed(
 ) -> Relation:
     source = read_relation(reading).query
 
-    def fetch(query: str) -> list[tuple]:
+    def fetch(query: str) -> list[tuple[Any, ...]]:
         return connection.execute(f"with source as ({source}) from ({query})").fetchall()
 
     reading = survey(reading, fetch)

@@ -10,9 +10,9 @@ from typing import Any
 
 import duckdb
 
+from customer_intelligence.data_dir.layout import ROWS_FILE, SHOP_FILE
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.derived import LINE_AMOUNT
-from customer_intelligence.ingest.load import ROWS_FILE, SHOP_FILE
 from customer_intelligence.quoting import path_literal
 
 WITHIN_DAYS = 7

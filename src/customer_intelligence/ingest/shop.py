@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from customer_intelligence import files
+from customer_intelligence.data_dir import files
+from customer_intelligence.data_dir.layout import FORMER_RULES_FILE, SHOP_FILE
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest import load
 from customer_intelligence.ingest.mapping import SourceMapping
@@ -20,9 +21,8 @@ from customer_intelligence.ingest.presets import preset
 from customer_intelligence.ingest.rules import check_rules, differences
 from customer_intelligence.ingest.yaml_files import read_yaml
 
-SHOP_FILE = load.SHOP_FILE
-# Until shop.yml there was, what mappings said lay here, and all else was as in Online Retail.
-FORMER_FILE = "vars.json"
+# Until shop.yml there was, what mappings said lay in `vars.json`, and all else was as in Online
+# Retail.
 FORMER_RULES = "online_retail"
 _COMMAND = "customer-intelligence shop"
 _HEAD = """\
@@ -135,7 +135,7 @@ def renew(data_dir: Path, mapping: SourceMapping | None) -> Path:
         stated = _former_rules(raw) if mapping is None else stated_rules(mapping, mapping.currency)
         checked = check_rules(stated, str(path), "E_BAD_SHOP")
         files.write_atomically(path, shop_text(checked))
-        (raw / FORMER_FILE).unlink(missing_ok=True)
+        (raw / FORMER_RULES_FILE).unlink(missing_ok=True)
     return path
 
 
@@ -153,7 +153,7 @@ def _former_rules(raw: Path) -> dict[str, Any]:
     for manifest in manifests:
         if manifest["currency"] is not None:
             stated["currency"] = manifest["currency"]
-    path = raw / FORMER_FILE
+    path = raw / FORMER_RULES_FILE
     if path.exists():
         try:
             stated |= json.loads(path.read_text(encoding="utf-8"))

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.currency_signs import SIGNS
@@ -34,7 +34,7 @@ TOTAL_WORDS = (
     "totale", "totali", "somma", "totale generale", "totaal", "eindtotaal", "subtotaal",
 )  # fmt: skip
 
-Fetch = Callable[[str], Sequence[tuple]]
+Fetch = Callable[[str], Sequence[tuple[Any, ...]]]
 """Runs a query over ``source`` and returns its rows."""
 
 
@@ -48,7 +48,8 @@ def survey(reading: Reading, fetch: Fetch) -> Reading:
     """
     look = _first_look(reading, fetch)
     currency = _currency(reading, fetch)
-    marks, notes = Marks(is_plain=True), ()
+    marks = Marks(is_plain=True)
+    notes: tuple[str, ...] = ()
     if look.has_marks:
         marks, currency, notes = _marks(reading, currency, fetch)
     return dataclasses.replace(
@@ -75,7 +76,7 @@ class _Look(NamedTuple):
 
 
 def _first_look(reading: Reading, fetch: Fetch) -> _Look:
-    date = reading.columns.first("invoice_date")
+    date = reading.columns.positions["invoice_date"][0]
     offsets, has_marks, names_months, has_totals = "[]", "false", "false", "false"
     if reading.types[date] == "VARCHAR":
         offset = f"coalesce(regexp_extract(trim(c{date}), '{OFFSET}', 2), '')"
@@ -148,7 +149,7 @@ def _marks(
             if found:
                 proof.add(found, is_money=is_money)
     decimal, thousands = proof.marks(mapping.decimal, mapping.thousands)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if "," in proof.undecided and "," not in (decimal, thousands):
         notes = (
             'has numbers such as 1,250 and none that shows whether "," stands between thousands or '
@@ -172,7 +173,7 @@ def _marks(
 
 def _date_order(reading: Reading, fetch: Fetch) -> str | None:
     """Return the configured or proven order of day and month; refuse when there is neither."""
-    position = reading.columns.first("invoice_date")
+    position = reading.columns.positions["invoice_date"][0]
     if reading.types[position] != "VARCHAR":
         return None
     if reading.mapping.dates is not None:
@@ -236,7 +237,7 @@ def _date_query(column: str) -> str:
 
 def _clock(reading: Reading, found: Sequence[str]) -> str:
     """Say on what clock the times are, and which offsets stand beside them."""
-    position = reading.columns.first("invoice_date")
+    position = reading.columns.positions["invoice_date"][0]
     zones = getattr(reading.layout, "zones", {})
     if reading.mapping.timezone is not None:
         return f"{reading.mapping.timezone}; times without an offset are taken for UTC"

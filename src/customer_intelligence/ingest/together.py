@@ -167,7 +167,7 @@ def _parts(
 
 def without_unused(whole: Reading) -> Reading:
     """Leave out what further files say beyond the fields: it would be there for every line."""
-    layout, columns = whole.layout, whole.columns
+    layout, columns = whole.layout_as(JoinedLayout), whole.columns
     used = columns.used | {at for at in [columns.rival_amount] if at is not None}
     kept = [at for at, (part, _) in enumerate(layout.columns) if part == 0 or at in used]
     header = tuple(whole.header[at] for at in kept)
@@ -182,11 +182,11 @@ def without_unused(whole: Reading) -> Reading:
 
 def _with_names(whole: Reading) -> Reading:
     """Tell each file how its columns are called, and where dates and fields are in a workbook."""
-    layout, columns = whole.layout, whole.columns
+    layout, columns = whole.layout_as(JoinedLayout), whole.columns
     formulas = [*columns.derived.values(), *columns.order_refund.values()]
     formulas += [columns.order_amount] if columns.order_amount else []
     amounts = {at for formula in formulas for at in formula.positions.values()}
-    amounts |= {columns.first(name) for name in ("quantity", "unit_price", "line_amount")}
+    amounts |= columns.firsts("quantity", "unit_price", "line_amount")
     parts = []
     for number, part in enumerate(layout.parts):
         own = {at: place for at, (of, place) in enumerate(layout.columns) if of == number}
@@ -200,7 +200,9 @@ def _with_names(whole: Reading) -> Reading:
             date = own.get(columns.positions["invoice_date"][0], len(header))
             sheets = [
                 table._replace(
-                    dates=date, used=used, repeated=used - {own.get(at) for at in amounts}
+                    dates=date,
+                    used=used,
+                    repeated=used - {own[at] for at in amounts & own.keys()},
                 )
                 for table in reading.layout.sheets
             ]
@@ -240,7 +242,7 @@ def _recognised(
     except CustomerIntelligenceError as refusal:
         if refusal.code not in ("E_MISSING_COLUMNS", "E_DUPLICATE_COLUMNS"):
             raise
-        wanted = list(dict.fromkeys(mapping.columns.values()))
+        wanted = list(dict.fromkeys(map(str, mapping.columns.values())))
         found = refusal.what.rpartition("Found: ")[2]
         raise CustomerIntelligenceError(
             "E_BAD_MAPPING",

@@ -7,10 +7,9 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from customer_intelligence import files
+from customer_intelligence.data_dir import files
+from customer_intelligence.data_dir.layout import TOMBSTONES_FILE
 from customer_intelligence.errors import CustomerIntelligenceError
-
-TOMBSTONES_FILE = "tombstones.json"
 
 # Stands in place of a quarantined record's source values when they name who was erased.
 WITHHELD = '{"withheld":"erased"}'
@@ -33,7 +32,7 @@ def read_tombstones(raw: Path) -> dict[str, Any] | None:
     """
     path = raw / TOMBSTONES_FILE
     try:
-        found = json.loads(files.read_text(path))
+        found: dict[str, Any] = json.loads(files.read_text(path))
         bytes.fromhex(found["salt"])
         for entry in found["customers"]:
             _ = entry["hash"] + entry["requested_at"]

@@ -10,11 +10,7 @@ from typing import NamedTuple
 from customer_intelligence.ingest import derived
 from customer_intelligence.ingest.columns import Formula
 from customer_intelligence.ingest.formats.text import MAX_FIELD_CHARS
-from customer_intelligence.ingest.pseudonyms import (
-    OUTER,
-    same_code_as_sql,
-    same_id_as_sql,
-)
+from customer_intelligence.ingest.pseudonyms import OUTER, same_code_as_sql, same_id_as_sql
 from customer_intelligence.ingest.reading import Marks, Reading
 from customer_intelligence.ingest.survey import ANY_LETTERS, OFFSET
 from customer_intelligence.quoting import literal

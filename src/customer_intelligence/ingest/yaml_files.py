@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from customer_intelligence import files
+from customer_intelligence.data_dir import files
 from customer_intelligence.errors import CustomerIntelligenceError
 
 MAX_BYTES = 1_000_000
@@ -90,9 +90,9 @@ def _document(events: Iterator[yaml.Event]) -> Any:
 
 
 def _value(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
-    if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
+    if getattr(event, "anchor", None) is not None:
         raise ValueError(f"{_place(event)} has an anchor (&) or alias (*); quote the text")
-    if event.tag is not None:
+    if getattr(event, "tag", None) is not None:
         raise ValueError(f"{_place(event)} has a tag (!); quote the text")
     if isinstance(event, yaml.ScalarEvent):
         return _scalar(event)
@@ -127,7 +127,8 @@ def _scalar(event: yaml.ScalarEvent) -> object:
 
 
 def _place(event: yaml.Event) -> str:
-    return f"line {event.start_mark.line + 1}"
+    mark = event.start_mark
+    return "a line" if mark is None else f"line {mark.line + 1}"
 
 
 def _reason(error: Exception) -> str:

@@ -5,6 +5,7 @@ them are estimators with ``fit`` and methods that predict. Time is in weeks (day
 purchases on a day count as one, and nothing here knows an engine.
 """
 
+from customer_intelligence.frames import INSUFFICIENT_DATA, OK
 from customer_intelligence.lifetime_value.bgnbd import BGNBD
 from customer_intelligence.lifetime_value.cutoffs import (
     describe_fits,
@@ -13,15 +14,9 @@ from customer_intelligence.lifetime_value.cutoffs import (
     track_cutoffs,
 )
 from customer_intelligence.lifetime_value.gamma_gamma import GammaGamma
-from customer_intelligence.lifetime_value.gate import (
-    DEGENERATE_DROPOUT,
-    INSUFFICIENT_DATA,
-    OK,
-    choose_purchase_model,
-)
+from customer_intelligence.lifetime_value.gate import DEGENERATE_DROPOUT, choose_purchase_model
 from customer_intelligence.lifetime_value.mbgnbd import MBGNBD
 from customer_intelligence.lifetime_value.nbd import NBD
-from customer_intelligence.lifetime_value.pareto_nbd import ParetoNBD
 from customer_intelligence.lifetime_value.pipeline import (
     LifetimeValueModel,
     expected_purchases_by_week,
@@ -38,7 +33,6 @@ __all__ = [
     "OK",
     "GammaGamma",
     "LifetimeValueModel",
-    "ParetoNBD",
     "choose_purchase_model",
     "describe_fits",
     "expected_purchases_by_week",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Self
 
 import numpy as np
 from scipy.optimize import minimize
@@ -44,7 +45,7 @@ class MaximumLikelihood:
     parameter_names: tuple[str, ...] = ()
 
     @classmethod
-    def from_parameters(cls, **parameters: float) -> MaximumLikelihood:
+    def from_parameters(cls, **parameters: float) -> Self:
         """Return a model with known parameters, without data.
 
         Raises

@@ -26,6 +26,8 @@ class BGNBD(NBD):
     """
 
     parameter_names = ("r", "alpha", "a", "b")
+    a_: float
+    b_: float
 
     # Occasions to leave besides the repeat purchases.
     _occasions_at_first = 0
@@ -45,7 +47,8 @@ class BGNBD(NBD):
         log_odds_left[had] += (self.r_ + x[had]) * np.log(
             (self.alpha_ + age[had]) / (self.alpha_ + t_x[had])
         )
-        return expit(-log_odds_left)
+        found: np.ndarray = expit(-log_odds_left)
+        return found
 
     def expected_purchases(
         self, horizon: float, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
@@ -59,24 +62,26 @@ class BGNBD(NBD):
         # At a = 1, and for x = 0 at a + b = 1, it is 0 / 0: a nudge of 1e-6 changes as little.
         a = self.a_ if abs(self.a_ - 1) > 1e-6 else 1 + 1e-6
         b = self.b_ if abs(a + self.b_ - 1) > 1e-6 else self.b_ + 2e-6
-        rate_shape, b = self.r_ + x, b + x + self._occasions_at_first
-        c, z = a + b - 1, self._share_ahead(horizon, age)
+        rate_shape, left = self.r_ + x, b + x + self._occasions_at_first
+        c, z = a + left - 1, self._share_ahead(horizon, age)
         transform = rate_shape >= a - 1
         with np.errstate(over="ignore", invalid="ignore"):
             cut_off = (1 - z) ** np.where(transform, a - 1, rate_shape) * hyp2f1(
                 np.where(transform, c - rate_shape, rate_shape),
-                np.where(transform, a - 1, b),
+                np.where(transform, a - 1, left),
                 c,
                 z,
             )
         # Where it overflows, all have left long before the horizon: nothing is cut off.
         cut_off = np.nan_to_num(cut_off, nan=0.0, posinf=0.0)
-        return self.p_alive(x, t_x, age) * c / (a - 1) * (1 - cut_off)
+        found: np.ndarray = self.p_alive(x, t_x, age) * c / (a - 1) * (1 - cut_off)
+        return found
 
     def _p_survives(self, purchases: np.ndarray, x: np.ndarray) -> np.ndarray:
         # Alive after s occasions, the probability to leave is Beta(a, b + s).
         b = self.b_ + x + self._occasions_at_first
-        return np.exp(betaln(self.a_, b + purchases) - betaln(self.a_, b))
+        found: np.ndarray = np.exp(betaln(self.a_, b + purchases) - betaln(self.a_, b))
+        return found
 
     def _starts(self, h: Histories) -> list[tuple[float, ...]]:
         dropouts = ((0.3, 0.8, 2.5), (1.0, 0.1, 1.0), (0.7, 0.01, 1.0))

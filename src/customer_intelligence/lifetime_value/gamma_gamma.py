@@ -22,6 +22,9 @@ class GammaGamma(MaximumLikelihood):
     """
 
     parameter_names = ("p", "q", "gamma")
+    p_: float
+    q_: float
+    gamma_: float
 
     def fit(self, frequency: ArrayLike, monetary_value: ArrayLike) -> GammaGamma:
         """Estimate the parameters.

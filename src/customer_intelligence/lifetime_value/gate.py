@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from customer_intelligence.frames import INSUFFICIENT_DATA, OK
 from customer_intelligence.lifetime_value.bgnbd import BGNBD
 from customer_intelligence.lifetime_value.mbgnbd import MBGNBD
 from customer_intelligence.lifetime_value.nbd import NBD
 
-OK = "ok"
 DEGENERATE_DROPOUT = "degenerate_dropout"
-INSUFFICIENT_DATA = "insufficient_data"
 
 PURCHASE_MODELS: dict[str, type[NBD]] = {"nbd": NBD, "bg_nbd": BGNBD, "mbg_nbd": MBGNBD}
 
@@ -89,7 +88,8 @@ def choose_purchase_model(
     fitted = {name: model().fit(x, recency, T) for name, model in PURCHASE_MODELS.items()}
     if not fitted["nbd"].converged_:
         return PurchaseChoice(None, INSUFFICIENT_DATA, fitted)
-    if is_degenerate(fitted[dropout_model], fitted["nbd"]):
+    dropout = fitted[dropout_model]
+    if not isinstance(dropout, BGNBD) or is_degenerate(dropout, fitted["nbd"]):
         return PurchaseChoice("nbd", DEGENERATE_DROPOUT, fitted)
     return PurchaseChoice(dropout_model, OK, fitted)
 

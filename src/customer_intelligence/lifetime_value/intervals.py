@@ -75,7 +75,8 @@ def spend_quantile(
     def exceeds(v_root: np.ndarray, i: np.ndarray) -> np.ndarray:
         w = root[i] * v_root[:, None]
         z = (1 - of_orders[i] - (1 - of_rate[i]) * w) / np.sqrt(of_rate[i] * w**2 + of_orders[i])
-        return (mass[i] * ndtr(z)).sum(axis=1) > 1 - level
+        found: np.ndarray = (mass[i] * ndtr(z)).sum(axis=1) > 1 - level
+        return found
 
     low, high = np.zeros(len(rows)), np.cbrt(orders_shape[:, 0] * rate / shape)
     i = np.arange(len(rows))

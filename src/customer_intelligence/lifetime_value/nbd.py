@@ -23,7 +23,9 @@ class NBD(MaximumLikelihood):
     Ehrenberg, A. (1959), "The pattern of consumer purchases", Applied Statistics 8(1).
     """
 
-    parameter_names = ("r", "alpha")
+    parameter_names: tuple[str, ...] = ("r", "alpha")
+    r_: float
+    alpha_: float
 
     def fit(
         self,
@@ -100,7 +102,8 @@ class NBD(MaximumLikelihood):
         """
         x, t_x, age = checked(frequency, recency, T)
         silent = (self.r_ + x) * np.log1p(-self._share_ahead(horizon, age))
-        return np.clip(1 + self.p_alive(x, t_x, age) * np.expm1(silent), 0, 1)
+        found: np.ndarray = np.clip(1 + self.p_alive(x, t_x, age) * np.expm1(silent), 0, 1)
+        return found
 
     def expected_purchases(
         self, horizon: float, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike
@@ -108,7 +111,8 @@ class NBD(MaximumLikelihood):
         """Return the expected number of purchases within (T, T + horizon], horizon in weeks."""
         x, _, age = checked(frequency, recency, T)
         z = self._share_ahead(horizon, age)
-        return (self.r_ + x) * z / (1 - z)
+        found: np.ndarray = (self.r_ + x) * z / (1 - z)
+        return found
 
     def purchase_quantile(
         self,

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from customer_intelligence.clusters import numeric, sample_positions, text_ids
+from customer_intelligence.frames import INSUFFICIENT_DATA, numeric, sample_positions, text_ids
 from customer_intelligence.lifetime_value._histories import group
+from customer_intelligence.lifetime_value._optimise import MaximumLikelihood
 from customer_intelligence.lifetime_value.bgnbd import BGNBD
 from customer_intelligence.lifetime_value.gamma_gamma import GammaGamma
 from customer_intelligence.lifetime_value.gate import (
-    INSUFFICIENT_DATA,
     MIN_CUSTOMERS,
     MIN_REPEAT_CUSTOMERS,
     PURCHASE_MODELS,
@@ -27,7 +27,7 @@ from customer_intelligence.lifetime_value.gate import (
 from customer_intelligence.lifetime_value.intervals import spend_quantile
 from customer_intelligence.lifetime_value.nbd import NBD
 
-MODELS = {**PURCHASE_MODELS, "gamma_gamma": GammaGamma}
+MODELS: dict[str, type[MaximumLikelihood]] = {**PURCHASE_MODELS, "gamma_gamma": GammaGamma}
 HISTORY = ("repeat_purchase_days", "btyd_recency_weeks", "btyd_age_weeks")
 SUMMARY = (*HISTORY, "mean_purchase_day_value")
 HORIZON_DAYS = (90, 365)
@@ -100,6 +100,8 @@ class LifetimeValueModel:
         }
         spend = fits.pop("gamma_gamma")
         ((name, purchases),) = fits.items()
+        if not isinstance(purchases, NBD) or not isinstance(spend, GammaGamma):
+            raise ValueError("the parameters are not those of a purchase model and of spend")
         return cls(f"{name} × gamma_gamma", status, purchases, spend)
 
 
@@ -148,7 +150,8 @@ def fit_lifetime_value(
         min_customers=min_customers,
         min_repeat_customers=min_repeat_customers,
     )
-    fitted, has_spent = dict(choice.fitted), value > 0
+    fitted: dict[str, MaximumLikelihood] = {**choice.fitted}
+    has_spent = value > 0
     model = LifetimeValueModel(None, INSUFFICIENT_DATA, None, None)
     if choice.model is not None and has_spent.sum() >= min_customers:
         spend = GammaGamma().fit(x[has_spent] + 1, value[has_spent])
@@ -294,9 +297,12 @@ def _predict(
     interval_level: float,
 ) -> dict[str, np.ndarray]:
     """Return the predictions of one batch by name."""
-    *history, value = columns
-    value = np.maximum(value, 0)
+    *of_purchases, value = columns
+    x, t_x, age = of_purchases
+    history, value = (x, t_x, age), np.maximum(value, 0)
     purchases, spend = model.purchases, model.spend
+    if purchases is None or spend is None:
+        raise ValueError("without a model nothing can be predicted")
     tails = {"low": (1 - interval_level) / 2, "high": (1 + interval_level) / 2}
     order_value = spend.expected_spend(history[0] + 1, value)
 
@@ -325,7 +331,7 @@ def _predict(
             share = np.divide(worth, orders, out=np.ones(len(orders)), where=orders > 0) * margin
             for tail, level in tails.items():
                 result[f"{name}_{tail}"] = share * spend_quantile(
-                    level, days / 7, purchases, spend, tuple(history), value
+                    level, days / 7, purchases, spend, history, value
                 )
     return result
 

@@ -150,7 +150,7 @@ def _zone(
     """Return the shop's zone, which one of the tables names."""
     column, table = place["column"], identifier(place["table"])
     query = f"select distinct {column} from {table} where {column} <> ''"  # noqa: S608  # nosec
-    zones = [zone for (zone,) in connection.execute(tables + query).fetchall()]
+    zones: list[str] = [zone for (zone,) in connection.execute(tables + query).fetchall()]
     if len(zones) == 1 and zones[0] in zoneinfo.available_timezones():
         return zones[0]
     raise _bad(

@@ -47,7 +47,7 @@ def check_expansion(path: Path, connection: duckdb.DuckDBPyConnection) -> int:
     groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
     chunks = [group.column(at) for group in groups for at in range(group.num_columns)]
     # A value takes a byte at least, whatever the file says of itself.
-    stated = max(
+    stated: int = max(
         sum(max(chunk.num_values, chunk.total_uncompressed_size) for chunk in chunks),
         max(metadata.num_rows, sum(group.num_rows for group in groups)) * metadata.num_columns,
     )

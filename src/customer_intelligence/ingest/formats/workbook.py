@@ -368,10 +368,9 @@ class _SheetScan:
     def _find(self, complete: bytes) -> None:
         self._measure(complete)
         if b't="e"' in complete or b"t='e'" in complete:
-            found = [
+            found = list(_ERROR_CELL.finditer(complete))
+            for match in found:
                 self._add(match["attributes"], match["error"].decode())
-                for match in _ERROR_CELL.finditer(complete)
-            ]
             if len(found) != len(_ERROR_TYPE.findall(complete)):
                 raise ValueError("a cell with an Excel error cannot be located")
         for match in _NO_RESULT.finditer(complete):

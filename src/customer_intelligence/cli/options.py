@@ -1,0 +1,96 @@
+"""What commands share: their options, what `--help` adds to them, and how they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from customer_intelligence.errors import CustomerIntelligenceError
+
+NAME = "customer-intelligence"
+ABOUT = f"""Turn a shop's invoice lines into audited customer marts, and read them.
+
+\b
+Start with:
+  {NAME} build                  the bundled sample, to look around
+  {NAME} check-data orders.csv  how your own file would be read
+  {NAME} build orders.csv       your own marts
+  {NAME} dashboard              look at them"""
+STATUSES = """\b
+Exit status:
+  0    done
+  1    it ran and found that it is not so, such as a test that failed
+  2    refused; the last line is a code, what is wrong and what to do
+  130  interrupted"""
+COMPLETING = "_CUSTOMER_INTELLIGENCE_COMPLETE"
+COMPLETION = f"""\b
+Completion, in bash:
+  eval "$({COMPLETING}=bash_source {NAME})\""""
+
+
+class Command(click.Command):
+    """A command that refuses empty values: a script's unset variable means nothing."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, unless a value is empty."""
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name or "")
+            if isinstance(value, str) and not value.strip():
+                is_option = parameter.param_type_name == "option"
+                name = parameter.opts[0] if is_option else parameter.human_readable_name
+                raise CustomerIntelligenceError(
+                    "E_EMPTY_VALUE",
+                    f"{name} is empty.",
+                    "Give it a value, or leave it out where it may be left out.",
+                )
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """Commands in the order in which a person needs them."""
+
+    command_class = Command
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return their names, in the order of their definition."""
+        return list(self.commands)
+
+
+def example(*lines: str) -> str:
+    """Return the last paragraph of a command's help."""
+    return "\b\nExample:\n" + "\n".join(f"  {NAME} {line}" for line in lines)
+
+
+def in_data_dir(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command have a data directory named."""
+    return click.option(
+        "--data-dir",
+        metavar="DIR",
+        help="Where loads and published versions lie.  [default: data/local of the project]",
+    )(command)
+
+
+def in_project(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command have a project named."""
+    return click.option(
+        "--project-dir",
+        metavar="DIR",
+        help="The dbt project.  [default: the nearest one above, else the checkout]",
+    )(command)
+
+
+def with_vars(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command have dbt vars."""
+    return click.option(
+        "--vars",
+        "given_vars",
+        metavar="YAML",
+        help="dbt vars of this run, such as '{as_of_date: 2011-09-10}'.",
+    )(command)
+
+
+def out_option(what: str, *, required: bool = True) -> Callable[..., Any]:
+    """Let a command have a file named that it writes."""
+    return click.option("--out", metavar="FILE", required=required, help=what)

@@ -1,0 +1,166 @@
+"""What every dbt command begins with: vars checked, the source found, the schema ``raw`` made.
+
+The schema is made anew each time and appears whole: invoice lines and loads, the rules of the
+shop, who must not be contacted, campaigns, and the clusters that are published now.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from customer_intelligence.data_dir import preflight
+from customer_intelligence.data_dir.layout import MAPPING_FILE, RAW, ROWS_FILE, SAMPLE, SHOP_FILE
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.ingest import load
+from customer_intelligence.ingest.pipeline import FUTURE_TOLERANCE
+from customer_intelligence.ingest.raw_schema import Shop, lines_of_loads, make_raw_schema
+from customer_intelligence.ingest.reading import Reading
+from customer_intelligence.ingest.relation import find_relation
+from customer_intelligence.ingest.shop import compare, read_shop, shop_of_loads, stated_rules
+from customer_intelligence.ingest.yaml_files import read_yaml
+from customer_intelligence.publication.gate import WORKING
+from customer_intelligence.publication.reader import open_marts, previous_clusters
+from customer_intelligence.variables import check_variables
+
+
+def start_run(
+    connection: duckdb.DuckDBPyConnection,
+    data_dir: Path,
+    *,
+    project_dir: str,
+    variables: Mapping[str, object],
+    given: Sequence[str],
+    started_at: str,
+    command: str = "build",
+) -> str:
+    """Prepare a dbt command.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        To the work database, with no transaction open.
+    data_dir : Path
+    project_dir : str
+        Where the bundled sample is, in ``data/sample``.
+    variables : mapping
+        The value of every var.
+    given : sequence of str
+        Names of the vars on the command line.
+    started_at : str
+        Moment of the command, ISO, in UTC.
+    command : str
+        Of dbt. Those that only compile leave no mark of a run that must end.
+
+    Returns
+    -------
+    str
+        What is built, in words.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE, E_BAD_RELATION, or
+        E_DO_NOT_CONTACT and E_OTHER_KEY where it cannot be told who must not be contacted.
+    """
+    check_variables(variables, given)
+    relation = variables["raw_relation"]
+    latest = dt.datetime.fromisoformat(started_at) + FUTURE_TOLERANCE
+    if relation is None:
+        shop = find_shop(data_dir, Path(project_dir) / SAMPLE)
+    else:
+        shop = _shop_of_relation(connection, data_dir, str(relation), latest, Path(project_dir))
+    if command in WORKING:
+        preflight.begin_run(data_dir)
+    # A relation of others may change while it is read; a load never does.
+    is_copied = relation is not None and command in WORKING
+    make_raw_schema(connection, data_dir, shop, previous_clusters(data_dir), is_copied=is_copied)
+    return shop.words
+
+
+def find_shop(data_dir: Path, sample: Path) -> Shop:
+    """Return the shop of the loads; the sample only where nothing was ever loaded or published.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        E_LOADS_GONE where there were loads once; what is wrong with a load or with the rules.
+    """
+    load.settle_shop(data_dir)
+    manifests = load.read_manifests(data_dir / RAW)
+    if manifests:
+        rules = shop_of_loads(data_dir)
+        _check_copies_are_known(data_dir, manifests, rules)
+        words = f"{len(manifests)} load(s) in {data_dir}/raw"
+        return Shop(words, lines_of_loads(data_dir, manifests), manifests, rules)
+    of_sample = load.read_manifests(sample / RAW)
+    evidence = _evidence_of_loads(data_dir, of_sample)
+    if evidence is not None:
+        raise CustomerIntelligenceError(
+            "E_LOADS_GONE",
+            f"There is no load in {data_dir / RAW}, and {evidence}.",
+            "Restore raw/ from a backup, add the files again with DATA=…, or name the raw_relation "
+            "that was built on; for the bundled sample, name another DATA_DIR.",
+        )
+    words = f"the bundled sample (no load in {data_dir}/raw)"
+    return Shop(words, lines_of_loads(sample, of_sample), of_sample, shop_of_loads(sample))
+
+
+def _check_copies_are_known(
+    data_dir: Path, manifests: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]
+) -> None:
+    """Refuse loads made before copies were told, where the shop drops copies."""
+    if rules.get("copies") != "drop":
+        return
+    for manifest in manifests:
+        directory = data_dir / RAW / manifest["load_id"]
+        if "copy_number" not in pq.read_schema(directory / ROWS_FILE).names:
+            raise CustomerIntelligenceError(
+                "E_OLD_LOAD",
+                f"{directory} does not tell which lines are copies, and {SHOP_FILE} drops them.",
+                f"Remove it and load {manifest['source_file']} again, or write `copies: count`.",
+            )
+
+
+def _evidence_of_loads(data_dir: Path, of_sample: Sequence[Mapping[str, Any]]) -> str | None:
+    if (data_dir / SHOP_FILE).exists() or (data_dir / SHOP_FILE).is_symlink():
+        return f"there is a {SHOP_FILE}, which comes with one"
+    known = {manifest["file_sha256"] for manifest in of_sample}
+    try:
+        with open_marts(data_dir) as marts:
+            published = marts.execute("select load_id, file_sha256 from rpt_loads").fetchall()
+    except (CustomerIntelligenceError, duckdb.Error):
+        # Nothing is published, or nothing that can be read and lost.
+        return None
+    others = [load_id for load_id, sha256 in published if sha256 not in known]
+    return f"the published marts were built from {others[0]}" if others else None
+
+
+def _shop_of_relation(
+    connection: duckdb.DuckDBPyConnection,
+    data_dir: Path,
+    relation: str,
+    latest: dt.datetime,
+    project: Path,
+) -> Shop:
+    """Return the shop of a relation; its rules are those of its mapping where there is no file."""
+    path = data_dir / MAPPING_FILE
+    stated = read_yaml(path, "E_BAD_MAPPING") if path.exists() else None
+    found = find_relation(connection, relation, latest, stated, base=project)
+    reading = found.reading
+    named = stated_rules(reading.mapping, reading.currency)
+    rules = read_shop(data_dir)
+    notes = list(reading.notes)
+    if reading.clock != Reading.clock:
+        notes.append(f"has the clock {reading.clock}")
+    words = f"the relation {relation}"
+    if rules is not None:
+        notes += compare(relation, named, rules)
+    elif named.keys() - {"currency"}:
+        words += f" (without {data_dir / SHOP_FILE}: the rules of its mapping)"
+    else:
+        words += f" (without {data_dir / SHOP_FILE}: every code is merchandise, signs decide)"
+    return Shop("; it ".join([words, *notes]), found.query, [], named if rules is None else rules)

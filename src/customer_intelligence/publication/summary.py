@@ -1,0 +1,308 @@
+"""What a build has published, in a few figures: `summary.json` of each version, and its text.
+
+The publication writes the file before the version becomes current, so that it is right however
+the build was run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from customer_intelligence.data_dir import files
+from customer_intelligence.data_dir.layout import (
+    CURRENT,
+    DATABASE,
+    PUBLISHED,
+    SUMMARY,
+    data_dir_option,
+    data_directory,
+)
+from customer_intelligence.ingest import apart
+from customer_intelligence.publication.reader import (
+    READ_ERRORS,
+    current_version,
+    damaged,
+    read_summary,
+    reason_of,
+)
+
+SHOWN_STATUSES = 5
+
+
+def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
+    """Read the summary of the current version.
+
+    Parameters
+    ----------
+    data_dir : path, optional
+        The data directory; by default that of the environment.
+
+    Returns
+    -------
+    dict
+        As `collect` returns it.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        Those of `current_version`; `E_DAMAGED` when the file cannot be read.
+    """
+    directory = data_directory(data_dir)
+    version = current_version(directory)
+    folder = directory / PUBLISHED / version
+    try:
+        return read_summary(folder, version)
+    except READ_ERRORS as error:
+        what = f"{folder / SUMMARY} cannot be read: {reason_of(error)}."
+        raise damaged(directory, what) from error
+
+
+def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """Collect the headline figures of a version.
+
+    Parameters
+    ----------
+    marts : duckdb.DuckDBPyConnection
+        Open on the version.
+
+    Returns
+    -------
+    dict
+        JSON-ready: version, as_of_date, currency, rows and tests, customers, net revenue,
+        what counts by a rule that the source does not confirm, what is dated far off (null where
+        nothing is), segments, the churn model's AUC with its interval (null where it was not
+        tested, or nothing was left to rank), status and explanation of each model, the findings,
+        and what drifted: how many things could be told and would count, and a sentence for each
+        that did.
+    """
+    marts.execute("select * from build_info")
+    names = [column[0] for column in marts.description or []]
+    build = dict(zip(names, marts.fetchone() or (), strict=True))
+    kpis = dict(marts.execute("select kpi, value from rpt_kpis").fetchall())
+    segments = marts.execute(
+        "select segment, customers, net_revenue_share from rpt_segments order by segment_rank"
+    ).fetchall()
+    churn = marts.execute(
+        """
+        select model, value, ci_low, ci_high from rpt_churn_metrics
+        where metric = 'roc_auc' and population = 'all_known' and model = ?
+            and value is not null
+        """,
+        [build["churn_scoring_model"]],
+    ).fetchone()
+    models = marts.execute(
+        "select model, model_status, explanation from rpt_model_status order by model"
+    ).fetchall()
+    drift = marts.execute(
+        "select subject_label, status, sentence from rpt_drift order by kind, subject"
+    ).fetchall()
+    far_off = marts.execute(
+        "select lines, amount from rpt_line_dispositions where disposition = 'far_off_date'"
+    ).fetchone()
+    findings = [
+        row[0]
+        for row in marts.execute(
+            """
+            select finding from rpt_insights
+            where insight in ('revenue_concentration', 'whom_to_act_on', 'consent')
+            order by insight_order
+            """
+        ).fetchall()
+    ]
+    ledger = _ledger(marts)
+    return {
+        "version": build["version"],
+        "as_of_date": build["as_of_date"] and str(build["as_of_date"]),
+        "cleaning_policy": build["cleaning_policy"],
+        "currency": build["currency"],
+        "rows_in": build["rows_in"],
+        "rows_quarantined": build["rows_quarantined"],
+        "far_off_dates": None
+        if far_off is None
+        else {"lines": far_off[0], "amount": float(far_off[1])},
+        "tests_passed": build["tests_passed"],
+        "ledger": [
+            {**part._asdict(), "amount": None if part.amount is None else float(part.amount)}
+            for part in ledger
+        ],
+        "warnings": apart.warnings(ledger),
+        "customers": int(kpis["customers"]),
+        "net_revenue": float(kpis["net_revenue"]),
+        "customer_net_revenue": float(kpis["customer_net_revenue"]),
+        "taken_for_granted": taken_for_granted(marts),
+        "segments": [
+            {"segment": name, "customers": customers, "net_revenue_share": share}
+            for name, customers, share in segments
+        ],
+        "churn": None
+        if churn is None
+        else dict(zip(("model", "roc_auc", "ci_low", "ci_high"), churn, strict=True)),
+        "models": {
+            model: {"model_status": status, "explanation": explanation}
+            for model, status, explanation in models
+        },
+        "findings": findings,
+        "drift": {
+            "watched": sum(status in ("steady", "drifted") for _, status, _ in drift),
+            "drifted": {
+                label: sentence for label, status, sentence in drift if status == "drifted"
+            },
+        },
+    }
+
+
+def taken_for_granted(marts: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
+    """Collect what counts although the source does not quite say so; none where it all does.
+
+    Parameters
+    ----------
+    marts : duckdb.DuckDBPyConnection
+        With fct_returns and rpt_order_statuses.
+
+    Returns
+    -------
+    dict
+        ``refunds_estimated``, ``orders_not_paid`` and ``orders_of_unknown_status``, each with its
+        count and amount, the last one with its words.
+    """
+    ((refunds, refunded),) = marts.execute(
+        "select count(*), sum(amount) from fct_returns where is_estimated"
+    ).fetchall()
+    found: dict[str, dict[str, Any]] = {}
+    if refunds:
+        found["refunds_estimated"] = {"count": refunds, "amount": float(refunded)}
+    statuses = marts.execute(
+        "select status_class, sum(invoices), sum(amount), list(order_status order by order_status) "
+        "from rpt_order_statuses where status_class in ('pending', 'unknown') group by 1"
+    ).fetchall()
+    for kind, invoices, amount, words in sorted(statuses):
+        told = {"count": int(invoices), "amount": float(amount)}
+        if kind == "pending":
+            found["orders_not_paid"] = told
+        else:
+            found["orders_of_unknown_status"] = {**told, "statuses": words}
+    return found
+
+
+def _ledger(marts: duckdb.DuckDBPyConnection) -> list[apart.Apart]:
+    """Return what became of all lines: dispositions, then reasons of the quarantine."""
+    dispositions = marts.execute(
+        "select disposition, label, counts_in, lines, amount from rpt_line_dispositions "
+        "order by rule_order desc"
+    ).fetchall()
+    reasons = marts.execute(
+        "select reason, sum(records)::bigint, sum(amount) from rpt_quarantine group by reason"
+    ).fetchall()
+    return [
+        *(apart.Apart(*row) for row in dispositions),
+        *apart.quarantined(
+            {reason: records for reason, records, _ in reasons},
+            {reason: amount for reason, _, amount in reasons if amount is not None},
+        ),
+    ]
+
+
+def _apart_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what is set apart in a line, and what is much in another."""
+    set_apart = apart.listed([apart.Apart(**part) for part in summary.get("ledger", [])])
+    much = summary.get("warnings", [])
+    return [
+        *([f"set apart: {set_apart}"] if set_apart else []),
+        *([f"WARNING: {'; '.join(much)}"] if much else []),
+    ]
+
+
+def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
+    """Put the summary of what a data directory has published into at most 15 lines of text."""
+    customers = "1 customer" if summary["customers"] == 1 else f"{summary['customers']:,} customers"
+    segments = [_segment_text(row) for row in summary["segments"]]
+    hint = data_dir_option(data_dir)
+    churn = summary["churn"]
+    is_told = churn is not None and summary["models"]["churn"]["model_status"] == "ok"
+    skill = [_skill_text(churn)] if is_told else []
+    # What could not be modelled, or not be judged, is said in the words of the marts.
+    skill += [
+        status["explanation"]
+        for model, status in summary["models"].items()
+        if status["model_status"] != "ok" or (model == "churn" and churn is None)
+    ]
+    return [
+        f"as of {summary['as_of_date'] or 'no day'} ({summary['cleaning_policy']} cleaning): "
+        f"{summary['rows_in']:,} rows in, {summary['rows_quarantined']:,} quarantined, "
+        f"{summary['tests_passed']} tests passed",
+        *_far_off_lines(summary),
+        f"{customers}; net revenue {summary['currency']} {summary['net_revenue']:,.2f}, "
+        f"{summary['customer_net_revenue']:,.2f} of it by them",
+        *_granted_lines(summary.get("taken_for_granted", {}), summary["currency"]),
+        *_apart_lines(summary),
+        *([f"segments (share of revenue): {' · '.join(segments)}"] if segments else []),
+        *skill,
+        *summary["findings"],
+        *_drift_lines(summary["drift"]),
+        f"marts: {files.printable(data_dir / PUBLISHED / CURRENT / DATABASE)}",
+        f"next: `make dashboard{hint}` to look at them, `make docs{hint}` for lineage and "
+        "definitions",
+    ]
+
+
+def _granted_lines(granted: dict[str, dict[str, Any]], currency: str) -> list[str]:
+    """Return one line on what counts by a rule, or none."""
+    words = {
+        "refunds_estimated": "refunds are the goods' estimated part of what orders were paid back",
+        "orders_not_paid": "orders count that are not paid yet",
+        "orders_of_unknown_status": "orders count whose status no rule knows",
+    }
+    parts = []
+    for key, told in granted.items():
+        shown = [files.printable(word) for word in told.get("statuses", [])[:SHOWN_STATUSES]]
+        named = f" ({', '.join(shown)}: see statuses in shop.yml)" if shown else ""
+        parts.append(f"{told['count']:,} {words[key]}{named}, {currency} {told['amount']:,.2f}")
+    return [f"taken for granted: {'; '.join(parts)}"] if parts else []
+
+
+def _far_off_lines(summary: dict[str, Any]) -> list[str]:
+    """Return what is set apart by its date, with the way out; a summary of before has none."""
+    found = summary.get("far_off_dates")
+    if found is None:
+        return []
+    lines = "1 line is" if found["lines"] == 1 else f"{found['lines']:,} lines are"
+    return [
+        f"WARNING: {lines} dated far from all others and set apart ({summary['currency']} "
+        f"{found['amount']:,.2f}): mend the dates, or write `far_off_dates: count` into shop.yml"
+    ]
+
+
+def _segment_text(row: dict[str, Any]) -> str:
+    """Return a segment with its customers and, where there is one, its share of revenue."""
+    share = row["net_revenue_share"]
+    return f"{row['segment']} {row['customers']:,}" + ("" if share is None else f" ({share:.0%})")
+
+
+def _skill_text(churn: dict[str, Any]) -> str:
+    """Return how well the churn model ranks; rare churners may leave it without an interval."""
+    interval = ""
+    if churn["ci_low"] is not None:
+        interval = f" [{churn['ci_low']:.3f}–{churn['ci_high']:.3f}]"
+    return (
+        f"churn: {churn['model']} reaches AUC {churn['roc_auc']:.3f}{interval} on later purchases"
+    )
+
+
+def _drift_lines(drift: dict[str, Any]) -> list[str]:
+    """Return one line on what drifted, or none where nothing could be told."""
+    if not drift["watched"]:
+        return []
+    if not drift["drifted"]:
+        return [f"drift: none of {drift['watched']} things watched"]
+    return [
+        f"drift: {len(drift['drifted'])} of {drift['watched']} things watched "
+        f"({', '.join(drift['drifted'])}); rpt_drift says what it means"
+    ]
+
+
+def print_summary(data_dir: Path) -> None:
+    """Print the summary of the current version."""
+    print("\n".join(as_lines(summarise(data_dir), data_dir)))
