@@ -76,7 +76,7 @@ def test_the_indices_of_a_build_are_those_of_numpy(published_dir):
         rows = database.execute(
             "select subject, reference_date, compared_date, reference_customers, "
             "compared_customers, psi, critical_psi, reference_value, compared_value "
-            "from marts.rpt_drift where kind = 'feature'"
+            "from evidence.rpt_drift where kind = 'feature'"
         ).fetchall()
         assert len(rows) > 20
         for feature, *dates, n, m, index, critical, was, now in rows:
