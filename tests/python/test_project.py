@@ -106,8 +106,7 @@ def test_every_mart_has_an_enforced_contract_and_a_key(own):
     }
     for node in own["model"]:
         assert node["unique_id"] in keys, f"{node['name']} has no test of its key"
-        # A step in between lies beside the findings that it is part of: no other layer may
-        # read marts and evidence both.
+        # A step that reads marts lies beside the mart that it is part of: no layer before may.
         is_published = node["fqn"][1] in PUBLISHED and not node["name"].startswith("int_")
         assert node["config"]["contract"]["enforced"] == is_published, node["name"]
         assert (node["access"] == "public") == is_published, node["name"]
