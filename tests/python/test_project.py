@@ -36,6 +36,9 @@ LAYERS = {
 }
 READ_BY_EVIDENCE = re.compile(r"dim_\w+|fct_customer_snapshots")
 PUBLISHED = ("marts", "evidence", "findings")
+MOST_LINES, MOST_CTES = 200, 15
+# They resample what the models predict, and are rewritten together with the models.
+GIANTS = {"ml_churn_metrics", "rpt_clv_validation"}
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +155,17 @@ def test_no_circle_leads_through_folders(own):
         folder, other = ("/".join(n["fqn"][1:-1]) for n in (node, parent))
         reads.setdefault(folder, set()).update({other} - {folder})
     list(graphlib.TopologicalSorter(reads).static_order())
+
+
+def test_no_model_is_a_giant(own):
+    cte = re.compile(r"^ {0,4}(?:with )?(?:\w+|\{\{ \w+ \}\}) as \($", re.M)
+    giants = {
+        node["name"]
+        for node in own["model"]
+        if node["raw_code"].count("\n") >= MOST_LINES
+        or len(cte.findall(node["raw_code"])) > MOST_CTES
+    }
+    assert giants == GIANTS
 
 
 def _edges(own):
