@@ -8,6 +8,52 @@
 {%- endmacro %}
 
 
+{% macro bootstrap_weights(customers) -%}
+    {#- Resample 0 is the data itself; in the others the sampled customers stand for all. -#}
+    with known_customers as (
+        select
+            customer_id,
+            count(*) over () as customers
+        from {{ customers }}
+        group by customer_id
+    ),
+
+    resampled_customers as (
+        {{ customers_to_resample("known_customers") }}
+    ),
+
+    resamples as (
+        {{ dbt.generate_series(var("bootstrap_resamples") | int) }}
+    ),
+
+    draws as (
+        select
+            resampled_customers.customer_id,
+            resampled_customers.sampled_share,
+            resamples.generated_number as resample,
+            {{ stable_uniform(
+                "resampled_customers.customer_id || '-' || resamples.generated_number"
+            ) }} as draw
+        from resampled_customers
+        cross join resamples
+    )
+
+    select
+        customer_id,
+        sampled_share,
+        resample,
+        {{ poisson_weight("draw") }} as weight
+    from draws
+    union all
+    select
+        customer_id,
+        null as sampled_share,
+        0 as resample,
+        1 as weight
+    from known_customers
+{%- endmacro %}
+
+
 {% macro bootstrap_intervals(
     resampled_values, keys, resampled_customers, lowest="null", highest="null"
 ) -%}

@@ -95,7 +95,7 @@
             return_line_id,
             sum(slice_units) as units
         from paired
-        where is_return
+        where is_return and purchase_line_id is not null
         group by purchase_line_id, return_line_id
     )
 {%- endmacro %}

@@ -24,21 +24,14 @@
 {%- endmacro %}
 
 
-{% macro chi_square_p_value(statistic) -%}
-    {#-
-    Survival of chi-square with one degree of freedom: erfc(sqrt(x / 2)) by the Chebyshev
-    fit of Press et al., Numerical Recipes, section 6.2 (erfcc), whose relative error is
-    below 1.2e-7 everywhere. The exponent ends at -700, because some engines fail on
-    smaller numbers: beyond a statistic of 1,400 all p-values are about 1e-306.
-    -#}
-    {%- set coefficients = [
-        1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398,
-        1.48851587, -0.82215223, 0.17087277
-    ] -%}
-    {%- set t = "(1.0 / (1.0 + 0.5 * sqrt(0.5 * " ~ statistic ~ ")))" -%}
-    least(1.0, {{ t }} * exp(greatest(-700.0, -0.5 * {{ statistic }} - 1.26551223
-        {%- for coefficient in coefficients %} + {{ t }} * ({{ coefficient }}{% endfor -%}
-        {{ ")" * (coefficients | length) }})))
+{% macro chi_square_p_value(statistic) %}
+    {{ return(adapter.dispatch("chi_square_p_value")(statistic)) }}
+{% endmacro %}
+
+
+{% macro duckdb__chi_square_p_value(statistic) -%}
+    {#- A statistic that is not defined is no evidence: `least` takes null and NaN for 1. -#}
+    least(1.0, chi_square_survival({{ statistic }}))
 {%- endmacro %}
 
 

@@ -1,3 +1,20 @@
+{%- set kpis = [
+    ("customers", "customers", "customers", "null"),
+    ("active_customers_90d", "customers", "active_customers_90d",
+        "previous_active_customers"),
+    ("net_revenue", "currency", "all_net_revenue", "null"),
+    ("customer_net_revenue", "currency", "net_revenue", "null"),
+    ("customer_net_revenue_90d", "currency", "net_revenue_90d", "previous_net_revenue"),
+    ("anonymous_revenue_share", "share",
+        share_of("net_revenue_anonymous", "all_net_revenue"), "null"),
+    ("revenue_per_customer", "currency", "net_revenue / nullif(customers, 0)", "null"),
+    ("average_order_value", "currency", "net_revenue / nullif(orders, 0)", "null"),
+    ("repeat_rate", "share", proportion("repeat_customers", "customers"), "null"),
+    ("returned_share", "share", "returned_amount / nullif(gross_revenue, 0)", "null"),
+    ("observed_churn_rate", "share", "observed_churn_rate", "null"),
+    ("expected_churn_rate", "share", "expected_churn_rate", "null"),
+    ("value_at_risk", "currency", "value_at_risk", "null"),
+] -%}
 with customers as (
 
     select * from {{ ref("dim_customers") }}
@@ -55,18 +72,6 @@ previous_period as (
 
 ),
 
-covered_period as (
-
-    select
-        case when as_of.has_previous_period then previous_period.active_customers end
-            as active_customers,
-        case when as_of.has_previous_period then previous_period.net_revenue end
-            as net_revenue
-    from previous_period
-    cross join as_of
-
-),
-
 totals as (
 
     select
@@ -88,119 +93,47 @@ totals as (
 revenue as (
 
     select
-        coalesce(sum(net_revenue), 0) as net_revenue,
+        coalesce(sum(net_revenue), 0) as all_net_revenue,
         coalesce(sum(net_revenue_anonymous), 0) as net_revenue_anonymous
     from monthly_revenue
 
 ),
 
-kpis as (
+figures as (
 
     select
-        1 as kpi_order,
-        'customers' as kpi,
-        'customers' as unit,
-        totals.customers as value,
-        null as previous_value
+        totals.*,
+        revenue.*,
+        backtest.*,
+        as_of.as_of_date,
+        case when as_of.has_previous_period then previous_period.active_customers end
+            as previous_active_customers,
+        case when as_of.has_previous_period then previous_period.net_revenue end
+            as previous_net_revenue
     from totals
-    union all
-    select
-        2 as kpi_order,
-        'active_customers_90d' as kpi,
-        'customers' as unit,
-        totals.active_customers_90d as value,
-        covered_period.active_customers as previous_value
-    from totals
-    cross join covered_period
-    union all
-    select
-        3 as kpi_order,
-        'net_revenue' as kpi,
-        'currency' as unit,
-        net_revenue as value,
-        null as previous_value
-    from revenue
-    union all
-    select
-        4 as kpi_order,
-        'customer_net_revenue' as kpi,
-        'currency' as unit,
-        net_revenue as value,
-        null as previous_value
-    from totals
-    union all
-    select
-        5 as kpi_order,
-        'customer_net_revenue_90d' as kpi,
-        'currency' as unit,
-        totals.net_revenue_90d as value,
-        covered_period.net_revenue as previous_value
-    from totals
-    cross join covered_period
-    union all
-    select
-        6 as kpi_order,
-        'anonymous_revenue_share' as kpi,
-        'share' as unit,
-        {{ share_of("net_revenue_anonymous", "net_revenue") }} as value,
-        null as previous_value
-    from revenue
-    union all
-    select
-        7 as kpi_order,
-        'revenue_per_customer' as kpi,
-        'currency' as unit,
-        net_revenue / nullif(customers, 0) as value,
-        null as previous_value
-    from totals
-    union all
-    select
-        8 as kpi_order,
-        'average_order_value' as kpi,
-        'currency' as unit,
-        net_revenue / nullif(orders, 0) as value,
-        null as previous_value
-    from totals
-    union all
-    select
-        9 as kpi_order,
-        'repeat_rate' as kpi,
-        'share' as unit,
-        {{ proportion("repeat_customers", "customers") }} as value,
-        null as previous_value
-    from totals
-    union all
-    select
-        10 as kpi_order,
-        'returned_share' as kpi,
-        'share' as unit,
-        returned_amount / nullif(gross_revenue, 0) as value,
-        null as previous_value
-    from totals
-    union all
-    select
-        11 as kpi_order,
-        'observed_churn_rate' as kpi,
-        'share' as unit,
-        observed_churn_rate as value,
-        null as previous_value
-    from backtest
-    union all
-    select
-        12 as kpi_order,
-        'expected_churn_rate' as kpi,
-        'share' as unit,
-        expected_churn_rate as value,
-        null as previous_value
-    from totals
-    union all
-    select
-        13 as kpi_order,
-        'value_at_risk' as kpi,
-        'currency' as unit,
-        value_at_risk as value,
-        null as previous_value
-    from totals
+    cross join revenue
+    cross join backtest
+    cross join previous_period
+    cross join as_of
+
+),
+
+kpis as (
+
+    {% for kpi, unit, value, previous_value in kpis -%}
+        select
+            {{ loop.index }} as kpi_order,
+            '{{ kpi }}' as kpi,
+            '{{ unit }}' as unit,
+            {{ value }} as value,
+            {{ previous_value }} as previous_value,
+            case
+                when '{{ kpi }}' = 'observed_churn_rate' then cutoff_date
+                else as_of_date
+            end as as_of_date
+        from figures
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -216,12 +149,7 @@ select
     cast(kpis.unit as varchar) as unit,
     cast(kpis.value as decimal(38, 4)) as value,
     cast(kpis.previous_value as decimal(38, 4)) as previous_value,
-    case
-        when kpis.kpi = 'observed_churn_rate' then backtest.cutoff_date
-        else as_of.as_of_date
-    end as as_of_date,
+    kpis.as_of_date,
     cast(definitions.definition as varchar) as definition
 from kpis
-cross join as_of
-cross join backtest
 left join definitions on kpis.kpi = definitions.kpi

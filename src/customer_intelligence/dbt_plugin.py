@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
+from scipy.special import chdtrc
 
 from customer_intelligence.data_dir import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
@@ -43,7 +44,7 @@ class Plugin(BasePlugin):
         importlib.import_module("customer_intelligence.churn")
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Register the functions; each works on a cursor with a transaction of its own."""
+        """Register the functions; those of the hooks work on a cursor of their own."""
 
         def start(request: str) -> str:
             return _answer(lambda: self._start(conn.cursor(), json.loads(request)))
@@ -54,6 +55,10 @@ class Plugin(BasePlugin):
         def names_of_vars() -> str:
             return _answer(lambda: json.dumps(list(VARIABLES)))
 
+        def chi_square_survival(statistic: float) -> float:
+            return float(chdtrc(1, statistic))
+
+        conn.create_function("chi_square_survival", chi_square_survival, ["DOUBLE"], "DOUBLE")
         conn.create_function("names_of_vars", names_of_vars, [], "VARCHAR")
         conn.create_function("start_run", start, ["VARCHAR"], "VARCHAR", side_effects=True)
         conn.create_function("end_command", end, ["VARCHAR"], "VARCHAR", side_effects=True)

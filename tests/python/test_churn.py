@@ -587,3 +587,71 @@ def test_the_progress_line(shop, predictions):
     assert churn.describe_fit(shop, thin_result) == (
         "churn: skipped (too little to learn from 400 training customers)"
     )
+
+
+def scored(probabilities, churned):
+    """Return one row a customer of one model, cutoff and population."""
+    return pd.DataFrame(
+        {
+            "model": "m",
+            "cutoff_date": pd.Timestamp("2011-09-10"),
+            "population": "all_known",
+            "churn_probability": probabilities,
+            "has_churned": churned,
+        }
+    )
+
+
+def test_the_recalibration_is_the_logistic_regression_of_scikit_learn():
+    rng = np.random.default_rng(1)
+    scores = rng.normal(0, 1.5, 800)
+    churned = rng.random(800) < expit(0.4 + 0.7 * scores)
+    line = churn.recalibrate(scored(expit(scores), churned)).iloc[0]
+
+    design = scores.reshape(-1, 1)
+    fit = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12).fit(design, churned)
+    assert line["slope"] == pytest.approx(fit.coef_[0, 0], abs=1e-8)
+    assert line["line_intercept"] == pytest.approx(fit.intercept_[0], abs=1e-8)
+    assert expit(scores + line["level_shift"]).mean() == pytest.approx(churned.mean(), abs=1e-12)
+    fitted = fit.predict_proba(design)[:, 1]
+    both = np.column_stack([np.ones(800), scores])
+    covariance = np.linalg.inv(both.T @ (both * (fitted * (1 - fitted))[:, None]))
+    assert line["slope_variance"] == pytest.approx(covariance[1, 1])
+    assert line["slope_intercept_covariance"] == pytest.approx(covariance[0, 1])
+
+
+def test_the_recalibration_of_two_scores_goes_through_both_rates():
+    """Of 4 at 1/5 one churned, of 4 at 4/5 three: the log-odds say -ln 3 and ln 3, not ln 4."""
+    table = scored([0.2] * 4 + [0.8] * 4, [True, False, False, False, True, True, True, False])
+    line = churn.recalibrate(table).iloc[0]
+    assert line["slope"] == pytest.approx(np.log(3) / np.log(4))
+    assert line["line_intercept"] == pytest.approx(0, abs=1e-12)
+    assert line["level_shift"] == pytest.approx(0, abs=1e-12)
+    # Eight customers, each with 3/16 at the line and 4/25 at the scores themselves.
+    assert line["slope_variance"] == pytest.approx(1 / (8 * 3 / 16 * np.log(4) ** 2))
+    assert line["slope_intercept_covariance"] == pytest.approx(0, abs=1e-12)
+    assert line["level_shift_variance"] == pytest.approx(1 / (8 * 4 / 25))
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "churned"),
+    [
+        ([], []),
+        ([0.2, 0.8], [True, True]),
+        ([0.5, 0.5], [True, False]),
+        ([0.2, 0.3, 0.7, 0.8], [False, False, True, True]),
+        ([0.0, 1.0], [False, True]),
+    ],
+    ids=["nobody", "one outcome", "one score", "separated", "no logits"],
+)
+def test_there_is_no_recalibration_without_a_finite_answer(probabilities, churned):
+    lines = churn.recalibrate(scored(probabilities, churned))
+    assert lines.empty
+    assert [str(kind) for kind in lines.dtypes[:3]] == ["string", "datetime64[us]", "string"]
+
+
+def test_the_recalibration_does_not_depend_on_the_order_of_rows():
+    rng = np.random.default_rng(2)
+    table = scored(rng.random(300), rng.random(300) < 0.4)
+    shuffled = table.sample(frac=1, random_state=3)
+    pd.testing.assert_frame_equal(churn.recalibrate(table), churn.recalibrate(shuffled), rtol=0)

@@ -67,54 +67,9 @@ deciles as (
 
 ),
 
-resamples as (
-
-    {{ dbt.generate_series(var("bootstrap_resamples") | int) }}
-
-),
-
-known_customers as (
-
-    select
-        customer_id,
-        count(*) over () as customers
-    from customers
-
-),
-
-resampled_customers as (
-
-    {{ customers_to_resample("known_customers") }}
-
-),
-
-draws as (
-
-    select
-        resampled_customers.customer_id,
-        resamples.generated_number as resample,
-        {{ stable_uniform(
-            "resampled_customers.customer_id || '-' || resamples.generated_number"
-        ) }} as draw
-    from resampled_customers
-    cross join resamples
-
-),
-
--- Resample 0 is the data itself.
 weights as (
 
-    select
-        customer_id,
-        resample,
-        {{ poisson_weight("draw") }} as weight
-    from draws
-    union all
-    select
-        customer_id,
-        0 as resample,
-        1 as weight
-    from known_customers
+    {{ bootstrap_weights("customers") }}
 
 ),
 
@@ -174,7 +129,7 @@ shares as (
 intervals as (
 
     {{ bootstrap_intervals(
-        "shares", ["cutoff_date", "ranking", "top_percent"], "resampled_customers"
+        "shares", ["cutoff_date", "ranking", "top_percent"], "weights"
     ) }}
 
 )

@@ -1,16 +1,7 @@
 {%- set arms = {"contacted": "not is_holdout", "held_out": "is_holdout"} -%}
-with assignments as (
+with outcomes as (
 
-    select assignments.*
-    from {{ ref("stg_campaigns__assignments") }} as assignments
-    inner join {{ ref("int_as_of") }} as as_of
-        on assignments.starts_on <= as_of.as_of_date
-
-),
-
-customer_days as (
-
-    select * from {{ ref("int_customer_days") }}
+    select * from {{ ref("int_campaign_outcomes") }}
 
 ),
 
@@ -20,85 +11,17 @@ playbook as (
 
 ),
 
-as_of as (
-
-    select * from {{ ref("int_as_of") }}
-
-),
-
-horizon as (
-
-    select max(chosen_horizon_days) as horizon_days
-    from {{ ref("int_churn_horizon") }}
-
-),
-
-windows as (
-
-    select
-        assignments.*,
-        horizon.horizon_days,
-        {{ add_days("horizon.horizon_days - 1", "assignments.starts_on") }} as ends_on,
-        {{ add_days("horizon.horizon_days - 1", "assignments.starts_on") }}
-        <= as_of.as_of_date as is_over
-    from assignments
-    cross join as_of
-    cross join horizon
-
-),
-
--- Who was to be contacted counts as contacted, whatever became of it: a message that
--- did not arrive is a part of what the campaign does.
-outcomes as (
-
-    select
-        windows.campaign,
-        windows.starts_on,
-        windows.customer_id,
-        max(case when customer_days.has_purchase then 1 else 0 end) as has_bought,
-        cast(coalesce(sum(customer_days.net_revenue), 0) as decimal(18, 4))
-            as net_revenue
-    from windows
-    left join customer_days
-        on
-            windows.customer_id = customer_days.customer_id
-            and windows.starts_on <= customer_days.activity_date
-            and windows.ends_on >= customer_days.activity_date
-    group by windows.campaign, windows.starts_on, windows.customer_id
-
-),
-
-participants as (
-
-    select
-        windows.campaign,
-        windows.starts_on,
-        windows.ends_on,
-        windows.is_over,
-        windows.is_holdout,
-        windows.action,
-        outcomes.has_bought,
-        outcomes.net_revenue
-    from windows
-    inner join outcomes
-        on
-            windows.campaign = outcomes.campaign
-            and windows.starts_on = outcomes.starts_on
-            and windows.customer_id = outcomes.customer_id
-
-),
-
 groups as (
 
     select
         *,
         action as read_action
-    from participants
+    from outcomes
     union all
     select
         *,
         'all' as read_action
-    from participants
+    from outcomes
 
 ),
 
@@ -113,7 +36,7 @@ counted as (
         {%- for arm, condition in arms.items() %}
             cast(count(case when {{ condition }} then 1 end) as double)
                 as {{ arm }}_customers,
-            cast(sum(case when {{ condition }} then has_bought else 0 end) as double)
+            cast(count(case when {{ condition }} and has_bought then 1 end) as double)
                 as {{ arm }}_buyers,
             cast(sum(case when {{ condition }} then net_revenue else 0 end) as double)
                 as {{ arm }}_net_revenue,

@@ -6,31 +6,9 @@ with customers as (
 
 ),
 
-purchase_gaps as (
-
-    select * from {{ ref("int_customer_days") }}
-    where gap_days is not null
-
-),
-
 sale_lines as (
 
     select * from {{ ref("int_standing_sale_lines") }}
-
-),
-
-products as (
-
-    select
-        stock_code,
-        description
-    from {{ ref("dim_products") }}
-
-),
-
-as_of as (
-
-    select as_of_date from {{ ref("int_as_of") }}
 
 ),
 
@@ -41,7 +19,7 @@ first_orders as (
         customers.customer_id,
         customers.first_order_date
     from customers
-    cross join as_of
+    cross join {{ ref("int_as_of") }} as as_of
     where
         {{ add_days("90", "customers.first_order_date") }} <= as_of.as_of_date
 
@@ -52,7 +30,8 @@ second_orders as (
     select
         customer_id,
         min(activity_date) as second_order_date
-    from purchase_gaps
+    from {{ ref("int_customer_days") }}
+    where gap_days is not null
     group by customer_id
 
 ),
@@ -127,10 +106,10 @@ tested as (
         totals.all_returned_customers,
         count(*) as customers,
         sum(first_purchases.has_returned) as returned_customers,
-        sum(cast(
+        cast(sum(cast(
             range_classes.returned_customers * 1.0 / range_classes.customers
             as decimal(38, 10)
-        )) as expected_returned_customers
+        )) as double) as expected_returned_customers
     from first_purchases
     inner join ranges on first_purchases.customer_id = ranges.customer_id
     inner join range_classes on ranges.range_class = range_classes.range_class
@@ -138,19 +117,6 @@ tested as (
     group by
         first_purchases.stock_code, totals.all_customers, totals.all_returned_customers
     having count(*) >= {{ fewest_customers }}
-
-),
-
-measured as (
-
-    select
-        stock_code,
-        all_customers,
-        all_returned_customers,
-        customers,
-        returned_customers,
-        cast(expected_returned_customers as double) as expected_returned_customers
-    from tested
 
 ),
 
@@ -163,7 +129,7 @@ compared as (
             "returned_customers", "customers", "all_returned_customers",
             "all_customers", "expected_returned_customers"
         ) }} as g_statistic
-    from measured
+    from tested
 
 ),
 
@@ -226,4 +192,5 @@ select
     cast(controlled.q_value as double) as q_value,
     controlled.q_value <= 0.05 as is_outstanding
 from controlled
-inner join products on controlled.stock_code = products.stock_code
+inner join {{ ref("dim_products") }} as products
+    on controlled.stock_code = products.stock_code

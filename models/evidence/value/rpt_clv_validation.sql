@@ -169,59 +169,10 @@ ranked as (
 
 ),
 
-resamples as (
-
-    {{ dbt.generate_series(var("bootstrap_resamples") | int) }}
-
-),
-
-known_customers as (
-
-    select
-        customer_id,
-        count(*) over () as customers
-    from joined
-    group by customer_id
-
-),
-
--- At most about so many customers are resampled, with the draws of the churn models.
-resampled_customers as (
-
-    {{ customers_to_resample("known_customers") }}
-
-),
-
-draws as (
-
-    select
-        resampled_customers.customer_id,
-        resampled_customers.sampled_share,
-        resamples.generated_number as resample,
-        {{ stable_uniform(
-            "resampled_customers.customer_id || '-' || resamples.generated_number"
-        ) }} as draw
-    from resampled_customers
-    cross join resamples
-
-),
-
--- Resample 0 is the data itself; in the others the sampled customers stand for all.
+-- The draws of the churn models.
 weights as (
 
-    select
-        customer_id,
-        sampled_share,
-        resample,
-        {{ poisson_weight("draw") }} as weight
-    from draws
-    union all
-    select
-        customer_id,
-        1 as sampled_share,
-        0 as resample,
-        1 as weight
-    from known_customers
+    {{ bootstrap_weights("joined") }}
 
 ),
 
@@ -232,7 +183,7 @@ totals as (
         ranked.horizon_days,
         ranked.model,
         weights.resample,
-        max(weights.sampled_share) as sampled_share,
+        coalesce(max(weights.sampled_share), 1) as sampled_share,
         sum(weights.weight) as customers,
         sum(weights.weight * ranked.actual_purchase_days) as actual_purchase_days,
         sum(weights.weight * ranked.actual_net_revenue) as actual_net_revenue,
@@ -329,7 +280,7 @@ intervals as (
     {{ bootstrap_intervals(
         "long",
         ["cutoff_date", "horizon_days", "model", "metric"],
-        "resampled_customers",
+        "weights",
         lowest="case when metric in ('purchase_days', 'purchase_days_over_actual',"
         ~ " 'purchase_days_mae', 'net_revenue_mae', 'interval_coverage') then 0.0"
         ~ " when metric = 'rank_correlation' then -1.0 end",

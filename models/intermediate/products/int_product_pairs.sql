@@ -1,67 +1,17 @@
-{#-
-What bounds the cost: a sample of customers, and the products that most of them buy.
-Pairs grow with the square of what a customer buys.
--#}
-{%- set most_customers = 20000 -%}
+{#- What bounds the cost: the products that most customers buy. -#}
 {%- set most_products = 1000 -%}
 {%- set fewest_customers = 20 -%}
 {#- Classes of range: 1 product, 2 or 3, 4 to 7 … 8,192 and more. -#}
 {%- set classes = 14 -%}
-with sale_lines as (
-
-    select * from {{ ref("int_standing_sale_lines") }}
-
-),
-
--- The last complete window, which the churn models are tested on too.
-later_period as (
-
-    select cutoff_date as later_period_start_date
-    from {{ ref("int_churn_cutoffs") }}
-    where example_set = 'test'
-
-),
-
-known_customers as (
+with purchases as (
 
     select
         customer_id,
-        count(*) over () as customers
-    from sale_lines
-    group by customer_id
-
-),
-
-sampled_customers as (
-
-    select customer_id from known_customers
-    where {{ stable_uniform("customer_id") }} * customers < {{ most_customers }}
-
-),
-
-purchases as (
-
-    select distinct
-        sale_lines.customer_id,
-        sale_lines.stock_code,
-        sale_lines.invoice_date >= later_period.later_period_start_date as is_later
-    from sale_lines
-    inner join sampled_customers
-        on sale_lines.customer_id = sampled_customers.customer_id
-    cross join later_period
-
-),
-
--- Who buys many products buys any two of them: customers are compared with those who
--- bought about as many.
-ranges as (
-
-    select
+        stock_code,
         is_later,
-        customer_id,
-        least({{ doublings("count(*)") }}, {{ classes - 1 }}) as range_class
-    from purchases
-    group by is_later, customer_id
+        later_period_start_date,
+        least(range_class, {{ classes - 1 }}) as range_class
+    from {{ ref("int_product_purchases") }}
 
 ),
 
@@ -70,8 +20,8 @@ range_classes as (
     select
         is_later,
         range_class,
-        count(*) as customers
-    from ranges
+        count(distinct customer_id) as customers
+    from purchases
     group by is_later, range_class
 
 ),
@@ -127,15 +77,12 @@ tested_purchases as (
 
     select
         purchases.is_later,
+        purchases.later_period_start_date,
         purchases.customer_id,
-        ranges.range_class,
+        purchases.range_class,
         tested_products.product_number
     from purchases
     inner join tested_products on purchases.stock_code = tested_products.stock_code
-    inner join ranges
-        on
-            purchases.is_later = ranges.is_later
-            and purchases.customer_id = ranges.customer_id
 
 ),
 
@@ -144,6 +91,7 @@ pairs as (
     select
         purchases.product_number,
         other_purchases.product_number as other_product_number,
+        max(purchases.later_period_start_date) as later_period_start_date,
         count(case when not purchases.is_later then 1 end) as customers_together,
         count(case when purchases.is_later then 1 end) as later_customers_together
     from tested_purchases as purchases
@@ -194,7 +142,7 @@ customers_by_class as (
 select
     products.stock_code,
     other_products.stock_code as other_stock_code,
-    later_period.later_period_start_date,
+    pairs.later_period_start_date,
     cast(products.products * (products.products - 1) / 2 as bigint) as pairs_tested,
     cast(products.all_customers as bigint) as all_customers,
     cast(products.customers as bigint) as customers,
@@ -209,7 +157,6 @@ select
     {{ expected_by_class("by_class", "other_by_class", "later_", classes) }}
         as later_expected_together
 from pairs
-cross join later_period
 inner join tested_products as products
     on pairs.product_number = products.product_number
 inner join tested_products as other_products

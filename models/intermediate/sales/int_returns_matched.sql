@@ -1,3 +1,13 @@
+{#- What a return takes back, the surest first. A return with the invoice number of its
+    sale is of that sale, whatever else the customer has bought of the product since. For
+    the same quantity and the same money a whole line is taken back. -#}
+{%- set tiers = [
+    ("own_line_matches", "exact_line", ["quantity", "amount", "invoice_no"]),
+    ("own_price_matches", "same_price", ["unit_price", "invoice_no"]),
+    ("exact_line_matches", "exact_line", ["quantity", "amount"]),
+    ("same_price_matches", "same_price", ["unit_price"]),
+    ("any_price_matches", "any_price", []),
+] -%}
 with classified_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
@@ -56,263 +66,39 @@ events as (
 
 ),
 
--- A return with the number of the invoice of its sale is of that sale, whatever else
--- the customer has bought of the product since.
-own_invoices as (
+{% for name, match_tier, keys in tiers -%}
+    {{ name }} as (
 
-    select
-        customer_id,
-        stock_code,
-        invoice_no
-    from events
-    group by customer_id, stock_code, invoice_no
-    having
-        max(case when is_return then 1 else 0 end) = 1
-        and min(case when is_return then 1 else 0 end) = 0
+        select
+            *,
+            '{{ match_tier }}' as match_tier
+        from {{ match_last_in_first_out(
+            units_left(
+                "events",
+                tiers[:loop.index0] | map("first"),
+                whole_lines_only=match_tier == "exact_line"
+            ),
+            ["customer_id", "stock_code"] + keys
+        ) }}
 
-),
+    ),
 
-own_line_events as (
-
-    select
-        events.*,
-        1 as units
-    from events
-    inner join own_invoices
-        on
-            events.customer_id = own_invoices.customer_id
-            and events.stock_code = own_invoices.stock_code
-            and events.invoice_no = own_invoices.invoice_no
-
-),
-
-own_line_matches as (
-
-    select * from {{ match_last_in_first_out(
-        "own_line_events",
-        ["customer_id", "stock_code", "quantity", "amount", "invoice_no"]
-    ) }}
-    where purchase_line_id is not null
-
-),
-
-own_matched_lines as (
-
-    select purchase_line_id as line_id from own_line_matches
-    union all
-    select return_line_id as line_id from own_line_matches
-
-),
-
-own_price_events as (
-
-    select
-        own_line_events.line_id,
-        own_line_events.is_return,
-        own_line_events.customer_id,
-        own_line_events.stock_code,
-        own_line_events.unit_price,
-        own_line_events.invoice_no,
-        own_line_events.event_at,
-        own_line_events.quantity as units
-    from own_line_events
-    left join own_matched_lines
-        on own_line_events.line_id = own_matched_lines.line_id
-    where own_matched_lines.line_id is null
-
-),
-
-own_price_matches as (
-
-    select * from {{ match_last_in_first_out(
-        "own_price_events", ["customer_id", "stock_code", "unit_price", "invoice_no"]
-    ) }}
-    where purchase_line_id is not null
-
-),
-
-own_units as (
-
-    select
-        purchase_line_id as line_id,
-        units
-    from own_price_matches
-    union all
-    select
-        return_line_id as line_id,
-        units
-    from own_price_matches
-
-),
-
--- Of these lines some units are left, or none.
-own_used as (
-
-    select
-        line_id,
-        sum(units) as used_units
-    from own_units
-    group by line_id
-    union all
-    select
-        events.line_id,
-        events.quantity as used_units
-    from events
-    inner join own_matched_lines on events.line_id = own_matched_lines.line_id
-
-),
-
--- Tier 1: the same quantity for the same money, so that whole lines are the units.
-exact_events as (
-
-    select
-        events.*,
-        1 as units
-    from events
-    left join own_used on events.line_id = own_used.line_id
-    where own_used.line_id is null
-
-),
-
-exact_matches as (
-
-    select * from {{ match_last_in_first_out(
-        "exact_events", ["customer_id", "stock_code", "quantity", "amount"]
-    ) }}
-    where purchase_line_id is not null
-
-),
-
-exactly_matched_lines as (
-
-    select purchase_line_id as line_id from exact_matches
-    union all
-    select return_line_id as line_id from exact_matches
-
-),
-
--- Tier 2: what is left, at the same price; a return may take parts of lines.
-same_price_events as (
-
-    select
-        events.*,
-        events.quantity - coalesce(own_used.used_units, 0) as units
-    from events
-    left join exactly_matched_lines on events.line_id = exactly_matched_lines.line_id
-    left join own_used on events.line_id = own_used.line_id
-    where
-        exactly_matched_lines.line_id is null
-        and events.quantity > coalesce(own_used.used_units, 0)
-
-),
-
-same_price_matches as (
-
-    select * from {{ match_last_in_first_out(
-        "same_price_events", ["customer_id", "stock_code", "unit_price"]
-    ) }}
-    where purchase_line_id is not null
-
-),
-
-units_matched_at_same_price as (
-
-    select
-        purchase_line_id as line_id,
-        units
-    from same_price_matches
-    union all
-    select
-        return_line_id as line_id,
-        units
-    from same_price_matches
-
-),
-
-units_used_at_same_price as (
-
-    select
-        line_id,
-        sum(units) as used_units
-    from units_matched_at_same_price
-    group by line_id
-
-),
-
--- Tier 3: what is still left, at any price.
-any_price_events as (
-
-    select
-        same_price_events.line_id,
-        same_price_events.is_return,
-        same_price_events.customer_id,
-        same_price_events.stock_code,
-        same_price_events.event_at,
-        same_price_events.units
-        - coalesce(units_used_at_same_price.used_units, 0) as units
-    from same_price_events
-    left join units_used_at_same_price
-        on same_price_events.line_id = units_used_at_same_price.line_id
-    where
-        same_price_events.units > coalesce(units_used_at_same_price.used_units, 0)
-
-),
-
-any_price_matches as (
-
-    select * from {{ match_last_in_first_out(
-        "any_price_events", ["customer_id", "stock_code"]
-    ) }}
-    where purchase_line_id is not null
-
-),
+{% endfor -%}
 
 matches as (
 
-    select
-        own_line_matches.return_line_id,
-        own_line_matches.purchase_line_id,
-        events.quantity as units,
-        'exact_line' as match_tier
-    from own_line_matches
-    inner join events on own_line_matches.return_line_id = events.line_id
-    union all
-    select
-        return_line_id,
-        purchase_line_id,
-        units,
-        'same_price' as match_tier
-    from own_price_matches
-    union all
-    select
-        exact_matches.return_line_id,
-        exact_matches.purchase_line_id,
-        events.quantity as units,
-        'exact_line' as match_tier
-    from exact_matches
-    inner join events on exact_matches.return_line_id = events.line_id
-    union all
-    select
-        return_line_id,
-        purchase_line_id,
-        units,
-        'same_price' as match_tier
-    from same_price_matches
-    union all
-    select
-        return_line_id,
-        purchase_line_id,
-        units,
-        'any_price' as match_tier
-    from any_price_matches
+    {% for name, _, _ in tiers -%}
+        select * from {{ name }}
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 
 ),
 
 unmatched as (
 
     select
-        returns.line_id as return_line_id,
         cast(null as bigint) as purchase_line_id,
+        returns.line_id as return_line_id,
         returns.quantity - coalesce(sum(matches.units), 0) as units,
         'unmatched' as match_tier
     from events as returns

@@ -1,11 +1,5 @@
 {%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
-with customers as (
-
-    select * from {{ ref("dim_customers") }}
-
-),
-
-playbook as (
+with playbook as (
 
     select
         *,
@@ -13,25 +7,6 @@ playbook as (
             as assumed_response_rate,
         coalesce(offer_cost, {{ var("offer_cost") }}) as assumed_offer_cost
     from {{ ref("action_playbook") }}
-
-),
-
-reasons as (
-
-    select * from {{ ref("fct_churn_reasons") }}
-
-),
-
-customer_products as (
-
-    select * from {{ ref("int_customer_products") }}
-
-),
-
-affinities as (
-
-    select * from {{ ref("rpt_product_affinity") }}
-    where is_confirmed
 
 ),
 
@@ -48,35 +23,30 @@ horizon as (
 
 ),
 
--- Where scores only rank a handful of customers, no rule may go by the segment.
-segments_status as (
-
-    select model_status = 'ok' as are_segments_told from {{ ref("int_segment_status") }}
-
-),
-
 tenures as (
 
     select
         customers.*,
         customers.days_since_last_order >= horizon.horizon_days as is_silent,
         coalesce(not customers.may_be_contacted, false) as has_refused,
-        segments_status.are_segments_told,
+        segments_status.model_status = 'ok' as are_segments_told,
         {{ day_difference("customers.first_order_date", "as_of.as_of_date") }}
             as tenure_days
-    from customers
+    from {{ ref("dim_customers") }} as customers
     cross join as_of
     cross join horizon
-    cross join segments_status
+    -- Where scores only rank a handful of customers, no rule may go by the segment.
+    cross join {{ ref("int_segment_status") }} as segments_status
 
 ),
 
--- What is at risk, times the share of churners that the offer keeps, times margin.
-matches as (
+-- The first rule that holds, so that every customer has one action. An offer gains what
+-- is at risk, times the share of churners that it keeps, times margin.
+first_matches as (
 
     select
         tenures.customer_id,
-        playbook.rule_rank
+        min(playbook.rule_rank) as rule_rank
     from tenures
     inner join playbook
         on
@@ -110,17 +80,7 @@ matches as (
                 or playbook.assumed_response_rate * {{ var("offer_margin") }}
                 * tenures.value_at_risk > playbook.assumed_offer_cost
             )
-
-),
-
--- The first rule that holds, so that every customer has one action.
-first_matches as (
-
-    select
-        customer_id,
-        min(rule_rank) as rule_rank
-    from matches
-    group by customer_id
+    group by tenures.customer_id
 
 ),
 
@@ -151,49 +111,15 @@ ranked as (
 
 ),
 
--- For actions on first orders: what goes with a product of theirs and is new to them,
--- the surest pair first.
-suggestions as (
+-- The strongest reason on either side of the average.
+strongest_reasons as (
 
     select
-        ranked.customer_id,
-        affinities.other_stock_code as stock_code,
-        affinities.other_description as description,
+        *,
         row_number() over (
-            partition by ranked.customer_id
-            order by
-                affinities.g_statistic desc,
-                affinities.other_stock_code asc,
-                affinities.stock_code asc
+            partition by customer_id, is_raising_risk order by reason_rank
         ) as place
-    from ranked
-    inner join customer_products
-        on ranked.customer_id = customer_products.customer_id
-    inner join affinities on customer_products.stock_code = affinities.stock_code
-    left join customer_products as bought_before
-        on
-            ranked.customer_id = bought_before.customer_id
-            and affinities.other_stock_code = bought_before.stock_code
-    where
-        ranked.max_purchase_days is not null
-        and ranked.is_contact
-        and bought_before.stock_code is null
-
-),
-
--- The strongest reason that speaks for the side of the average the customer is on.
-model_reasons as (
-
-    select
-        ranked.customer_id,
-        min(reasons.reason_rank) as reason_rank
-    from ranked
-    inner join reasons
-        on
-            ranked.customer_id = reasons.customer_id
-            and not ranked.has_refused
-            and (ranked.churn_risk <> 'low') = reasons.is_raising_risk
-    group by ranked.customer_id
+    from {{ ref("fct_churn_reasons") }}
 
 )
 
@@ -260,10 +186,14 @@ select
 from ranked
 cross join as_of
 cross join horizon
-left join suggestions
-    on ranked.customer_id = suggestions.customer_id and suggestions.place = 1
-left join model_reasons on ranked.customer_id = model_reasons.customer_id
-left join reasons
+left join {{ ref("int_product_suggestions") }} as suggestions
     on
-        model_reasons.customer_id = reasons.customer_id
-        and model_reasons.reason_rank = reasons.reason_rank
+        ranked.customer_id = suggestions.customer_id
+        and ranked.max_purchase_days is not null
+        and ranked.is_contact
+left join strongest_reasons as reasons
+    on
+        ranked.customer_id = reasons.customer_id
+        and not ranked.has_refused
+        and (ranked.churn_risk <> 'low') = reasons.is_raising_risk
+        and reasons.place = 1

@@ -4,19 +4,6 @@ with customers as (
 
 ),
 
-orders as (
-
-    select * from {{ ref("int_orders") }}
-    where customer_id is not null
-
-),
-
-customer_days as (
-
-    select * from {{ ref("int_customer_days") }}
-
-),
-
 as_of as (
 
     select * from {{ ref("int_as_of") }}
@@ -27,24 +14,6 @@ horizon as (
 
     select max(chosen_horizon_days) as horizon_days
     from {{ ref("int_churn_horizon") }}
-
-),
-
-consent as (
-
-    select * from {{ ref("int_customer_consent") }}
-
-),
-
-clusters as (
-
-    select * from {{ ref("ml_customer_clusters") }}
-
-),
-
-churn_status as (
-
-    select model_status from {{ ref("ml_churn_status") }}
 
 ),
 
@@ -64,7 +33,7 @@ current_churn as (
     from {{ ref("ml_churn_predictions") }} as predictions
     inner join {{ ref("ml_churn_model_selection") }} as selection
         on predictions.model = selection.model and selection.is_chosen
-    cross join churn_status
+    cross join {{ ref("ml_churn_status") }} as churn_status
     where predictions.example_set = 'current'
 
 ),
@@ -91,7 +60,7 @@ recent_revenue as (
     select
         customer_days.customer_id,
         sum(customer_days.net_revenue) as net_revenue_90d
-    from customer_days
+    from {{ ref("int_customer_days") }} as customer_days
     inner join as_of
         on
             customer_days.activity_date
@@ -108,7 +77,8 @@ latest_orders as (
         row_number() over (
             partition by customer_id order by ordered_at desc, order_id desc
         ) as order_recency
-    from orders
+    from {{ ref("int_orders") }}
+    where customer_id is not null
 
 ),
 
@@ -160,8 +130,10 @@ combined as (
             customers.customer_id = latest_orders.customer_id
             and latest_orders.order_recency = 1
     left join recent_revenue on customers.customer_id = recent_revenue.customer_id
-    left join consent on customers.customer_id = consent.customer_id
-    left join clusters on customers.customer_id = clusters.customer_id
+    left join {{ ref("int_customer_consent") }} as consent
+        on customers.customer_id = consent.customer_id
+    left join {{ ref("ml_customer_clusters") }} as clusters
+        on customers.customer_id = clusters.customer_id
     left join current_churn on customers.customer_id = current_churn.customer_id
     left join current_value on customers.customer_id = current_value.customer_id
 
@@ -185,11 +157,9 @@ select
     net_revenue,
     cast(coalesce(net_revenue_90d, 0) as decimal(38, 4)) as net_revenue_90d,
     cast(net_revenue / nullif(orders, 0) as decimal(38, 4)) as average_order_value,
-    cast(
-        coalesce(
-            (returned_amount - void_amount) / nullif(gross_revenue - void_amount, 0), 0
-        ) as double
-    ) as return_rate,
+    cast(coalesce(
+        (returned_amount - void_amount) / nullif(gross_revenue - void_amount, 0), 0
+    ) as double) as return_rate,
     r_score,
     f_score,
     m_score,
@@ -201,14 +171,12 @@ select
     cast(cluster_id as integer) as cluster_id,
     cast(cluster_name as varchar) as cluster_name,
     cast(churn_probability as double) as churn_probability,
-    cast(
-        case
-            when churn_probability is null then 'unknown'
-            when churn_probability >= {{ var("churn_risk_high") }} then 'high'
-            when churn_probability >= {{ var("churn_risk_medium") }} then 'medium'
-            else 'low'
-        end as varchar
-    ) as churn_risk,
+    cast(case
+        when churn_probability is null then 'unknown'
+        when churn_probability >= {{ var("churn_risk_high") }} then 'high'
+        when churn_probability >= {{ var("churn_risk_medium") }} then 'medium'
+        else 'low'
+    end as varchar) as churn_risk,
     -- What the customer has spent per window on average, times the chance to lose it.
     cast(
         churn_probability * {{ spending_per_window(

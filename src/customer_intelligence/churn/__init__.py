@@ -9,6 +9,7 @@ from customer_intelligence.churn.explanations import feature_groups, permutation
 from customer_intelligence.churn.leaky import leaky_baseline
 from customer_intelligence.churn.models import AVERAGED, MODELS, SkewLog
 from customer_intelligence.churn.predictions import describe_fit, fit_predict
+from customer_intelligence.churn.recalibration import recalibrate
 
 __all__ = [
     "AVERAGED",
@@ -20,4 +21,5 @@ __all__ = [
     "leaky_baseline",
     "permutation_importance",
     "reasons",
+    "recalibrate",
 ]

@@ -1,6 +1,6 @@
 """What a load holds again of earlier loads, and numbers that are there for other invoices.
 
-The same rule as in the model `int_invoice_lines_classified`: an invoice is the same where number
+The same rule as in the model `int_invoice_lines_known`: an invoice is the same where number
 and customer agree (who is unknown may be anybody) and the days lie within a week.
 """
 

@@ -1,0 +1,72 @@
+{#- What bounds the cost: pairs grow with the square of what a customer buys. -#}
+{%- set most_customers = 20000 -%}
+with sale_lines as (
+
+    select * from {{ ref("int_standing_sale_lines") }}
+
+),
+
+-- The last complete window, which the churn models are tested on too.
+later_period as (
+
+    select cutoff_date as later_period_start_date
+    from {{ ref("int_churn_cutoffs") }}
+    where example_set = 'test'
+
+),
+
+known_customers as (
+
+    select
+        customer_id,
+        count(*) over () as customers
+    from sale_lines
+    group by customer_id
+
+),
+
+sampled_customers as (
+
+    select customer_id from known_customers
+    where {{ stable_uniform("customer_id") }} * customers < {{ most_customers }}
+
+),
+
+purchases as (
+
+    select distinct
+        sale_lines.customer_id,
+        sale_lines.stock_code,
+        sale_lines.invoice_date >= later_period.later_period_start_date as is_later,
+        later_period.later_period_start_date
+    from sale_lines
+    inner join sampled_customers
+        on sale_lines.customer_id = sampled_customers.customer_id
+    cross join later_period
+
+),
+
+-- Who buys many products buys any two of them: customers are compared with those who
+-- bought about as many.
+ranges as (
+
+    select
+        is_later,
+        customer_id,
+        {{ doublings("count(*)") }} as range_class
+    from purchases
+    group by is_later, customer_id
+
+)
+
+select
+    purchases.customer_id,
+    purchases.stock_code,
+    purchases.is_later,
+    purchases.later_period_start_date,
+    ranges.range_class
+from purchases
+inner join ranges
+    on
+        purchases.is_later = ranges.is_later
+        and purchases.customer_id = ranges.customer_id
