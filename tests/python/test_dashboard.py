@@ -359,7 +359,7 @@ def test_bands_are_named_by_what_they_hold():
 
 
 def test_many_customers_become_a_two_dimensional_histogram(published, monkeypatch):
-    from questions import clusters
+    from queries import clusters
 
     few = chart_data(run("clusters.py"), "customer_id")
     monkeypatch.setattr(clusters, "MAX_POINTS", 10)
@@ -549,16 +549,16 @@ def test_a_download_holds_no_formula():
 
 
 def test_every_exposure_names_the_marts_that_its_page_reads(published, published_dir, monkeypatch):
-    import store
+    import marts_reader
 
     read: set[str] = set()
-    answer = store._answer
+    answer = marts_reader._answer
 
     def note(version, sql, parameters):
         read.update(re.findall(r"\b(?:from|join)\s+((?:dim|fct|rpt|customer)_\w+|build_info)", sql))
         return answer(version, sql, parameters)
 
-    monkeypatch.setattr(store, "_answer", note)
+    monkeypatch.setattr(marts_reader, "_answer", note)
     manifest = json.loads((published_dir / "build" / "target" / "manifest.json").read_text())
     named = {
         exposure["name"]: {node.rpartition(".")[2] for node in exposure["depends_on"]["nodes"]}
@@ -805,7 +805,7 @@ def test_a_new_publication_shows_at_the_next_rerun(republish):
 
 def test_the_dashboard_loads_neither_scikit_learn_nor_dbt():
     program = (
-        "import sys, store, charts, layout, wording\n"
+        "import sys, marts_reader, charts, layout, wording\n"
         "from charts import churn, clusters, value\n"
         "print(sorted({'sklearn', 'dbt', 'scipy', 'matplotlib', 'plotly'} & set(sys.modules)))"
     )
