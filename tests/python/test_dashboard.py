@@ -339,7 +339,7 @@ def test_filters_that_leave_nobody_say_so(republish):
     for view in set(VIEWS) - {"cohorts.py", "about.py"}:
         app = run(view, segment="Champions", country="B")
         assert not app.exception
-        assert any("No customer fits" in box.value for box in app.info)
+        assert any("No customer matches" in box.value for box in app.info)
 
 
 def test_histograms_lose_nobody(published):
@@ -488,7 +488,7 @@ def test_a_sample_is_told_and_may_miss_a_few_customers(republish):
     republish("delete from customer_sample where segment = 'Champions'")
     app = run("segments.py")
     (spread, *_) = chart_data(app, "median")
-    told = f"of {spread['customers'].sum():,} of them, a sample"
+    told = f"a sample of {spread['customers'].sum():,} customers"
     assert any(told in caption.value for caption in app.caption)
     for view in ("segments.py", "churn.py"):
         app = run(view, segment="Champions")
@@ -537,7 +537,7 @@ def test_a_customer_is_found_whatever_is_filtered(published):
     told = [t.value.partition("risk: ")[2] for t in app.main.text if "risk: " in t.value]
     assert told == [row[0] for row in reasons]
     app = run("customers.py", customer="nobody at all")
-    assert any("No customer has this" in box.value for box in app.info)
+    assert any("No customer id contains this" in box.value for box in app.info)
 
 
 def test_a_download_holds_no_formula():
