@@ -20,7 +20,7 @@ def draw_card(kpi: pd.Series, currency: str) -> None:
     delta = wording.change(kpi["value"], kpi["previous_value"], kpi["unit"])
     if delta:
         before = wording.figure(kpi["previous_value"], kpi["unit"], currency)
-        definition += f" The period before: {wording.as_markdown(str(before))}."
+        definition += f" Previous period: {wording.as_markdown(str(before))}."
     unit = {"currency": currency, "share": "share"}.get(kpi["unit"], kpi["unit"])
     layout.card(
         label,
