@@ -448,7 +448,7 @@ def chosen_k(diagnostics: pd.DataFrame) -> int | None:
 
 
 def describe_choice(diagnostics: pd.DataFrame) -> str:
-    """Say the choice of k in one progress line.
+    """Return one progress line on the choice of k.
 
     Parameters
     ----------
@@ -557,8 +557,8 @@ def align(parameters: ClusterParameters, previous: pd.DataFrame) -> ClusterParam
 def score(parameters: ClusterParameters, frame: pd.DataFrame) -> pd.DataFrame:
     """Assign every customer to the nearest centroid.
 
-    A customer's result depends on nobody else in the frame, to the last bit, so the frame may be
-    any batch of a larger table.
+    Row-wise: each customer is scored independently, to the last bit, so the frame may be any batch
+    of a larger table.
 
     Parameters
     ----------
@@ -638,7 +638,7 @@ def cluster_names(
     customers: int | None = None,
     longest_silence: float = np.inf,
 ) -> tuple[str, ...]:
-    """Name clusters by what their median members did, also compared with the median customer.
+    """Name clusters by their median members, in absolute terms and against the median customer.
 
     A name is ``[Recent|Lapsed] frequent|regular|occasional|repeat|one-time big|medium|small
     spenders``. Every word holds twice: beside the median customer, and in days and orders of the

@@ -6,12 +6,12 @@ A table stands between two comments, the first of which holds its query:
     ...
     <!-- end table -->
 
-The query says which figures, so that the text around it and its numbers cannot part. Where readers
-should see the query, it stands right above, in a block of SQL, and the comment is `<!-- table -->`.
-dbt's docs show comments, and know texts by blocks: they get a copy (`doc_blocks`).
+The query produces the figures, so the text and its numbers cannot diverge. If readers should see
+the query, put it right above in a block of SQL, with the comment `<!-- table -->`. dbt docs show
+comments and take texts from doc blocks: they get a copy (`doc_blocks`).
 
-Queries read the published marts; with `--analyses` they read the analyses, each under its own name,
-as `dbt compile` left them.
+Queries read the published marts; with `--analyses` they read the compiled analyses, each under its
+own name.
 """
 
 from __future__ import annotations

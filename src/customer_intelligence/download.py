@@ -1,7 +1,7 @@
-"""Download UCI Online Retail, check that it is what it is known to be, and keep it as Parquet.
+"""Download UCI Online Retail, verify its content, and keep it as Parquet.
 
-No hash of the archive is published, so its content is held to what is known of it: the header, the
-number of rows and invoices, and the total. A download that is anything else leaves nothing behind.
+No hash of the archive is published, so the header, the number of rows and invoices, and the total
+are verified. Any other content is discarded.
 """
 
 import http.client

@@ -124,7 +124,7 @@ def _not_published(data_dir: Path) -> CustomerIntelligenceError:
         return CustomerIntelligenceError(
             "E_OLD_LAYOUT",
             f"The marts in {data_dir / 'published'} were published by an earlier release.",
-            f"Run `make build{data_dir_option(data_dir)}` to publish them anew.",
+            f"Run `make build{data_dir_option(data_dir)}` to publish them again.",
         )
     return CustomerIntelligenceError(
         "E_NOT_PUBLISHED",
@@ -228,7 +228,7 @@ def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.D
             raise CustomerIntelligenceError(
                 "E_OLD_MARTS",
                 f"The published marts lack what is read here: {reason_of(error)}",
-                f"Run `make build{data_dir_option(directory)}` to publish them anew.",
+                f"Run `make build{data_dir_option(directory)}` to publish them again.",
             ) from error
 
 

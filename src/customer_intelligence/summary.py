@@ -1,7 +1,7 @@
-"""What a build has published, in a few figures: `summary.json` of each version, and its text.
+"""The headline figures of a build: `summary.json` of each version, and its text.
 
-The publication writes the file before the version becomes current, so that it is right however
-the build was run.
+Publication writes the file before the version becomes current, so it is right however the build
+was run.
 """
 
 from __future__ import annotations
@@ -268,7 +268,7 @@ def _far_off_lines(summary: dict[str, Any]) -> list[str]:
     lines = "1 line is" if found["lines"] == 1 else f"{found['lines']:,} lines are"
     return [
         f"WARNING: {lines} dated far from all others and set apart ({summary['currency']} "
-        f"{found['amount']:,.2f}): mend the dates, or write `far_off_dates: count` into shop.yml"
+        f"{found['amount']:,.2f}): correct the dates, or write `far_off_dates: count` into shop.yml"
     ]
 
 

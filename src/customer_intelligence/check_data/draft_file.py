@@ -14,7 +14,7 @@ MARK = "# Drafted by check-data, "
 
 def draft_text(draft: Draft, path: Path) -> str:
     """Return the text of a drafted mapping.yml, with the reason of every column."""
-    body = f"# From {path.name!a}. Change what is wrong; docs/your-data.md has all keys.\n"
+    body = f"# From {path.name!a}. Correct what is wrong; docs/your-data.md lists all keys.\n"
     body += "".join(f"# {printable(note)}.\n" for note in draft.notes)
     content = dict(draft.content)
     columns = content.pop("columns", {})

@@ -1,8 +1,8 @@
-"""Calibration: from what a model says to what happened to customers it had not seen.
+"""Calibration of predicted probabilities to outcomes.
 
-The line is fitted on out-of-fold predictions, whose models never saw the customer (Platt 1999;
-Cox 1958 for the line on the logit). Where the data know the same season of the year before, the
-level is taken from there.
+A line on the logit (Platt 1999; Cox 1958) is fitted on out-of-fold predictions, whose models never
+saw the customer. If the data contain the same season of the year before, the level comes from
+there.
 """
 
 from __future__ import annotations

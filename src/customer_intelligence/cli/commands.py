@@ -1,6 +1,6 @@
-"""The commands of `customer-intelligence`, as click reads them.
+"""The commands of `customer-intelligence`, defined with click.
 
-What a command needs is imported when it runs: `--help` answers at once.
+A command imports what it needs when it runs, so `--help` is fast.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _ABOUT = f"""Turn a shop's invoice lines into audited customer marts, and read t
 
 \b
 Start with:
-  {NAME} build                  the bundled sample, to look around
-  {NAME} check-data orders.csv  how your own file would be read
-  {NAME} build orders.csv       your own marts
-  {NAME} dashboard              look at them"""
+  {NAME} build                  build the bundled sample
+  {NAME} check-data orders.csv  report how your own file would be read
+  {NAME} build orders.csv       build your own marts
+  {NAME} dashboard              show the marts"""
 _STATUSES = """\b
 Exit status:
   0    done
-  1    it ran and found that it is not so, such as a test that failed
-  2    refused; the last line is a code, what is wrong and what to do
+  1    the check failed, for example a test
+  2    refused; the last line gives a code, what is wrong and what to do
   130  interrupted"""
-# What becomes of each line, and nothing after it.
+# The dispositions of the lines, and nothing downstream.
 DISPOSITIONS = (
     *("build", "--quiet", "--no-write-json", "--select", "+rpt_line_dispositions"),
     *("--resource-type", "model", "--resource-type", "seed"),
@@ -52,7 +52,7 @@ Completion, in bash:
 
 
 class _Command(click.Command):
-    """A command that refuses empty values: a script's unset variable means nothing."""
+    """A command that refuses empty values, such as a script's unset variable."""
 
     def invoke(self, ctx: click.Context) -> Any:
         for parameter in self.params:
@@ -63,7 +63,7 @@ class _Command(click.Command):
                 raise CustomerIntelligenceError(
                     "E_EMPTY_VALUE",
                     f"{name} is empty.",
-                    "Give it a value, or leave it out where it may be left out.",
+                    "Give it a value, or omit it if it is optional.",
                 )
         return super().invoke(ctx)
 
@@ -72,7 +72,7 @@ class _Group(click.Group):
     command_class = _Command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        # In the order in which a person needs them, which is that of this file.
+        # In the order in which a person needs them: the order of this file.
         return list(self.commands)
 
 
@@ -84,7 +84,7 @@ def _data_dir(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--data-dir",
         metavar="DIR",
-        help="Where loads and published versions lie.  [default: data/local of the project]",
+        help="Directory of loads and published versions.  [default: data/local of the project]",
     )(command)
 
 
@@ -92,7 +92,7 @@ def _project_dir(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--project-dir",
         metavar="DIR",
-        help="The dbt project.  [default: the nearest one above, else the checkout]",
+        help="The dbt project.  [default: the nearest parent project, else the checkout]",
     )(command)
 
 
@@ -135,14 +135,14 @@ def build(
     given_vars: str | None,
     project_dir: str | None,
 ) -> None:
-    """Load FILE if one is given, then build, test and publish.
+    """Load FILE if given, then build, test and publish.
 
-    FILE (Parquet, CSV or XLSX, or a directory of files that belong together) is added to the loads
-    before it. Without any load the bundled sample is built. Readers see the new marts when every
-    test has passed, and the old ones until then.
+    FILE (Parquet, CSV or XLSX, or a directory of files that belong together) is added to the
+    earlier loads. Without any load, the bundled sample is built. Readers see the new marts once
+    every test has passed; until then they see the old ones.
     """
     if mapping is not None and file is None:
-        raise click.UsageError("--mapping tells how to read a FILE, and none is given.")
+        raise click.UsageError("--mapping needs a FILE, and none is given.")
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
     if file is not None:
@@ -155,7 +155,7 @@ def build(
 def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
     from customer_intelligence.variables import given_variables
 
-    # Unit tests hold the SQL to rows of their own, whatever the data: `make test` runs them.
+    # Unit tests use their own rows and do not depend on the data: `make test` runs them.
     run_dbt(
         project,
         data_dir,
@@ -173,9 +173,9 @@ def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
 )
 @_data_dir
 def shop(mapping: str | None, data_dir: str | None) -> None:
-    """Write shop.yml for loads that have none.
+    """Write shop.yml for loads without one.
 
-    Loads of an earlier release tell their rules themselves; of others, name the mapping.
+    Loads of an earlier release contain their rules. For other loads, name the mapping.
     """
     from customer_intelligence.ingest.presets import find_mapping
     from customer_intelligence.ingest.shop import renew
@@ -193,7 +193,7 @@ def shop(mapping: str | None, data_dir: str | None) -> None:
 def check_data(
     file: str, mapping: str | None, out: str | None, data_dir: str | None, project_dir: str | None
 ) -> None:
-    """Say how FILE would be read, and draft a mapping for it.
+    """Report how FILE would be read, and draft a mapping.
 
     Nothing is loaded or built.
     """
@@ -213,7 +213,7 @@ def check_data(
         raise ending.NotSo(
             "E_UNREADABLE",
             f"More than half of the records of {file} cannot be read.",
-            "The table above says why: mend the mapping, then look again.",
+            "The table above says why: correct the mapping, then check again.",
         )
 
 
@@ -223,7 +223,7 @@ def check_data(
 def dashboard(data_dir: str | None, project_dir: str | None) -> None:
     """Show the published marts in the browser.
 
-    On http://127.0.0.1:8501, until you press Ctrl-C.
+    Serves http://127.0.0.1:8501 until you press Ctrl-C.
     """
     if importlib.util.find_spec("streamlit") is None:
         raise ModuleNotFoundError(name="streamlit")
@@ -235,7 +235,7 @@ def dashboard(data_dir: str | None, project_dir: str | None) -> None:
 
 
 @cli.command(epilog=_example("docs --out=docs.html"))
-@_out("Write the docs as one HTML file, instead of serving them.", required=False)
+@_out("Write the docs to one HTML file instead of serving them.", required=False)
 @_data_dir
 @_vars
 @_project_dir
@@ -244,7 +244,7 @@ def docs(
 ) -> None:
     """Show lineage and definitions in the browser.
 
-    On http://127.0.0.1:8080, until you press Ctrl-C.
+    Serves http://127.0.0.1:8080 until you press Ctrl-C.
     """
     import base64
 
@@ -255,7 +255,7 @@ def docs(
     place = find_data_dir(data_dir, project)
     path = None if out is None else _check_output(out, place)
     static = [] if path is None else ["--static"]
-    # One thread: with more, dbt closes a connection of DuckDB 2.0 that another may still use.
+    # One thread: with more, dbt closes a DuckDB 2.0 connection that another thread may still use.
     run_dbt(
         project,
         place,
@@ -267,7 +267,7 @@ def docs(
     if path is None:
         run_dbt(project, place, "docs", "serve", "--host", "127.0.0.1", "--no-browser")
         return
-    # The one picture that the page would look for beside itself goes into it.
+    # Embed the one picture that the page would load from beside itself.
     picture = base64.b64encode((project / "assets" / "pipeline.svg").read_bytes()).decode()
     page = (place / "build" / "target" / "static_index.html").read_text("utf-8")
     page = page.replace("assets/pipeline.svg", f"data:image/svg+xml;base64,{picture}")
@@ -291,14 +291,14 @@ def report(out: str | None, data_dir: str | None, project_dir: str | None) -> No
     # The dashboard's settings are those of the directory it runs in.
     enter(project, place)
     sys.path.insert(0, str(project / "dashboard"))
-    # Streamlit warns that there is no server, which is as it should be.
+    # Streamlit warns that there is no server, which is intended here.
     logging.disable(logging.WARNING)
     write_output(path, importlib.import_module("report").report(place))
     print(f"report: {out or path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @cli.command(epilog=_example("data"))
-@click.option("--url", help="Where to download it from.  [default: the UCI repository]")
+@click.option("--url", help="Address of the archive.  [default: the UCI repository]")
 @_out("Parquet file to write.  [default: data/online_retail.parquet]", required=False)
 def data(url: str | None, out: str | None) -> None:
     """Download UCI Online Retail and verify its content.
@@ -319,10 +319,10 @@ def data(url: str | None, out: str | None) -> None:
 @_project_dir
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str, ...]) -> None:
-    """Ask for metrics of the last build.
+    """Query metrics of the last build.
 
-    Without ARGUMENTS they are listed. ARGUMENTS are those of MetricFlow's `mf`: `metrics query
-    --help` explains them.
+    Without ARGUMENTS, lists the metrics. ARGUMENTS are those of MetricFlow's `mf`; see `metrics
+    query --help`.
     """
     from customer_intelligence.metrics import load_mf
 
@@ -335,8 +335,8 @@ def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str,
         if stop.code:
             raise ending.NotSo(
                 "E_METRICS",
-                "MetricFlow has no answer; its lines above say why.",
-                f"`{NAME} metrics` lists what there is.",
+                "MetricFlow failed; its lines above say why.",
+                f"`{NAME} metrics` lists the metrics.",
             ) from None
 
 
@@ -351,7 +351,7 @@ def versions(data_dir: str | None) -> None:
 @click.argument("version")
 @_data_dir
 def rollback(version: str, data_dir: str | None) -> None:
-    """Let readers see an earlier VERSION, until the next build."""
+    """Show readers an earlier VERSION until the next build."""
     from customer_intelligence.versions import roll_back
 
     place = find_data_dir(data_dir)
@@ -376,9 +376,8 @@ def forget(
 ) -> None:
     """Erase CUSTOMER everywhere, build again, and verify it.
 
-    Loads, campaigns and earlier versions are rid of the customer. The customer's lines stay, as
-    lines of nobody, so that what was sold still adds up. If a step is interrupted, the same command
-    goes on.
+    Removes the customer from loads, campaigns and earlier versions. The customer's lines stay as
+    anonymous lines, so totals do not change. After an interruption, run the same command again.
     """
     import shutil
 
@@ -395,8 +394,8 @@ def forget(
     if not found.is_clean:
         raise ending.NotSo(
             "E_STILL_NAMED",
-            "The customer is still named, or it cannot be told, in the places above.",
-            "Remove what you made yourself, and run the command again.",
+            "The customer is still named, or may be, in the places above.",
+            "Remove your own files there, and run the command again.",
         )
 
 
@@ -418,7 +417,7 @@ def export(mart: str, out: str, data_dir: str | None) -> None:
 @click.argument("to_date", metavar="TO")
 @_out("The CSV file to write.")
 @click.option("--segment", metavar="NAME", help="Only this segment.")
-@click.option("--movement", metavar="NAME", help="Only those who entered, left or stayed.")
+@click.option("--movement", metavar="NAME", help="Only this movement: entered, left or stayed.")
 @_data_dir
 def audience(
     from_date: str,
@@ -442,13 +441,15 @@ def audience(
 
 @cli.command(epilog=_example("campaign --actions=win_back,second_order --out=contacts.csv"))
 @_out("The CSV file of the contacts.")
-@click.option("--actions", metavar="NAMES", help="Names of actions.  [default: all that contact]")
+@click.option(
+    "--actions", metavar="NAMES", help="Names of actions.  [default: all contact actions]"
+)
 @click.option("--starts", metavar="DAY", help="First day on which orders count as an outcome.")
 @_data_dir
 def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | None) -> None:
-    """Write whom to contact, and note who is held out.
+    """Write the customers to contact, and record who is held out.
 
-    Later builds compare the two, and so measure what the campaign does.
+    Later builds compare the two groups and so measure the effect of the campaign.
     """
     import re
 
@@ -464,7 +465,7 @@ def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | 
     )
     print(
         f"{started.campaign} from {started.starts_on}: {started.contacts:,} customers to contact "
-        f"in {out}, {started.held_out:,} held out; do not contact those otherwise"
+        f"in {out}, {started.held_out:,} held out; do not contact those by other means"
     )
 
 
@@ -477,7 +478,7 @@ def _check_output(out: str | Path, data_dir: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status; nothing else leaves this function."""
+    """Run the command line and return its exit status; it raises nothing."""
     return ending.ended(lambda: _run(arguments))
 
 
@@ -485,7 +486,7 @@ def _run(arguments: Sequence[str] | None) -> object:
     if _COMPLETING in os.environ:
         return cli.main(prog_name=NAME)
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # Not `cli.main`: it has endings of its own for an interrupt and a closed pipe.
+    # Not `cli.main`, which handles an interrupt and a closed pipe in its own way.
     try:
         with left_as_found(), cli.make_context(NAME, words or ["--help"]) as context:
             return cli.invoke(context)
@@ -497,5 +498,5 @@ def _run(arguments: Sequence[str] | None) -> object:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else NAME
         raise CustomerIntelligenceError(
-            "E_USAGE", error.format_message(), f"`{path} --help` says what it takes."
+            "E_USAGE", error.format_message(), f"`{path} --help` explains its arguments."
         ) from None
