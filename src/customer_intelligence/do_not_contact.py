@@ -33,7 +33,7 @@ MAX_ID_CHARS = 1_000
 
 
 def listed_ids(data_dir: Path, manifests: Sequence[Mapping[str, Any]] | None = None) -> list[str]:
-    """Return every form in which the marts may hold a customer who is listed.
+    """Return every form in which the marts may contain a listed customer.
 
     Parameters
     ----------

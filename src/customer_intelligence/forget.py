@@ -58,7 +58,7 @@ class Erasure(NamedTuple):
         if self.removed:
             found.append(f"removed, because they hold copies: {', '.join(self.removed)}")
         if self.others:
-            found.append(f"not the project's, so look at them yourself: {_few(self.others)}")
+            found.append(f"not the project's, so check them yourself: {_few(self.others)}")
         return found
 
 

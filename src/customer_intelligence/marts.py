@@ -209,7 +209,7 @@ def _search(marts: duckdb.DuckDBPyConnection) -> None:
 
 @contextlib.contextmanager
 def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the current version for a block, and say in words when it cannot be read to the end.
+    """Open the current version for a block; raise a readable error if it is damaged.
 
     Raises
     ------
@@ -296,7 +296,7 @@ def sound_versions(data_dir: Path) -> list[str]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the first line of what an error says, safe to print."""
+    """Return the first line of an error's message, safe to print."""
     text = str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
     return files.printable((text.splitlines() or [type(error).__name__])[0])
 

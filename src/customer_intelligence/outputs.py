@@ -22,7 +22,7 @@ OWN_NAMES = ("raw", "build", "published", "campaigns", "shop.yml", "do_not_conta
 def check_output(
     path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
 ) -> Path:
-    """Return the path of a file that may be written, or say why it may not.
+    """Return the path of a file that may be written, or refuse it.
 
     Parameters
     ----------

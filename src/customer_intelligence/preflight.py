@@ -1,4 +1,4 @@
-"""Say before a build that it cannot work.
+"""Checks before a build: refuse early what cannot succeed.
 
 Every dbt command that opens the work database runs this first (see `dbt_plugin`).
 """

@@ -1,4 +1,4 @@
-"""What every dbt command begins with: vars checked, the source found, the schema ``raw`` made.
+"""The start of every dbt command: check the vars, find the source, create the schema ``raw``.
 
 The schema is made anew each time and appears whole: invoice lines and loads, the rules of the
 shop, who must not be contacted, campaigns, and the clusters that are published now.
@@ -193,7 +193,7 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
 def _check_copies_are_known(
     data_dir: Path, manifests: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]
 ) -> None:
-    """Refuse loads made before copies were told, where the shop drops copies."""
+    """Refuse loads made before duplicates were recorded, if the shop drops duplicates."""
     if rules.get("copies") != "drop":
         return
     for manifest in manifests:

@@ -1,4 +1,4 @@
-"""The drafted mapping as a file: what it says, why, and whether it may be replaced."""
+"""The drafted mapping as a file: its keys, their reasons, and whether it may be replaced."""
 
 import hashlib
 from pathlib import Path
@@ -47,7 +47,7 @@ def _digest(body: str) -> str:
 
 
 def check_out(out: Path) -> None:
-    """Refuse to replace anything but a draft that nobody has changed.
+    """Refuse to replace anything but an unchanged draft.
 
     Raises
     ------

@@ -91,7 +91,7 @@ def season_before(cutoff: pd.Timestamp, known: pd.Series) -> pd.Timestamp | None
 
 
 def is_enough_for_a_level(labels: np.ndarray) -> bool:
-    """Tell whether these outcomes, 0 or 1, shape (n,), are enough to take a level from."""
+    """Return whether these outcomes, 0 or 1, shape (n,), are enough to take a level from."""
     churned = labels.sum()
     return (
         len(labels) >= MIN_SEASON_CUSTOMERS

@@ -185,7 +185,7 @@ def _of_duckdb(error: Exception) -> CustomerIntelligenceError:
     return CustomerIntelligenceError(
         "E_DATABASE",
         f"DuckDB cannot continue: {first}.",
-        "Check the disk; a build starts again from the loads.",
+        "Check the disk. A build starts again from the loads.",
     )
 
 

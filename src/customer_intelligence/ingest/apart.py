@@ -57,7 +57,7 @@ def money(amount: Decimal | None, currency: str | None = None) -> str:
 
 
 def quarantined(reasons: Mapping[str, int], amounts: Mapping[str, Decimal]) -> list[Apart]:
-    """Return what was quarantined, the commonest reason first."""
+    """Return the quarantined records, the most frequent reason first."""
     return [
         Apart(reason, f"quarantined {reason}", QUARANTINE, records, amounts.get(reason))
         for reason, records in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))

@@ -1,9 +1,9 @@
-"""Draft a mapping for a file of which nothing was said.
+"""Draft a mapping for a file without one.
 
 A column is a field by three kinds of evidence: its name (`names`, words in five languages), its
-values, and arithmetic between columns (quantity times price is the total). What is drafted is a
-proposal for a person to read, with its reasons and a verdict: ``ok``, ``likely`` or ``look here``.
-Nothing here is used by a load unless it stands in a mapping file.
+values, and arithmetic between columns (quantity times price is the total). The draft is a proposal
+for a person to review, with reasons and a verdict: ``ok``, ``likely`` or ``look here``. A load uses
+it only once it is in a mapping file.
 """
 
 import itertools
@@ -108,7 +108,7 @@ class Column:
         return sum(self.values.values())
 
     def is_mostly(self, holds: Callable[[str], object]) -> bool:
-        """Tell whether something holds for the values of most records."""
+        """Return whether something holds for the values of most records."""
         kind = sum(count for value, count in self.values.items() if holds(value))
         return self.filled > 0 and (
             kind >= MOST * self.filled or (kind == self.filled - 1 and kind >= FEW_RECORDS)
@@ -335,7 +335,7 @@ def _invoice_evidence(column: Column) -> tuple[int, str] | None:
 
 
 def _is_label(column: Column) -> bool:
-    """Tell whether there are too few values for those of an identity."""
+    """Return whether there are too few values for those of an identity."""
     return len(column.values) <= FEW_VALUES and column.filled >= MANY_RECORDS
 
 
@@ -575,7 +575,7 @@ def _products(quantity: Column, price: Column, total: Column) -> tuple[int, int,
 
 
 def _is_of_line(work: _Work, quantity: Column, money: Column) -> bool:
-    """Tell whether an amount grows with the quantity of one and the same product."""
+    """Return whether an amount grows with the quantity of one and the same product."""
     ranked = work.ranked("stock_code", _code_evidence) + work.ranked("description", _text_evidence)
     products = [one.column for one in ranked] + _categories(work)
     for product in products[:3]:
@@ -609,7 +609,7 @@ def _categories(work: _Work) -> list[Column]:
 
 
 def _is_of_order(amount: Column, invoice: Column | None) -> bool:
-    """Tell whether an amount is the order's: said once, or the same on all of its lines."""
+    """Return whether an amount is the order's: said once, or the same on all of its lines."""
     if invoice is None:
         return False
     orders = [rows for rows in _orders(amount, invoice) if len(rows) > 1]
@@ -620,14 +620,14 @@ def _is_of_order(amount: Column, invoice: Column | None) -> bool:
 
 
 def _is_once_per_order(amount: Column, invoice: Column | None) -> bool:
-    """Tell whether an amount stands on the first line of an order and on no other."""
+    """Return whether an amount stands on the first line of an order and on no other."""
     return invoice is not None and _is_on_first_line(amount, invoice)
 
 
 def _fails_on_orders(
     quantity: Column, price: Column, total: Column, invoice: Column | None
 ) -> bool:
-    """Tell whether arithmetic that holds on orders of one line fails on those of several."""
+    """Return whether arithmetic that holds on orders of one line fails on those of several."""
     if invoice is None:
         return False
     lines = Counter(invoice.rows)
@@ -759,7 +759,7 @@ def _add_fallbacks(work: _Work) -> None:
 
 
 def _is_stand_in(name: str, column: Column, other: Column) -> bool:
-    """Tell whether another column is of the same kind, and filled where the first is blank."""
+    """Return whether another column is of the same kind, and filled where the first is blank."""
     if name == "country":
         return any(not one and two for one, two in zip(column.rows, other.rows, strict=True))
     kinds = [names.said(one.name).meanings for one in (column, other)]
@@ -837,7 +837,7 @@ def _drafted(work: _Work) -> Draft:
 
 
 def _are_lines(work: _Work) -> bool:
-    """Tell whether the records are lines of orders: a product, its quantity or price, its money."""
+    """Return whether the records are order lines: a product, its quantity or price, its money."""
     money = work.chosen.get("line_amount") or work.chosen.get("unit_price")
     product = work.chosen.get("stock_code")
     is_dated = {"invoice_no", "invoice_date"} & set(work.chosen)
@@ -941,14 +941,14 @@ def _amount_before(work: _Work, discount: Column, invoice: Column | None) -> Col
 
 
 def _is_on_first_line(column: Column, invoice: Column) -> bool:
-    """Tell whether a column is filled on the first and blank on the later lines of every order."""
+    """Return whether a column is filled on the first line of every order only."""
     orders = list(_orders(column, invoice))
     later = [value for rows in orders for value in rows[1:]]
     return bool(later) and not any(later) and any(rows[0] for rows in orders)
 
 
 def identity_notes(customer: Column, invoice: Column) -> list[str]:
-    """Say what is odd of the ids of customers: one with many of the orders, two that are one."""
+    """Note odd customer ids: one with many of the orders, two that are one."""
     notes = []
     orders = Counter(
         who

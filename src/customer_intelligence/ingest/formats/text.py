@@ -1,7 +1,7 @@
 """Delimited text: its encoding, its separator, a proof that it is well formed, its records.
 
-The proof is what allows the fast reader: `measure_structure` counts the records without parsing
-them and accepts only text in which every quote, line end and separator stands where it must.
+The proof allows the fast reader: `measure_structure` counts the records without parsing them and
+accepts only text with every quote, line end and separator in its proper place.
 Everything else goes through `read_records`, one record at a time.
 """
 
@@ -265,7 +265,7 @@ def show_bytes(text: str) -> str:
 
 
 def has_kept_bytes(fields: Sequence[str]) -> bool:
-    """Tell whether any field holds an undecodable byte."""
+    """Return whether any field holds an undecodable byte."""
     return any(_KEPT_BYTE.search(field) for field in fields)
 
 
@@ -484,7 +484,7 @@ def _line_shifts(lines: np.ndarray, first_record: int, before: np.int64 | None) 
 
 
 def _quotes_are_placed(data: np.ndarray, quotes: np.ndarray, separator: int) -> bool:
-    """Tell whether quotes open after and close before a separator or line end, or are doubled."""
+    """Return whether quotes open after and close before a separator or line end, or are doubled."""
     opening, closing = quotes[::2], quotes[1::2]
     before = data[opening - 1]
     opens = np.isin(before, [separator, ord("\n"), ord('"')]) | (opening == 0)
