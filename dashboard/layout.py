@@ -93,9 +93,9 @@ class Drawing:
     def to_dict(self) -> dict[str, Any]:
         """Return the specification, with the data under names that stay.
 
-        Altair names data by their content, and for a chart with new names the browser starts anew;
-        in one whose specification stays the same it only exchanges the data. Altair's settings are
-        those of all threads: Streamlit holds a lock while it calls this.
+        Altair names data by their content, and a browser draws a chart with new names from scratch;
+        if the specification is the same, it only replaces the data. Altair's settings are shared
+        by all threads: Streamlit holds a lock while it calls this.
         """
         frames: dict[str, pd.DataFrame] = {}
         with alt.data_transformers.enable(NUMBERED, frames=frames):

@@ -66,7 +66,7 @@ def spread(
     log: bool = False,
     share: bool = False,
 ) -> alt.LayerChart:
-    """Draw a measure's middle half (bar), 5–95 % range (line) and median by segment.
+    """Draw a measure's interquartile range (bar), 5–95 % range (line) and median by segment.
 
     Parameters
     ----------

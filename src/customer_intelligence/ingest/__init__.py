@@ -118,7 +118,7 @@ negative_lines_are_returns whether a negative amount is a return (``false``: onl
                            number tells); true
 copies                     ``drop`` where the export repeats lines, so that the second and later
                            lines that are equal in all columns do not count; ``count``
-invoice_numbers            ``restart`` where they begin anew each month, year or till, so that no
+invoice_numbers            ``restart`` if they restart each month, year or till, so that no
                            load replaces an invoice of an earlier one; ``lasting``
 far_off_dates              ``count`` where the few lines that are dated far from all others are
                            dated right; ``set_apart``
