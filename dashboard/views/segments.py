@@ -55,11 +55,12 @@ def draw_table(chosen: list[str]) -> None:
     )
     days = segments["validity_as_of_date"].dropna()
     measured = (
-        f" Bought again: of those in the segment on {marts_reader.day(days.iloc[0])}."
+        " Bought again is measured on the members of each segment on "
+        f"{marts_reader.day(days.iloc[0])}."
         if len(days)
         else ""
     )
-    st.caption(f"Of all customers; only the filter of segments narrows the table.{measured}")
+    st.caption(f"All customers; only the segment filter narrows this table.{measured}")
 
 
 def draw_grid(currency: str) -> None:
