@@ -262,7 +262,7 @@ def test_a_link_gets_what_exists_and_is_told_what_does_not(published, filters, c
             "churn.py",
             {"model": ["random_forest", "base_rate"]},
             "random_forest",
-            'model "Baseline: one rate for all", which cannot be shown beside another. Shown: '
+            'model "Baseline: base rate", which cannot be shown beside another. Shown: '
             "Random forest.",
         ),
         ("churn.py", {"population": "active_90d"}, "active_90d", None),
@@ -368,7 +368,7 @@ def test_many_customers_become_a_two_dimensional_histogram(published, monkeypatc
     assert not chart_data(app, "customer_id")
     (cells,) = chart_data(app, "spend_from")
     told = " ".join(caption.value for caption in app.caption)
-    (tiny,) = [int(n) for n in re.findall(r"(\d+) customers with hardly any", told)] or [0]
+    (tiny,) = [int(n) for n in re.findall(r"(\d+) customers with no or very low", told)] or [0]
     clustered = published.execute(
         "select count(*) from dim_customers where cluster_id is not null"
     ).fetchone()[0]
@@ -475,7 +475,7 @@ def test_the_countries_beyond_the_named_ones_are_one(republish):
     assert app.multiselect(key="country").options[-1] == "Other countries"
     (points,) = chart_data(app, "customer_id", "net_revenue")
     told = int(re.search(r"([\d,]+) of", app.main.text[0].value)[1].replace(",", ""))
-    left_out = [int(n) for n in re.findall(r"(\d+) customers with hardly", words(app))] or [0]
+    left_out = [int(n) for n in re.findall(r"(\d+) customers with no or very", words(app))] or [0]
     assert len(points) + left_out[0] == told > 0
     (spread, *_) = chart_data(run("segments.py", country="Other countries"), "median")
     assert spread["customers"].sum() == told
@@ -749,7 +749,7 @@ def test_thin_data_are_said_in_words(republish):
         assert not run(view).exception
     assert any("12 customers: clusters skipped" in box.value for box in run("clusters.py").info)
     told = " ".join(box.value for box in run("churn.py").info)
-    assert "given a probability. 12 customers: churn skipped" in told
+    assert "has a churn probability. 12 customers: churn skipped" in told
     assert "tested. 12 customers: churn skipped" in told
     told = " ".join(box.value for box in run("value.py").info)
     assert "not predicted. 12 customers: lifetime_value skipped" in told
