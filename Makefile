@@ -61,9 +61,9 @@ help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 build, test and publish the marts (of the bundled sample without data)'
 	@echo 'make check-data DATA=file [MAPPING=mapping.yml] [OUT=mapping.yml]'
-	@echo '                 how a file would be read, and a mapping for it; builds nothing'
-	@echo 'make data [URL=address]    download UCI Online Retail and check its content'
-	@echo 'make dashboard   look at the published marts on http://127.0.0.1:8501'
+	@echo '                 report how a file would be read, draft a mapping; builds nothing'
+	@echo 'make data [URL=address]    download UCI Online Retail and verify its content'
+	@echo 'make dashboard   show the published marts on http://127.0.0.1:8501'
 	@echo 'make report [OUT=report.html]    the dashboard as one file, to send or print'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
 	@echo 'make docs OUT=docs.html       the same as one file, to send or host'
@@ -76,16 +76,16 @@ help:
 	@echo 'make audience FROM=day TO=day OUT=file.csv [SEGMENT=name] [MOVEMENT=entered|left|stayed]'
 	@echo '                 who entered, left and stayed in each segment between two snapshots'
 	@echo 'make campaign OUT=contacts.csv [ACTIONS=win_back,second_order] [STARTS=day]'
-	@echo '                 whom to contact, and who is held out to measure what it does'
+	@echo '                 who to contact, and who is held out to measure the effect'
 	@echo 'make test-quick  linters and the tests that need no build: at every change'
 	@echo 'make test        linters and all tests'
 	@echo 'make test-tools  other engines, and every page in every look'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
-	@echo 'make methodology the tables of docs and README, from the published marts and the analyses'
+	@echo 'make methodology the tables of docs, from the published marts and the analyses'
 	@echo 'make tutorial    the tables of the tutorial, from the build of the sample'
-	@echo 'make pictures    the pictures of README and tutorial, of what is built (needs chromium)'
+	@echo 'make pictures    the pictures of README and docs, from the build of the sample (needs chromium)'
 	@echo 'make sample      make the bundled sample again'
 	@echo 'make lock        resolve and pin the requirements again'
 	@echo 'make clean       remove what was generated; your loads stay'
@@ -184,7 +184,7 @@ lint: $(TREE).venv/installed-dev
 
 methodology: $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \
-		--blocks models/methodology.md README.md docs/methodology/*.md
+		--blocks models/methodology.md docs/methodology/*.md
 	$(DBT) compile --quiet --no-introspect --select path:analyses $(call option,vars,VARS)
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \
 		--analyses docs/analyses.md

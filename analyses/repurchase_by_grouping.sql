@@ -139,7 +139,7 @@ learned_groups as (
     from examples
     union all
     select
-        'fifths by purchase days' as grouping_name,
+        'quintiles by purchase days' as grouping_name,
         cast(f_score as varchar) as group_name,
         customer_id,
         example_set,
@@ -175,7 +175,7 @@ tested as (
     where learned_groups.example_set = 'test'
     union all
     select
-        'tenths by churn probability' as grouping_name,
+        'deciles by churn probability' as grouping_name,
         cast(churn_deciles.score_decile as varchar) as group_name,
         examples.has_repurchased,
         avg(1 - churn_deciles.churn_probability) over (

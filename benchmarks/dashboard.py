@@ -72,16 +72,16 @@ def change_filters(page: Page, choices: dict[int, list[str]]) -> list[float]:
     page : Page
         A window of the browser, in which a page of the dashboard stands.
     choices : dict of int to list of str
-        For a filter, by its place in the sidebar, values to choose in turn.
+        For a filter, by its position in the sidebar, values to choose in turn.
     """
     page.evaluate(WATCH)
     seconds = []
     for turn in range(TURNS):
-        for place, value in [
-            *((place, values[turn % len(values)]) for place, values in choices.items()),
-            *((place, None) for place in reversed(choices)),
+        for position, value in [
+            *((position, values[turn % len(values)]) for position, values in choices.items()),
+            *((position, None) for position in reversed(choices)),
         ]:
-            box = page.locator('[data-testid="stMultiSelect"] input').nth(place)
+            box = page.locator('[data-testid="stMultiSelect"] input').nth(position)
             box.click()
             if value:
                 box.fill(value)
@@ -104,8 +104,8 @@ def main() -> int:
         ).fetchone()
         # The largest of each, so that every change leaves somebody.
         choices = {
-            place: [value for (value,) in marts.execute(sql).fetchall()]
-            for place, sql in (
+            position: [value for (value,) in marts.execute(sql).fetchall()]
+            for position, sql in (
                 (
                     2,
                     "select country_group from customer_cube"

@@ -1,8 +1,8 @@
-"""Who may see the dashboard: whoever sits at this machine, or people who have signed in.
+"""Access to the dashboard: users of this machine, or people who have signed in.
 
 The server listens on the loopback address (`.streamlit/config.toml`). On any other address
-it shows nothing until a sign-in is configured in `.streamlit/secrets.toml`, as
-`docs/security.md` describes; once it is, everybody has to sign in, here too.
+it shows nothing until a sign-in is configured in `.streamlit/secrets.toml`
+(`docs/security.md`). From then on everybody has to sign in, on this machine too.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ SIGN_IN_KEYS = (
     "server_metadata_url",
     "allowed_emails",
 )
-# Who guesses the secret can sign a cookie of their own.
+# Anyone who guesses the secret can forge a cookie.
 SHORTEST_COOKIE_SECRET = 32
-HOW = "docs/security.md tells how to show the dashboard to others."
+HOW = "docs/security.md explains how to show the dashboard to others."
 
 
 def admit() -> bool:
-    """Let the visitor in, or draw what keeps them out; true when they may see the data."""
+    """Admit the visitor, or draw the reason why not; return true when they may see the data."""
     sign_in = sign_in_settings()
     if sign_in is None:
         if is_loopback(st.get_option("server.address")) and not is_remote(st.context.ip_address):
@@ -92,17 +92,17 @@ def sign_in_settings() -> Mapping[str, Any] | None:
 
 
 def sign_in_fault(sign_in: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the settings of the sign-in, or none."""
+    """Return the fault in the sign-in settings, or none."""
     missing = [key for key in SIGN_IN_KEYS if not sign_in.get(key)]
     if missing:
         return f"[auth] in .streamlit/secrets.toml cannot be read or lacks {', '.join(missing)}."
     if len(sign_in["cookie_secret"]) < SHORTEST_COOKIE_SECRET:
         return f"cookie_secret is shorter than {SHORTEST_COOKIE_SECRET} characters."
     if isinstance(sign_in["allowed_emails"], str):
-        return "allowed_emails is no list of e-mail addresses."
+        return "allowed_emails is not a list of e-mail addresses."
     absent = [name for name in ("authlib", "httpx") if importlib.util.find_spec(name) is None]
     if absent:
-        return f"Packages that sign people in are not installed: {', '.join(absent)}."
+        return f"Packages needed for the sign-in are not installed: {', '.join(absent)}."
     return None
 
 

@@ -1,4 +1,4 @@
-"""Pieces that every page is put together from."""
+"""Building blocks of every page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import altair as alt
 import charts
 import links
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
 
@@ -22,8 +22,8 @@ Chart = alt.Chart | alt.LayerChart | alt.FacetChart
 PICKED = "picked"
 # What a click on a segment does; the other pages show the whole shop, and say so.
 CLICK = (
-    "A click on a segment sets the filter in the sidebar, which narrows the pages Segments, "
-    "Clusters, Churn, Value and Customers."
+    "A click on a segment sets the sidebar filter, which applies to the pages Segments, Clusters, "
+    "Churn, Value and Customers."
 )
 # Altair's name for how data get theirs.
 NUMBERED = "numbered"
@@ -32,7 +32,7 @@ CARD_WIDTH = 171
 
 
 def tell(title: str, what: str, todo: str) -> None:
-    """Say why there is nothing to see and what to do about it, as plain text."""
+    """Explain as plain text why there is nothing to show and what to do about it."""
     st.title(title, anchor=False)
     with st.container(border=True):
         st.text(what)
@@ -69,7 +69,7 @@ def show(
 
 
 def number(frame: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """Name a frame by its place among those of a chart, and note it there."""
+    """Name a frame by its position among the chart's frames, and note it there."""
     known = [name for name, other in frames.items() if other is frame]
     name = known[0] if known else f"frame_{len(frames)}"
     frames[name] = frame
@@ -94,9 +94,9 @@ class Drawing:
     def to_dict(self) -> dict[str, Any]:
         """Return the specification, with the data under names that stay.
 
-        Altair names data by their content, and for a chart with new names the browser starts anew;
-        in one whose specification stays the same it only exchanges the data. Altair's settings are
-        those of all threads: Streamlit holds a lock while it calls this.
+        Altair names data by their content, and a browser draws a chart with new names from scratch;
+        if the specification is the same, it only replaces the data. Altair's settings are shared
+        by all threads: Streamlit holds a lock while it calls this.
         """
         frames: dict[str, pd.DataFrame] = {}
         with alt.data_transformers.enable(NUMBERED, frames=frames):
@@ -162,18 +162,18 @@ def card(
 
 
 def nothing_selected() -> bool:
-    """Say what the filters leave of the shop; true when they leave nobody."""
-    chosen = store.filters()
-    left = store.selection()
+    """Show the size of the filtered selection; return true when it is empty."""
+    chosen = marts_reader.filters()
+    left = marts_reader.selection()
     if not left["all_customers"]:
-        st.info("This shop has no customers: no purchase that stands names who made it.")
+        st.info("This shop has no customers: no valid purchase names a customer.")
         return True
     if not any(chosen.values()):
         return False
     if not left["customers"]:
-        st.info("No customer fits these filters. Take one of them out in the sidebar.")
+        st.info("No customer matches these filters. Remove one of them in the sidebar.")
         return True
-    currency = store.currency()
+    currency = marts_reader.currency()
     share = left["net_revenue"] / left["all_net_revenue"] if left["all_net_revenue"] else 0
     words = [
         f"{wording.whole(left['customers'])} of {wording.whole(left['all_customers'])} customers",
@@ -189,13 +189,13 @@ def nothing_selected() -> bool:
 
 
 def whole_shop(what: str = "This page") -> None:
-    """Say that the filters do not narrow what is shown, if there are any."""
-    if any(store.filters().values()):
-        st.caption(f"{what} shows the whole shop whatever is filtered.")
+    """Say that filters do not apply, if any are set."""
+    if any(marts_reader.filters().values()):
+        st.caption(f"{what} shows the whole shop, regardless of filters.")
 
 
 def download(label: str, make: Callable[[], pd.DataFrame], file_name: str) -> None:
-    """Offer a table as a CSV file whose texts no spreadsheet takes for formulas.
+    """Offer a table as a CSV file that is safe in a spreadsheet: no text runs as a formula.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def download(label: str, make: Callable[[], pd.DataFrame], file_name: str) -> No
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """Return a table as CSV, with the byte order mark by which spreadsheets know UTF-8."""
+    """Return a table as CSV, with the byte order mark that marks UTF-8 for spreadsheets."""
     is_text = [not pd.api.types.is_numeric_dtype(kind) for kind in frame.dtypes]
     file = io.StringIO(newline="")
     writer = csv.writer(file)
@@ -226,7 +226,7 @@ def as_csv(frame: pd.DataFrame) -> bytes:
 
 
 def table(frame: pd.DataFrame, alt_text: str, columns: Mapping[str, Any], **options: Any) -> Any:
-    """Draw a table; what is unknown is a dash, and whole numbers are whole.
+    """Draw a table: a dash for unknown values, no decimals in whole numbers.
 
     Parameters
     ----------

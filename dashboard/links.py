@@ -1,7 +1,7 @@
-"""What the address of a page asks for: chosen where it exists, and said where it does not.
+"""Deep links: apply the values that a page's address asks for, and report those that do not exist.
 
-Streamlit takes from the address what a control knows and drops the rest without a word. Every
-control that the address keeps is drawn by `choose`, which reads the address first.
+Streamlit applies the values that a control knows and silently drops the rest. `choose` draws every
+control that the address keeps, and reads the address first.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ MISSED = "link_missed"
 ABSENT = "which does not exist here"
 HELD = "which has no figures of its own here"
 BESIDE = "which cannot be shown beside another"
-# So much of a value is repeated, and so many of them are.
+# At most this many letters of a value, and this many values, are repeated.
 LETTERS = 60
 VALUES = 5
 
 
 @dataclass
 class Missed:
-    """What the address asked of a control in vain, and what is shown in its place."""
+    """Values that the address asked for in vain, and what is shown instead."""
 
     noun: str
     values: list[tuple[str, str]]
@@ -45,7 +45,7 @@ def choose(
     elsewhere: Callable[[str], str | None] | None = None,
     **settings: Any,
 ) -> Any:
-    """Draw a control that the address keeps, and return what is chosen in it.
+    """Draw a control that the address keeps, and return its choice.
 
     An address may name an option or its label, in any case, and several where the control takes
     several. `tell` says which of them do not exist.
@@ -93,7 +93,7 @@ def choose(
 
 
 def correct(key: str, values: Sequence[str]) -> None:
-    """Put into the address what a control can choose, and run again with it.
+    """Put the valid values into the address, and run again.
 
     Where the control was drawn before, Streamlit keeps it and the address alike by itself.
     """
@@ -139,12 +139,12 @@ def find(
 
 
 def forget(key: str) -> None:
-    """Say no more about what the address asked of a control: somebody has changed it since."""
+    """Drop the note on a control's address once somebody has changed the control."""
     _missed().pop(key, None)
 
 
 def tell(*keys: str) -> None:
-    """Say what the address asked of controls and could not be chosen."""
+    """Show the values that the address asked for and that do not exist."""
     for key in keys:
         if key in _missed():
             st.info("  \n".join(_sentences(_missed()[key])))

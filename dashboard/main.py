@@ -1,4 +1,4 @@
-"""What Streamlit runs for each visit: the sidebar, and the page that the address names.
+"""The script that Streamlit runs for each visit: the sidebar, and the page of the address.
 
 `app.py` starts the server. The pages read the published marts and nothing else.
 """
@@ -14,11 +14,11 @@ import access
 import duckdb
 import layout
 import links
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
-from questions import customers
+from queries import customers
 
 from customer_intelligence.errors import CustomerIntelligenceError
 
@@ -36,19 +36,19 @@ PAGES = {
 }
 DEFAULT_PAGE = "overview"
 ICON = str(Path(__file__).with_name("icon.svg"))
-# Older publications and older data are shown with a word about it.
+# Older publications and older data are shown with a note on their age.
 STALE_DAYS = 35
 NOTHING = "There is nothing to show yet"
 
 
 def draw_sidebar() -> None:
-    """Draw the filters, which the address keeps, and say which data this is."""
-    found = store.risks()
+    """Draw the filters, which the address keeps, and the dates of the data."""
+    found = marts_reader.risks()
     with st.sidebar:
         links.choose(
             st.multiselect,
             "Segment",
-            store.segment_names(),
+            marts_reader.segment_names(),
             "segment",
             noun="segment",
             everything="all segments",
@@ -64,23 +64,22 @@ def draw_sidebar() -> None:
             placeholder="Any risk",
         )
         # A file without a country has nothing to choose from.
-        if set(store.countries()) != {store.UNKNOWN_COUNTRY}:
+        if set(marts_reader.countries()) != {marts_reader.UNKNOWN_COUNTRY}:
             links.choose(
                 st.multiselect,
                 "Country",
-                store.countries(),
+                marts_reader.countries(),
                 "country",
                 noun="country",
                 everything="all countries",
                 elsewhere=among_others,
                 placeholder="All countries",
-                help="The countries with most customers; the rest together are the other "
-                "countries.",
+                help="The countries with the most customers. All others form one group.",
             )
-        facts = store.build_info()
-        st.text(f"Data as of {store.day(facts['as_of_date'])}")
+        facts = marts_reader.build_info()
+        st.text(f"Data as of {marts_reader.day(facts['as_of_date'])}")
         st.caption(
-            f"Invoices from {store.day(facts['first_invoice_date'])} on; "
+            f"Invoices from {marts_reader.day(facts['first_invoice_date'])} on; "
             f"built {facts['built_at']:%Y-%m-%d %H:%M} UTC, "
             f"{wording.whole(facts['tests_passed'])} tests passed."
         )
@@ -89,8 +88,10 @@ def draw_sidebar() -> None:
 
 def among_others(country: str) -> str | None:
     """Return the name of the other countries if a country is one of them."""
-    is_one = customers.has_country(country) and store.OTHER_COUNTRIES in store.countries()
-    return store.OTHER_COUNTRIES if is_one else None
+    is_one = (
+        customers.has_country(country) and marts_reader.OTHER_COUNTRIES in marts_reader.countries()
+    )
+    return marts_reader.OTHER_COUNTRIES if is_one else None
 
 
 def draw_age(facts: dict[str, Any]) -> None:
@@ -106,7 +107,7 @@ def draw_age(facts: dict[str, Any]) -> None:
         if data_days > STALE_DAYS:
             st.caption(
                 f"The data end {wording.whole(data_days)} days before this build: "
-                '"now" and "the next days" are those after the data.'
+                '"now" and "the next days" start where the data end.'
             )
 
 
@@ -122,11 +123,11 @@ def main() -> None:
     if not access.admit():
         return
     try:
-        store.follow_publication()
+        marts_reader.follow_publication()
         draw_sidebar()
-        links.tell(*store.FILTER_KEYS)
+        links.tell(*marts_reader.FILTER_KEYS)
         page.run()
-        # For the report: words in place of a page are none.
+        # For the report: a message instead of a page does not count.
         st.session_state["drawn_page"] = page.url_path or DEFAULT_PAGE
     except CustomerIntelligenceError as error:
         logging.getLogger(__name__).warning("%s", error)
@@ -135,15 +136,15 @@ def main() -> None:
         logging.getLogger(__name__).exception("The published marts do not fit this dashboard")
         layout.tell(
             NOTHING,
-            "The published marts are of another version of the project than this dashboard.",
-            "Run `make build` to publish them anew.",
+            "The published marts come from another version of the project than this dashboard.",
+            "Run `make build` to publish them again.",
         )
     except duckdb.Error:
         logging.getLogger(__name__).exception("The published marts cannot be read")
         layout.tell(
             NOTHING,
             "The published marts cannot be read.",
-            "The log of the dashboard says why. Run `make build` to publish them anew.",
+            "The log of the dashboard says why. Run `make build` to publish them again.",
         )
 
 

@@ -1,8 +1,8 @@
 """The dashboard as one HTML file, which `customer-intelligence report` writes.
 
-Every page is run as the dashboard runs it, without a browser, and what it shows is written down:
-the same words, figures and charts from the same code. Charts become pictures inside the file, which
-asks nothing of the network and runs no script.
+The report runs every page as the dashboard does, without a browser, and writes down the same words,
+figures and charts. Charts become pictures inside the file. The file needs no network and runs no
+script.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ DRAWN_KEY = "drawn_page"
 PAGES = ("overview", "segments", "clusters", "churn", "value", "cohorts", "customers", "about")
 MOST_ROWS = 25
 CHART_WIDTH = 530
-# Thousands of points are smaller as a picture of dots than as shapes.
+# Thousands of points take less space as PNG than as SVG.
 MOST_SVG_BYTES = 500_000
-# What is said of clicks and filters means nothing on paper.
-ON_SCREEN = r" ?(A click on [^.]*|The whole shop, whatever is filtered)\."
+# Sentences about clicks and filters do not apply on paper.
+ON_SCREEN = r" ?(A click on [^.]*|Whole shop, regardless of filters)\."
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 760px; margin: 2rem auto;
@@ -95,7 +95,7 @@ def _page(name: str) -> Iterator[str]:
         app.switch_page(f"views/{name}.py").run()
     except RuntimeError as error:
         raise _not_drawn(name, str(error)) from error
-    # Words in place of the page are no page: only what was drawn to its end counts.
+    # A message instead of the page is no page: only a page that was drawn to its end counts.
     is_drawn = DRAWN_KEY in app.session_state and app.session_state[DRAWN_KEY] == name
     if app.exception or app.error or not is_drawn:
         told = [*app.exception, *app.error, *app.title, *app.text]
@@ -145,7 +145,7 @@ def _element(element: Any) -> str:
         return _table(element)
     if element.type == "vega_lite_chart":
         return _picture(element.proto)
-    # What is left are controls, which paper does not have.
+    # The rest are controls, which do not apply on paper.
     return ""
 
 
@@ -208,7 +208,7 @@ def _picture(proto: Any) -> str:
     if "hconcat" not in chart and "vconcat" not in chart:
         chart["width"] = CHART_WIDTH
     chart.pop("usermeta", None)
-    # Whoever reads it may have a wider font than the one that measured the labels.
+    # The reader's font may be wider than the one that measured the labels.
     chart["padding"] = {"left": 16, "right": 16, "top": 5, "bottom": 5}
     chart["config"] = {**chart.get("config", {}), "font": "Arial, Helvetica, sans-serif"}
     kind, picture = "svg+xml", vl_convert.vegalite_to_svg(chart).encode()

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
-# So many letters of an amount fit on a card.
+# An amount of up to this many characters fits on a card.
 CARD_LETTERS = 14
 
-# Best to worst, to be told apart without colour vision; new customers stand outside.
+# Best to worst, distinguishable without colour vision; new customers stand outside.
 SEGMENT_COLOURS = {
     "Champions": "#0072B2",
     "Loyal Customers": "#56B4E9",
@@ -19,7 +19,7 @@ SEGMENT_COLOURS = {
     "At Risk": "#D55E00",
     "Lost Customers": "#4A4A4A",
 }
-# For clusters, which are sorted best to worst, and for segments of one's own.
+# For clusters, which are sorted best to worst, and for custom segments.
 COLOURS = (
     *("#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#4A4A4A"),
     *("#009E73", "#CC79A7", "#8C6D31", "#7A5195", "#999999"),
@@ -31,12 +31,12 @@ FADED = "#D9DDE2"
 INK = "#4A4A4A"
 STRONG_INK = "#262626"
 PAGE = "#FFFFFF"
-# Heat maps: from nothing to the most, and what is written on the most.
+# Heat maps: from zero to the maximum, and the text colour on the maximum.
 HEAT_LOW = "#EEF3F8"
 HEAT_HIGH = "#0A5C96"
 ON_HEAT = "#FEFEFE"
 RISK_COLOURS = {"high": "#0B3C5D", "medium": "#3F83B5", "low": "#A9CBE2"}
-# What a dark page needs in place of a colour that speaks on a light one.
+# The colour on a dark page for a colour on a light one.
 DARK = {
     MUTED: "#66717C",
     FADED: "#3A424C",
@@ -64,29 +64,29 @@ MODELS = {
     "gradient_boosting": ("Boosted trees", "#CC79A7"),
     "random_forest": ("Random forest", "#D55E00"),
     "logistic_regression": ("Logistic regression", "#0072B2"),
-    "buy_till_you_die": ("Buy till you die", "#8C6D31"),
+    "buy_till_you_die": ("Buy-till-you-die", "#8C6D31"),
     "rfm_logistic": ("Baseline: RFM logistic", "#56B4E9"),
     "recency_only": ("Baseline: days since last order", "#E69F00"),
-    "base_rate": ("Baseline: one rate for all", "#4A4A4A"),
+    "base_rate": ("Baseline: base rate", "#4A4A4A"),
 }
 
 CLASSES = {
-    "churned": "Left",
+    "churned": "Churned",
     "stayed": "Stayed",
     "accuracy": "Accuracy",
-    "macro avg": "Mean of both",
-    "weighted avg": "Weighted mean",
+    "macro avg": "Macro average",
+    "weighted avg": "Weighted average",
 }
 
 POPULATIONS = {
-    "all_known": "Everyone who ever bought",
-    "active_90d": "Active in the 90 days before",
-    "one_time_buyers": "Bought on a single day",
+    "all_known": "All customers",
+    "active_90d": "Active in the last 90 days",
+    "one_time_buyers": "One-time buyers",
 }
 
 THRESHOLDS = {
     "fixed": "A fixed probability",
-    "profit_optimal": "What would have paid best in training",
+    "profit_optimal": "The most profitable threshold in training",
 }
 
 FEATURE_GROUPS = {
@@ -109,11 +109,11 @@ FORECASTS = {
 }
 
 PARAMETERS_OF = {
-    "nbd": "Orders: NBD, nobody leaves",
+    "nbd": "Orders: NBD, without dropout",
     "bg_nbd": "Orders: BG/NBD",
     "mbg_nbd": "Orders: MBG/NBD",
     "pareto_nbd": "Orders: Pareto/NBD",
-    "gamma_gamma": "Value of an order: gamma-gamma",
+    "gamma_gamma": "Order value: Gamma-Gamma",
 }
 
 MODELS_OF_CUSTOMERS = {
@@ -125,7 +125,7 @@ MODELS_OF_CUSTOMERS = {
 
 
 class Kpi(NamedTuple):
-    """How a key figure is presented."""
+    """Label and group of a key figure."""
 
     label: str
     group: str
@@ -150,15 +150,15 @@ KPIS = {
 
 
 DRIFT = {
-    "drifted": "has moved",
-    "structural": "only ages",
+    "drifted": "drifted",
+    "structural": "structural",
     "steady": "steady",
-    "not_enough_data": "cannot be told",
+    "not_enough_data": "too few data",
 }
 
 
 class Metric(NamedTuple):
-    """How a measure of a churn model is presented."""
+    """Label, digits and definition of a metric of a model."""
 
     label: str
     digits: int
@@ -169,36 +169,37 @@ METRICS = {
     "roc_auc": Metric(
         "ROC AUC",
         3,
-        "Chance that a customer who left was ranked above one who stayed: 0.5 is a coin, "
+        "Probability that a random churner ranks above a random non-churner: 0.5 is chance, "
         "1 is perfect. Higher is better.",
     ),
     "pr_auc": Metric(
         "PR AUC",
         3,
-        "Average precision over all thresholds; a model that knows nothing reaches the churn "
-        "rate. Higher is better.",
+        "Average precision over all thresholds; random ranking reaches the churn rate. Higher is "
+        "better.",
     ),
     "brier_score": Metric(
         "Brier score", 3, "Mean squared error of the probabilities. Lower is better."
     ),
     "log_loss": Metric(
-        "Log loss", 3, "Punishes confident probabilities that prove wrong. Lower is better."
+        "Log loss", 3, "Penalises confident probabilities that prove wrong. Lower is better."
     ),
     "expected_calibration_error": Metric(
         "Calibration err.",
         3,
-        "Mean distance between predicted and observed churn over ten groups. Lower is better.",
+        "Mean absolute difference between predicted and observed churn over deciles. Lower is "
+        "better.",
     ),
     "calibration_slope": Metric(
         "Calibr. slope",
         2,
-        "1 is right; below 1 the probabilities are too extreme, above 1 too timid.",
+        "1 is ideal; below 1 the probabilities are too extreme, above 1 too moderate.",
     ),
     "top_decile_lift": Metric(
-        "Top-tenth lift",
+        "Top-decile lift",
         2,
-        "Churn rate of the tenth with the highest probability, divided by that of everyone. "
-        "Higher is better.",
+        "Churn rate of the decile with the highest probability, divided by the overall churn "
+        "rate. Higher is better.",
     ),
 }
 
@@ -207,24 +208,28 @@ VALUE_METRICS = {
     "net_revenue_mae": Metric(
         "Error, money",
         0,
-        "Mean distance between predicted and actual net revenue. Lower is better.",
+        "Mean absolute error of net revenue. Lower is better.",
     ),
     "purchase_days_mae": Metric(
         "Error, purchase days",
         2,
-        "Mean distance between predicted and actual purchase days. Lower is better.",
+        "Mean absolute error of purchase days. Lower is better.",
     ),
     "rank_correlation": Metric(
-        "Rank correlation", 2, "How far the order of customers is right: 1 is perfect, 0 is chance."
+        "Rank correlation",
+        2,
+        "Spearman correlation of predicted and actual net revenue: 1 is perfect, 0 is chance.",
     ),
     "top_decile_capture": Metric(
-        "Best tenth", 2, "Share of the revenue that came from the tenth predicted to spend most."
+        "Top-decile share",
+        2,
+        "Share of actual revenue that came from the decile predicted to spend the most.",
     ),
 }
 
 
 def definition(kpi: Mapping[str, Any]) -> str:
-    """Return what a key figure means; versions published before told none."""
+    """Return the definition of a key figure; earlier published versions have none."""
     return as_markdown(str(kpi.get("definition") or ""))
 
 
@@ -243,13 +248,13 @@ def model_colours(models: Sequence[str]) -> dict[str, str]:
 
 
 def segment_colours(segments: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each segment; segments of one's own get the colours left over."""
+    """Return the colour of each segment; custom segments get the remaining colours."""
     spare = iter([colour for colour in COLOURS if colour not in SEGMENT_COLOURS.values()])
     return {segment: SEGMENT_COLOURS.get(segment) or next(spare, MUTED) for segment in segments}
 
 
 def cluster_colours(clusters: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each cluster, which come sorted best to worst."""
+    """Return the colour of each cluster; clusters are sorted best to worst."""
     return {
         cluster: COLOURS[rank] if rank < len(COLOURS) else MUTED
         for rank, cluster in enumerate(clusters)
@@ -257,12 +262,12 @@ def cluster_colours(clusters: Sequence[str]) -> dict[str, str]:
 
 
 def as_markdown(text: str) -> str:
-    """Return Markdown that shows the text as it is, for places that take Markdown only."""
+    """Return Markdown that shows the text as it is, for elements that take only Markdown."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
 
 
 def whole(value: float) -> str:
-    """Return a count with separators of thousands."""
+    """Return a count with thousands separators."""
     return f"{value:,.0f}"
 
 
@@ -272,7 +277,7 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def whole_percent(share: float) -> str:
-    """Return a share (0…1) in whole per cent; little is not nothing."""
+    """Return a share (0…1) in whole per cent; a small share is `<1 %`, not `0 %`."""
     return f"<1{NO_BREAK}%" if 0 < share < 0.005 else percent(share, 0)
 
 
@@ -305,7 +310,7 @@ def short_amount(value: float) -> str:
 
 
 def band_labels(edges: Sequence[int], *, money: bool = False) -> dict[int, str]:
-    """Name bands by their lower edges: `0–6`, `7–13`, `14+`; money `under 50`, `50–100`, `100+`."""
+    """Name bands by lower bound: `0–6`, `7–13`, `14+`; money `under 50`, `50–100`, `100+`."""
     labels = {}
     for lower, upper in zip(edges, [*edges[1:], None], strict=True):
         if money and lower == edges[0]:

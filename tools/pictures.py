@@ -1,6 +1,6 @@
-"""Take the pictures of the README: `make pictures`, after `make build`.
+"""Take the pictures of the documents: `make pictures`, after `make build`.
 
-The dashboard and the lineage as a browser shows them, of whatever is built in the data directory.
+A browser shows the dashboard and the lineage of the build in the data directory.
 It needs Debian's `chromium` and the development requirements.
 """
 
@@ -19,7 +19,7 @@ IMAGES = ROOT / "docs" / "images"
 WIDTH = 1280
 # How much of each page is shown.
 HEIGHTS = {"overview": 1330, "segments": 1210, "churn": 1350, "customers": 1080}
-# What the lineage is shown of; with more nodes nobody could read their names.
+# The node of the lineage picture; with more nodes their names would be unreadable.
 LINEAGE = "#!/overview?g_v=1&g_i=1%2Bdim_customers"
 
 
@@ -42,7 +42,7 @@ def docs_served(target: Path) -> Iterator[str]:
 
 def main() -> None:
     """Write the pictures."""
-    data_dir = asked_data_dir("Take the pictures of the README.")
+    data_dir = asked_data_dir("Take the pictures of the documents.")
     IMAGES.mkdir(exist_ok=True)
     with chromium() as browser:
         window = browser.new_page()

@@ -10,7 +10,7 @@ from charts import SHORT_MONEY, rows_height
 
 
 def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
-    """Draw the amount of the lines by what became of them; what counts is full.
+    """Draw the amount of the lines by disposition; those that count are full.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
         y=alt.Y("label:N", sort=names, title=None, axis=alt.Axis(labelLimit=170)),
         tooltip=[
             alt.Tooltip("label:N", title="Lines"),
-            alt.Tooltip("lines:Q", title="How many", format=",.0f"),
+            alt.Tooltip("lines:Q", title="Count", format=",.0f"),
             alt.Tooltip("amount:Q", title=currency, format=",.2f"),
         ],
     )

@@ -1,4 +1,4 @@
-"""Charts of churn: what is at risk, and how the models did."""
+"""Charts of churn: value at risk, and the quality of the models."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
         alt.Chart(drawn)
         .mark_line()
         .encode(
-            x=_whole_share(alt.X, "false_positive_rate", "Stayers taken for leavers"),
-            y=_whole_share(alt.Y, "true_positive_rate", "Leavers found"),
+            x=_whole_share(alt.X, "false_positive_rate", "False positive rate"),
+            y=_whole_share(alt.Y, "true_positive_rate", "True positive rate"),
             order=alt.Order("point:Q"),
             color=alt.Color(
                 "label:N",
@@ -58,8 +58,8 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
             tooltip=[
                 alt.Tooltip("label:N", title="Model"),
                 alt.Tooltip("threshold:Q", title="From probability", format=".3f"),
-                alt.Tooltip("false_positive_rate:Q", title="Stayers taken", format=".1%"),
-                alt.Tooltip("true_positive_rate:Q", title="Leavers found", format=".1%"),
+                alt.Tooltip("false_positive_rate:Q", title="False positive rate", format=".1%"),
+                alt.Tooltip("true_positive_rate:Q", title="True positive rate", format=".1%"),
             ],
         )
     )
@@ -68,7 +68,7 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
 
 
 def _whole_share(channel: type[Axis], field: str, title: str) -> Axis:
-    """Return an axis from 0 to 100 %, so that the diagonal means the same on both."""
+    """Return an axis from 0 to 100 %, so that both axes share a scale."""
     return channel(
         f"{field}:Q",
         title=title,
@@ -88,7 +88,7 @@ def _diagonal() -> alt.Chart:
 
 
 def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
-    """Draw the observed churn of groups of customers over the churn predicted for them.
+    """Draw observed churn against predicted churn by decile of the predicted probability.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
     """
     base = alt.Chart(bins).encode(
         x=_whole_share(alt.X, "mean_churn_probability", "Predicted: mean probability of the group"),
-        y=_whole_share(alt.Y, "churn_rate", "Observed: share that did not come back"),
+        y=_whole_share(alt.Y, "churn_rate", "Observed: churn rate of the group"),
         tooltip=[
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("mean_churn_probability:Q", title="Predicted", format=".1%"),
@@ -115,7 +115,7 @@ def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
 
 
 def importance(groups: pd.DataFrame) -> alt.LayerChart:
-    """Draw what the ROC AUC loses when a group of features is permuted, with its range.
+    """Draw the permutation importance of each group of features, with its range.
 
     Parameters
     ----------
@@ -149,18 +149,18 @@ def importance(groups: pd.DataFrame) -> alt.LayerChart:
 
 
 def confusion(matrix: pd.Series) -> alt.LayerChart | alt.FacetChart:
-    """Draw a confusion matrix: counts, and shares of those who really left or stayed.
+    """Draw a confusion matrix: counts, and shares of the customers who churned or stayed.
 
     Parameters
     ----------
     matrix : pandas.Series
         `true_positives`, `false_negatives`, `false_positives`, `true_negatives`.
     """
-    told = ("Predicted to leave", "Predicted to stay")
+    told = ("Predicted to churn", "Predicted to stay")
     cells = pd.DataFrame(
         [
-            ("Left", told[0], matrix["true_positives"]),
-            ("Left", told[1], matrix["false_negatives"]),
+            ("Churned", told[0], matrix["true_positives"]),
+            ("Churned", told[1], matrix["false_negatives"]),
             ("Stayed", told[0], matrix["false_positives"]),
             ("Stayed", told[1], matrix["true_negatives"]),
         ],
@@ -182,13 +182,13 @@ def confusion(matrix: pd.Series) -> alt.LayerChart | alt.FacetChart:
         ),
         y=alt.Y(
             "actual:N",
-            sort=["Left", "Stayed"],
+            sort=["Churned", "Stayed"],
             title=None,
             axis=alt.Axis(domain=False, ticks=False),
         ),
         tooltip=[
-            alt.Tooltip("actual:N", title="What they did"),
-            alt.Tooltip("told:N", title="What the model said"),
+            alt.Tooltip("actual:N", title="Actual"),
+            alt.Tooltip("told:N", title="Predicted"),
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("share:Q", title="Share of the row", format=".1%"),
         ],
@@ -256,7 +256,7 @@ def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str)
 
 
 def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
-    """Draw the share of leavers found among the customers with the highest probability.
+    """Draw the gains curve: churners reached among the customers with the highest probability.
 
     Parameters
     ----------
@@ -274,7 +274,7 @@ def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
         .mark_line()
         .encode(
             x=_whole_share(alt.X, "contacted_share", "Customers, highest probability first"),
-            y=_whole_share(alt.Y, "captured_churner_share", "Leavers found"),
+            y=_whole_share(alt.Y, "captured_churner_share", "Churners reached"),
             color=alt.Color("label:N", scale=coloured(wording.model_colours(models)), legend=None),
             strokeWidth=alt.condition(
                 alt.datum.model == emphasised, alt.value(3.5), alt.value(1.5)
@@ -282,7 +282,7 @@ def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
             tooltip=[
                 alt.Tooltip("label:N", title="Model"),
                 alt.Tooltip("contacted_share:Q", title="Customers", format=".0%"),
-                alt.Tooltip("captured_churner_share:Q", title="Leavers found", format=".1%"),
+                alt.Tooltip("captured_churner_share:Q", title="Churners reached", format=".1%"),
                 alt.Tooltip("cumulative_lift:Q", title="Lift", format=".2f"),
             ],
         )
@@ -292,7 +292,7 @@ def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
 
 
 def drivers(groups: pd.DataFrame) -> alt.LayerChart:
-    """Draw the churn of customers by quarter of each feature.
+    """Draw the churn rate by quartile of each feature.
 
     Parameters
     ----------
@@ -311,7 +311,7 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
         alt.X(
             "quarter:N",
             sort=["lowest", "2nd", "3rd", "highest"],
-            title="By value, in four groups",
+            title="Quartile of the feature",
             axis=alt.Axis(labelAngle=0, orient="top"),
         ),
         alt.Y("feature:N", sort=labels, title=None, axis=alt.Axis(labelExpr=LINES, labelLimit=200)),
@@ -322,7 +322,7 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
             alt.Tooltip("lowest_value:Q", title="Values from", format=",.2~f"),
             alt.Tooltip("highest_value:Q", title="to", format=",.2~f"),
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
-            alt.Tooltip("churn_rate:Q", title="Did not come back", format=".1%"),
+            alt.Tooltip("churn_rate:Q", title="Churn rate", format=".1%"),
             alt.Tooltip("feature_auc:Q", title="AUC on its own", format=".2f"),
         ],
         rows=len(labels) + 1,
@@ -331,7 +331,7 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
 
 
 def history(months: pd.DataFrame) -> alt.LayerChart:
-    """Draw predicted beside observed churn at each date at which both are known.
+    """Draw predicted beside observed churn at each cutoff with a known outcome.
 
     Parameters
     ----------
@@ -354,7 +354,7 @@ def history(months: pd.DataFrame) -> alt.LayerChart:
         ),
         y=alt.Y(
             "rate:Q",
-            title="Share who do not come back",
+            title="Churn rate",
             axis=alt.Axis(format=".0%"),
             scale=alt.Scale(zero=False, nice=True),
         ),

@@ -73,7 +73,7 @@ def cluster_points(customers: pd.DataFrame, clusters: Sequence[str], currency: s
 
 
 def cluster_cells(cells: pd.DataFrame, clusters: Sequence[str], currency: str) -> alt.Chart:
-    """Draw a 2-D histogram: the colour is the commonest cluster, the depth the customers.
+    """Draw a 2-D histogram: colour is the most frequent cluster, opacity the customers.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def cluster_cells(cells: pd.DataFrame, clusters: Sequence[str], currency: str) -
                 "customers:Q", scale=alt.Scale(type="sqrt", range=[0.15, 1]), legend=None
             ),
             tooltip=[
-                alt.Tooltip("cluster_name:N", title="Commonest cluster"),
+                alt.Tooltip("cluster_name:N", title="Most frequent cluster"),
                 alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
                 alt.Tooltip("days_from:Q", title="Days since last order, from", format=",.1f"),
                 alt.Tooltip("days_to:Q", title="to", format=",.1f"),
@@ -183,7 +183,7 @@ def cluster_choice(
 def centroids(
     clusters: pd.DataFrame, customers: alt.Chart, currency: str, names: Sequence[str]
 ) -> alt.LayerChart:
-    """Mark the middle of each cluster on the map of its customers.
+    """Mark the centroid of each cluster on the map of its customers.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def centroids(
             y=alt.Y("centroid_net_revenue:Q"),
             color=_cluster_colour(names),
             tooltip=[
-                alt.Tooltip("cluster_name:N", title="Middle of"),
+                alt.Tooltip("cluster_name:N", title="Centroid of"),
                 alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
                 alt.Tooltip(
                     "centroid_days_since_last_order:Q",
@@ -234,7 +234,7 @@ def centroids(
 def cluster_segments(
     cells: pd.DataFrame, clusters: Sequence[str], segments: Sequence[str], currency: str
 ) -> alt.LayerChart:
-    """Draw how each cluster's customers are spread over the segments.
+    """Draw how each cluster's customers are distributed over the segments.
 
     Parameters
     ----------

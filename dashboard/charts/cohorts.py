@@ -55,7 +55,7 @@ def cohort_grid(
 
 
 def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
-    """Draw what the customers of each cohort had spent at the same age.
+    """Draw the net revenue per customer of each cohort at the same age.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
             title="Month of the first order",
             axis=alt.Axis(labelAngle=-45, labelOverlap=True),
         ),
-        y=alt.Y("revenue_per_customer:Q", title=f"{currency} for each customer"),
+        y=alt.Y("revenue_per_customer:Q", title=f"{currency} per customer"),
         color=alt.Color(
             "age:N",
             sort=ages,

@@ -22,7 +22,7 @@ def timeline(
         Unit of the amounts.
     """
     drawn = orders.assign(
-        kind=orders["is_void"].map({True: "Wholly taken back", False: "Order"}),
+        kind=orders["is_void"].map({True: "Returned in full", False: "Order"}),
         ground=0.0,
     )
     base = alt.Chart(drawn).encode(

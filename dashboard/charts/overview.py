@@ -1,4 +1,4 @@
-"""Charts of the overview: months, and what segments bring."""
+"""Charts of the overview: revenue by month and by segment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts of segments: how days, purchase days and spend are spread."""
+"""Charts of segments: distributions of days, purchase days and spend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def histogram(
     Parameters
     ----------
     counts : pandas.DataFrame
-        `segment`, `lower_edge`, `customers`.
+        `segment`, `lower_bound`, `customers`.
     labels : dict of int to str
         What to call the bin that begins at each edge; every bin is drawn, empty or not.
     segments : sequence of str
@@ -29,9 +29,9 @@ def histogram(
         The measure with its unit.
     """
     drawn = counts.assign(
-        bin=counts["lower_edge"].map(labels),
+        bin=counts["lower_bound"].map(labels),
         rank=counts["segment"].map({name: rank for rank, name in enumerate(segments)}),
-    ).drop(columns="lower_edge")
+    ).drop(columns="lower_bound")
     chart: alt.Chart = (
         alt.Chart(drawn)
         .mark_bar()
@@ -67,7 +67,7 @@ def spread(
     log: bool = False,
     share: bool = False,
 ) -> alt.LayerChart | alt.FacetChart:
-    """Draw a measure's middle half (bar), 5–95 % range (line) and median by segment.
+    """Draw a measure's interquartile range (bar), 5–95 % range (line) and median by segment.
 
     Parameters
     ----------
@@ -108,11 +108,11 @@ def spread(
         tooltip=[
             alt.Tooltip("segment:N", title="Segment"),
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
-            alt.Tooltip("low:Q", title="5 % are below", format=value_format),
-            alt.Tooltip("lower_quarter:Q", title="A quarter is below", format=value_format),
+            alt.Tooltip("low:Q", title="5th percentile", format=value_format),
+            alt.Tooltip("lower_quarter:Q", title="First quartile", format=value_format),
             alt.Tooltip("median:Q", title="Median", format=value_format),
-            alt.Tooltip("upper_quarter:Q", title="A quarter is above", format=value_format),
-            alt.Tooltip("high:Q", title="5 % are above", format=value_format),
+            alt.Tooltip("upper_quarter:Q", title="Third quartile", format=value_format),
+            alt.Tooltip("high:Q", title="95th percentile", format=value_format),
             alt.Tooltip("mean:Q", title="Mean", format=value_format),
         ],
     )
@@ -163,8 +163,8 @@ def rfm_grid(cells: pd.DataFrame, currency: str) -> alt.LayerChart:
             alt.Tooltip("f_score:O", title="Score of purchase days"),
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("net_revenue:Q", title=f"Net revenue, {currency}", format=",.0f"),
-            alt.Tooltip("share:Q", title="Share of it", format=".1%"),
-            alt.Tooltip("segment:N", title="Commonest segment"),
+            alt.Tooltip("share:Q", title="Its share", format=".1%"),
+            alt.Tooltip("segment:N", title="Most frequent segment"),
         ],
         rows=5,
         row_height=58,

@@ -1,4 +1,4 @@
-"""Charts of what customers are worth: observed, predicted, and how well it was predicted."""
+"""Charts of customers' value: observed, predicted, and the accuracy of the predictions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREDICTED = "Predicted: the next 365 days"
 def value_by_segment(
     amounts: pd.DataFrame, segments: Sequence[str], currency: str
 ) -> alt.LayerChart:
-    """Draw what each segment has spent (full) above what it is predicted to spend (outlined).
+    """Draw each segment's past spend (full) above its predicted spend (outlined).
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def value_by_segment(
             alt.Tooltip("segment:N", title="Segment"),
             alt.Tooltip("kind:N", title="Amount"),
             alt.Tooltip("amount:Q", title=currency, format=",.0f"),
-            alt.Tooltip("each:Q", title=f"{currency} for each customer", format=",.0f"),
+            alt.Tooltip("each:Q", title=f"{currency} per customer", format=",.0f"),
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
         ],
     )
@@ -92,7 +92,7 @@ def concentration(points: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     base = alt.Chart(drawn).encode(
         x=alt.X(
             "top_share:Q",
-            title="Customers, those with most revenue first",
+            title="Customers, highest net revenue first",
             axis=alt.Axis(format=".0%"),
             scale=alt.Scale(domain=[0, 1]),
         ),
@@ -130,7 +130,7 @@ def concentration(points: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
 
 
 def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
-    """Draw purchase days as they were predicted (dashed) and as they came, summed week by week.
+    """Draw cumulative purchase days by week, predicted (dashed) and observed.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
 
 
 def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
-    """Draw each forecast's total as a share of what really came, with its interval.
+    """Draw each forecast's total as a share of the actual total, with its interval.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         y=alt.Y("forecast:N", sort=names, title=None, axis=alt.Axis(labelLimit=170)),
         tooltip=[
             alt.Tooltip("forecast:N", title="Forecast"),
-            alt.Tooltip("value:Q", title="Of what came", format=".0%"),
+            alt.Tooltip("value:Q", title="Predicted ÷ actual", format=".0%"),
             alt.Tooltip("ci_low:Q", title="95 % interval from", format=".0%"),
             alt.Tooltip("ci_high:Q", title="to", format=".0%"),
         ],
@@ -207,7 +207,7 @@ def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     ranges = base.mark_rule(color=wording.MAIN, strokeWidth=3).encode(
         x=alt.X(
             "ci_low:Q",
-            title="Predicted, of what came",
+            title="Predicted ÷ actual",
             axis=alt.Axis(format=".0%", tickCount=5),
             scale=alt.Scale(zero=False, padding=20),
         ),

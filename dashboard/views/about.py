@@ -1,4 +1,4 @@
-"""About: what the numbers mean, where every row went, and what this build is."""
+"""About: definitions of the figures, the ledger of all rows, and facts of the build."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from importlib.metadata import version
 
 import duckdb
 import layout
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
 from charts import about as charts
-from questions import about as questions
+from queries import about as queries
 
 
 def draw_definitions() -> None:
-    """Draw what each key figure means."""
-    st.subheader("What is each figure?", anchor=False)
-    kpis = store.query("select * from rpt_kpis order by kpi_order")
+    """Draw the definition of each key figure."""
+    st.subheader("What does each figure mean?", anchor=False)
+    kpis = marts_reader.query("select * from rpt_kpis order by kpi_order")
     for group in (*wording.KPI_GROUPS, "More"):
         rows = [
             kpi
@@ -31,19 +31,19 @@ def draw_definitions() -> None:
                 known = wording.KPIS.get(kpi["kpi"])
                 label = known.label if known else kpi["kpi"].replace("_", " ").capitalize()
                 st.markdown(f"**{wording.as_markdown(label)}** – {wording.definition(kpi)}")
-    st.text("All columns of all marts are defined in the dbt docs: make docs.")
+    st.text("The dbt docs define every column of every mart: make docs.")
 
 
 def draw_ledger(currency: str) -> None:
-    """Draw what became of every line between the files and net revenue."""
-    lines = questions.dispositions()
-    info = store.build_info()
+    """Draw the disposition of every line from the files to net revenue."""
+    lines = queries.dispositions()
+    info = marts_reader.build_info()
     st.subheader("Where did every row go?", anchor=False)
     st.text(
-        f"{wording.whole(info['rows_in'])} records were read; "
-        f"{wording.whole(info['rows_quarantined'])} could not be understood and are in quarantine; "
-        f"{wording.whole(lines['lines'].sum())} lines were sorted by the rules below, each by "
-        "exactly one."
+        f"{wording.whole(info['rows_in'])} records were read. "
+        f"{wording.whole(info['rows_quarantined'])} are unreadable and in quarantine. "
+        f"{wording.whole(lines['lines'].sum())} lines have exactly one disposition each, by the "
+        "first rule below that holds."
     )
     if lines.empty:
         return
@@ -52,19 +52,19 @@ def draw_ledger(currency: str) -> None:
     )
     layout.draw(
         charts.dispositions(lines, currency),
-        "Amount of the lines by what became of them.",
+        "Amount of the lines by disposition.",
     )
     st.caption(
-        "Full: counts in net revenue, less discounts. Outlined: is kept, and is not counted there."
+        "Full: counts in net revenue, less discounts. Outlined: kept, but not counted there."
     )
     layout.table(
         lines[["label", "meaning", "counts_in", "lines", "amount"]],
-        "Rules, in their order, with the lines that each sorted out.",
+        "Dispositions in the order of their rules, with their lines.",
         {
             "label": st.column_config.TextColumn("Lines", width=150),
-            "meaning": st.column_config.TextColumn("Which they are", width=380),
-            "counts_in": st.column_config.TextColumn("Count in", width=120),
-            "lines": layout.number_column("How many"),
+            "meaning": st.column_config.TextColumn("Meaning", width=380),
+            "counts_in": st.column_config.TextColumn("Counts in", width=120),
+            "lines": layout.number_column("Count"),
             "amount": layout.number_column(f"Amount, {currency}"),
         },
         height="content",
@@ -72,22 +72,22 @@ def draw_ledger(currency: str) -> None:
 
 
 def draw_quarantine() -> None:
-    """Draw what could not be understood, and the files it came from."""
-    reasons = questions.quarantine()
+    """Draw the reasons for quarantine and the loaded files."""
+    reasons = queries.quarantine()
     st.subheader("What could not be read?", anchor=False)
     if reasons.empty:
-        st.text("Nothing: every record of every file was understood.")
+        st.text("Nothing: every record of every file was read.")
     else:
         layout.table(
             reasons,
-            "Reasons for quarantine and how many records each holds.",
+            "Reasons for quarantine and their records.",
             {
                 "reason": st.column_config.TextColumn("Reason", width=260),
                 "records": layout.number_column("Records"),
             },
         )
         st.caption("A record may have several reasons.")
-    loads = questions.loads()
+    loads = queries.loads()
     if loads.empty:
         st.caption("The data are the bundled sample, which was not loaded from a file.")
         return
@@ -110,14 +110,14 @@ def draw_quarantine() -> None:
 
 
 def draw_non_products(currency: str) -> None:
-    """Draw the codes that are no merchandise."""
-    codes = questions.non_products()
+    """Draw the stock codes that are not merchandise."""
+    codes = queries.non_products()
     if codes.empty:
         return
-    with st.expander("Stock codes that are no merchandise"):
+    with st.expander("Stock codes that are not merchandise"):
         layout.table(
             codes[["stock_code", "note", "lines", "amount"]],
-            "Stock codes that are no merchandise, with their amounts.",
+            "Stock codes that are not merchandise, with their amounts.",
             {
                 "stock_code": st.column_config.TextColumn("Code", width=120),
                 "note": st.column_config.TextColumn("What it is", width=360),
@@ -130,26 +130,26 @@ def draw_non_products(currency: str) -> None:
 def draw_models() -> None:
     """Say which models apply to this shop."""
     st.subheader("Which models apply?", anchor=False)
-    for row in questions.models().itertuples():
+    for row in queries.models().itertuples():
         label = wording.MODELS_OF_CUSTOMERS.get(row.model, row.model)
         st.text(f"{label}: {row.explanation}")
 
 
 def draw_build() -> None:
-    """Draw what this build is."""
-    info = store.build_info()
+    """Draw the facts of this build."""
+    info = marts_reader.build_info()
     st.subheader("Which build is this?", anchor=False)
     facts = {
         "Version": info["version"],
         "Built": f"{info['built_at']:%Y-%m-%d %H:%M} UTC",
-        "Data as of": store.day(info["as_of_date"]),
-        "Invoices": f"{store.day(info['first_invoice_date'])} to "
-        f"{store.day(info['last_invoice_date'])}",
+        "Data as of": marts_reader.day(info["as_of_date"]),
+        "Invoices": f"{marts_reader.day(info['first_invoice_date'])} to "
+        f"{marts_reader.day(info['last_invoice_date'])}",
         "Tests passed before it was published": wording.whole(info["tests_passed"]),
         "Currency": info["currency"],
         "Cleaning": info["cleaning_policy"],
         "Model that scores customers": wording.model_label(str(info["churn_scoring_model"]))
-        if store.is_ok("churn")
+        if marts_reader.is_ok("churn")
         else "None",
         "Schema of the marts": str(info["schema_version"]),
         "Read with": f"DuckDB {duckdb.__version__}, Streamlit {st.__version__}, "
@@ -168,9 +168,9 @@ def draw_build() -> None:
 
 def main() -> None:
     """Draw the page."""
-    currency = store.currency()
+    currency = marts_reader.currency()
     st.title("What do these numbers mean?", anchor=False)
-    if not store.selection()["all_customers"]:
+    if not marts_reader.selection()["all_customers"]:
         layout.nothing_selected()
     layout.whole_shop()
     draw_definitions()

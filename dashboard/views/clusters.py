@@ -1,4 +1,4 @@
-"""Clusters: groups found in the data without the segments' rules, and why so many."""
+"""Clusters: groups found in the data without the segments' rules, and the choice of k."""
 
 from __future__ import annotations
 
@@ -6,60 +6,60 @@ from collections.abc import Callable
 
 import altair as alt
 import layout
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
 from charts import clusters as charts
-from questions import clusters as questions
+from queries import clusters as queries
 
 
 def draw_map(clusters: pd.DataFrame, currency: str) -> None:
     """Draw the selected customers on log axes, as points or, when many, as cells."""
     names = clusters["cluster_name"].tolist()
-    count = questions.clustered_customers()
-    if count <= questions.MAX_POINTS:
-        customers = questions.cluster_points()
+    count = queries.clustered_customers()
+    if count <= queries.MAX_POINTS:
+        customers = queries.cluster_points()
         drawn = customers[customers["net_revenue"] > 0]
         left_out = len(customers) - len(drawn)
         draw: Callable[..., alt.Chart] = charts.cluster_points
         note = "One point is one customer."
     else:
-        cells = questions.cluster_cells()
+        cells = queries.cluster_cells()
         drawn = cells[cells["spend_from"] > 0]
         left_out = count - int(drawn["customers"].sum())
         draw = charts.cluster_cells
         note = (
-            f"{wording.whole(count)} customers, counted in cells: the deeper the colour, the more "
-            "customers; the colour is the commonest cluster."
+            f"A 2-D histogram of {wording.whole(count)} customers: darker cells hold more "
+            "customers; the colour is that of the most frequent cluster."
         )
     if drawn.empty:
-        st.text("None of the selected customers has a cluster and net revenue above 0.")
+        st.text("No selected customer has a cluster and net revenue above 0.")
         return
     if left_out:
         note += (
-            f" {wording.whole(left_out)} customers with hardly any net revenue have no place on a "
-            "log axis and are left out."
+            f" {wording.whole(left_out)} customers with no or very low net revenue are left out, "
+            "because they do not fit a log axis."
         )
     layout.show(
         "Which customers behave alike?",
         charts.centroids(clusters, draw(drawn, names, currency), currency, names),
         "Days since last order against net revenue on log axes, coloured by cluster.",
-        f"{note} Diamonds: the middle of each cluster, of all customers.",
+        f"{note} Diamonds: centroids of the clusters, fitted on all customers.",
     )
 
 
 def draw_segments(names: list[str], currency: str) -> None:
     """Draw how clusters and segments overlap."""
-    cells = questions.cluster_segments()
+    cells = queries.cluster_segments()
     if cells.empty:
         return
     layout.show(
         "Do clusters and segments agree?",
-        charts.cluster_segments(cells, names, store.segment_names(), currency),
-        "Share of each cluster's customers that are in each segment.",
-        "Of the customers of a cluster (row), the share in each segment (column). They agree where "
-        "a row has one deep cell.",
+        charts.cluster_segments(cells, names, marts_reader.segment_names(), currency),
+        "Share of each cluster's customers who are in each segment.",
+        "Share of the customers of a cluster (row) who are in each segment (column). Cluster and "
+        "segment agree where a row has one dark cell.",
     )
 
 
@@ -93,14 +93,14 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
         },
     )
     st.caption(
-        "Of all customers, whatever is filtered. Days, purchase days and spend are medians; "
+        "All customers, regardless of filters. Days, purchase days and spend are medians; "
         "expected churn is predicted."
     )
 
 
 def draw_products() -> None:
-    """Draw the products that are most typical of each cluster."""
-    products = questions.cluster_products()
+    """Draw the products with the highest lift in each cluster."""
+    products = queries.cluster_products()
     if products.empty:
         return
     st.subheader("What does each cluster buy more than others?", anchor=False)
@@ -118,35 +118,37 @@ def draw_products() -> None:
         "The products with the highest lift in each cluster.",
         {
             "Cluster": st.column_config.TextColumn(width=210),
-            "support": layout.percent_column("of the cluster", "Customers who ever bought it"),
+            "support": layout.percent_column(
+                "of the cluster", "Support: share of the cluster's customers who ever bought it"
+            ),
             "lift": layout.number_column(
-                "Lift", "That share, divided by the share of all customers", digits=2
+                "Lift", "Support in the cluster divided by support among all customers", digits=2
             ),
             "range_adjusted_lift": layout.number_column(
-                "Lift for its range",
-                "Lift, divided by how many more different products the cluster buys",
+                "Range-adjusted lift",
+                "Lift, adjusted for how many different products the cluster buys",
                 digits=2,
             ),
         },
         height="content",
     )
     st.caption(
-        "Of all customers, whatever is filtered: products that at least 5 % of a cluster and 20 of "
-        "its customers bought, those with the highest lift. Customers who buy many different "
-        "products have a high lift for all of them; what a cluster prefers has more than 1 in the "
-        "last column."
+        "All customers, regardless of filters. Listed are the products with the highest lift "
+        "among those that at least 5 % of a cluster and 20 of its customers bought. Customers who "
+        "buy many different products have a high lift for all of them. A range-adjusted lift above "
+        "1 shows a preference of the cluster."
     )
 
 
 def draw_choice() -> None:
     """Draw how the number of clusters was chosen."""
-    measures = questions.cluster_choice()
+    measures = queries.cluster_choice()
     if measures.empty:
         return
     drawn = {
-        "silhouette": ("How well are the clusters apart?", "Silhouette (higher is better)"),
-        "inertia": ("How tight are they?", "Inertia (look for the bend)"),
-        "stability_ari_mean": ("Would they come out again?", "Stability (1 = the same again)"),
+        "silhouette": ("How well separated are the clusters?", "Silhouette (higher is better)"),
+        "inertia": ("How compact are they?", "Inertia (look for the elbow)"),
+        "stability_ari_mean": ("Are they stable?", "Stability (mean ARI, 1 = identical)"),
     }
     for column, (measure, (question, title)) in zip(
         st.columns(3, gap="medium"), drawn.items(), strict=True
@@ -156,7 +158,7 @@ def draw_choice() -> None:
                 layout.show(
                     question,
                     charts.cluster_choice(measures, measure, title),
-                    f"{title.partition(' (')[0]} for each number of clusters, the chosen one "
+                    f"{title.partition(' (')[0]} for each number of clusters; the chosen number is "
                     "marked.",
                 )
     chosen = measures[measures["is_chosen"]]
@@ -165,11 +167,11 @@ def draw_choice() -> None:
         words = f"Chosen: k = {row['k']}, {row['chosen_reason']}."
         words += f" Silhouette {row['silhouette']:.3f}"
         if not pd.isna(row["stability_ari_mean"]):
-            words += f"; stability {row['stability_ari_mean']:.2f} (1 = the same every time)"
+            words += f"; stability {row['stability_ari_mean']:.2f} (mean ARI, 1 = identical)"
         st.text(words + ".")
     picks = {
         "the best silhouette": "is_best_silhouette",
-        "the bend of the inertia": "is_elbow",
+        "the elbow of the inertia": "is_elbow",
         "the gap statistic": "is_gap_pick",
         "the highest stability": "is_most_stable",
     }
@@ -184,15 +186,15 @@ def draw_choice() -> None:
 
 def main() -> None:
     """Draw the page."""
-    currency = store.currency()
+    currency = marts_reader.currency()
     st.title("Does the data agree with the segments?", anchor=False)
-    clusters = questions.clusters()
+    clusters = queries.clusters()
     if clusters.empty:
-        st.info(f"There are no clusters. {store.why('clusters')}")
+        st.info(f"There are no clusters. {marts_reader.why('clusters')}")
         draw_choice()
         return
-    if not store.is_ok("clusters"):
-        st.info(store.why("clusters"))
+    if not marts_reader.is_ok("clusters"):
+        st.info(marts_reader.why("clusters"))
     if not layout.nothing_selected():
         draw_map(clusters, currency)
         draw_segments(clusters["cluster_name"].tolist(), currency)

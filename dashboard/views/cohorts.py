@@ -1,24 +1,24 @@
-"""Cohorts: whether customers who came later are better than those who came before."""
+"""Cohorts: whether newer customers are better than earlier ones."""
 
 from __future__ import annotations
 
 import layout
 import links
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
 from charts import cohorts as charts
-from questions import cohorts as questions
+from queries import cohorts as queries
 
 MEASURES = {
     "retention_rate": ("Retention", "Share of the cohort that bought in the month", ".1%"),
     "revenue_per_customer": (
         "Cumulative revenue",
-        "Net revenue of each customer of the cohort until the month's end",
+        "Net revenue per customer of the cohort to the end of the month",
         ",.0f",
     ),
-    "orders_per_customer": ("Orders", "Orders of each customer of the cohort", ".2f"),
+    "orders_per_customer": ("Orders", "Orders per customer of the cohort", ".2f"),
 }
 AGES = (0, 1, 3, 6)
 
@@ -33,13 +33,13 @@ def cell(value: float, measure: str) -> str:
 
 
 def named(cohorts: pd.DataFrame) -> pd.DataFrame:
-    """Return the cohorts with their names, a star behind those that are censored."""
+    """Return the cohorts with their names; a star marks censored ones."""
     star = cohorts["is_history_censored"].map({True: " *", False: ""})
     return cohorts.assign(cohort=cohorts["cohort_month"].dt.strftime("%b %Y") + star)
 
 
 def draw_grid(cohorts: pd.DataFrame, currency: str) -> None:
-    """Draw a measure over the cohorts' age."""
+    """Draw a measure by cohort and age."""
     st.subheader("Do they come back, and what do they bring?", anchor=False)
     measure = links.choose(
         st.segmented_control,
@@ -62,13 +62,13 @@ def draw_grid(cohorts: pd.DataFrame, currency: str) -> None:
         f"{title} for each month of first orders, over the months since then.",
     )
     words = [
-        f"{title}{unit}. Blank: the month is not over, or lies after the end of the data; "
-        "the depth of colour leaves the first month out."
+        f"{title}{unit}. Blank: the month is incomplete or after the end of the data. The colour "
+        "scale leaves out the first month."
     ]
     if cohorts["is_history_censored"].any():
         words.append(
-            "* The data begin so shortly before that some of these customers may be older ones: "
-            "compare the others."
+            "* Left-censored: some of these customers may have bought before the data start. "
+            "Compare the other cohorts."
         )
     st.caption(" ".join(words))
 
@@ -90,22 +90,22 @@ def draw_same_age(cohorts: pd.DataFrame, currency: str) -> None:
     layout.show(
         "Are newer customers better at the same age?",
         charts.same_age(points, currency),
-        "Net revenue of each customer of a cohort until the same age, by cohort.",
-        "Net revenue for each customer until the end of the month named. A rising line: newer "
-        "customers are worth more at the same age. Hollow: cohorts marked with a star above. "
-        "Season counts too: who starts in a busy season may start high.",
+        "Net revenue per customer at the same age, by cohort.",
+        "Net revenue per customer to the end of the month named. A rising line: newer customers "
+        "are worth more at the same age. Hollow: cohorts marked with a star above. Season matters "
+        "too: cohorts that start in a busy season may start high.",
     )
 
 
 def main() -> None:
     """Draw the page."""
-    currency = store.currency()
+    currency = marts_reader.currency()
     st.title("Are newer customers better?", anchor=False)
-    if not store.selection()["all_customers"]:
+    if not marts_reader.selection()["all_customers"]:
         layout.nothing_selected()
         return
     layout.whole_shop()
-    cohorts = questions.cohorts()
+    cohorts = queries.cohorts()
     if cohorts.empty:
         st.info("There are no cohorts: nobody has bought yet.")
         return

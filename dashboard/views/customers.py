@@ -1,4 +1,4 @@
-"""Customers: whom to contact first, and what is known of each."""
+"""Customers: who to contact first, and the profile of each customer."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from typing import Any
 
 import layout
 import links
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
 from charts import customers as charts
-from questions import customers as questions
+from queries import customers as queries
+
+HELD_OUT = "Held out at random and not contacted, so that the effect can be measured."
 
 
 def draw_actions(currency: str) -> None:
-    """Draw what to do, with how many and for how much."""
-    actions = questions.actions()
-    st.subheader("What is there to do?", anchor=False)
+    """Draw the actions with their customers, value at risk and gain."""
+    actions = queries.actions()
+    st.subheader("Which actions are due?", anchor=False)
     layout.table(
         actions,
-        "Actions with their customers, what is at risk and what they may bring.",
+        "Actions with their customers, value at risk and expected gain.",
         {
             "action_label": st.column_config.TextColumn("Action", width=100),
             "instruction": st.column_config.TextColumn("What to do", width=195),
             "customers": layout.number_column("Customers"),
-            "held_out_customers": layout.number_column(
-                "Left alone", "Drawn by lot to be left alone, so that the effect can be measured."
-            ),
+            "held_out_customers": layout.number_column("Held out", HELD_OUT),
             "net_revenue": layout.number_column(f"Net revenue, {currency}"),
             "value_at_risk": layout.number_column(f"At risk, {currency}", "Predicted."),
             "offer_cost": layout.number_column(f"Cost, {currency}", "Assumed.", digits=2),
             "expected_gain": layout.number_column(
-                f"Gain, {currency}", "Predicted, under the assumed responses."
+                f"Gain, {currency}", "Predicted, at the assumed response rates."
             ),
         },
         height="content",
@@ -42,34 +42,34 @@ def draw_actions(currency: str) -> None:
 
 
 def draw_list(currency: str) -> str | None:
-    """Draw the ranking; returns the customer that was picked in it, by default the first."""
+    """Draw the ranking; return the customer picked in it, by default the first."""
     left, right = st.columns(2, gap="medium")
     with left:
         search = st.text_input(
             "Search by customer",
             key="customer",
             bind="query-params",
-            placeholder="A customer id, or a part of it",
+            placeholder="A customer id or part of one",
         ).strip()
     with right:
         chosen = links.choose(
             st.multiselect,
             "Action",
-            questions.actions()["action_label"].tolist(),
+            queries.actions()["action_label"].tolist(),
             "action",
             noun="action",
             everything="all actions",
             placeholder="All actions",
         )
     links.tell("action")
-    customers = questions.ranked(search, chosen)
-    if customers.empty and questions.refuses(search):
-        st.info("This customer may not be contacted, and is on no list.")
+    customers = queries.ranked(search, chosen)
+    if customers.empty and queries.refuses(search):
+        st.info("This customer must not be contacted and is on no list.")
         return search
     if customers.empty:
-        st.info("No customer has this in the id." if search else "No customer fits these filters.")
+        st.info("No customer id contains this." if search else "No customer matches these filters.")
         return None
-    # What the file does not have is no column.
+    # Fields that the source does not have get no column.
     absent = [name for name in ("country", "suggested_description") if customers[name].isna().all()]
     picked = layout.table(
         customers.drop(columns=absent).assign(
@@ -89,10 +89,10 @@ def draw_list(currency: str) -> str | None:
 
 
 def ranked_by() -> str:
-    """Return by what customers are ranked, in words."""
-    if questions.are_scored():
+    """Return in words how customers are ranked."""
+    if queries.are_scored():
         return "those with the most value at risk"
-    return "those who spent most"
+    return "those who spent the most"
 
 
 def list_columns(currency: str) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def list_columns(currency: str) -> dict[str, Any]:
         "churn_probability": layout.percent_column("Churn", "Predicted probability."),
         "value_at_risk": layout.number_column(f"At risk, {currency}", "Predicted."),
         "expected_gain": layout.number_column(
-            f"Gain, {currency}", "Predicted gain of the action, under the assumed responses.", 2
+            f"Gain, {currency}", "Predicted gain of the action, at the assumed response rates.", 2
         ),
         "net_revenue": layout.number_column(f"Spent, {currency}", "Net revenue so far."),
         "predicted_value_90d": layout.number_column(
@@ -119,22 +119,20 @@ def list_columns(currency: str) -> dict[str, Any]:
         "last_order_date": st.column_config.DateColumn("Last order", format="YYYY-MM-DD"),
         "suggested_description": text("Suggested product", width=220),
         "campaign": text("Campaign"),
-        "is_holdout": st.column_config.CheckboxColumn(
-            "Left alone", help="Drawn by lot to be left alone, so that the effect can be measured."
-        ),
+        "is_holdout": st.column_config.CheckboxColumn("Held out", help=HELD_OUT),
         "valid_until": st.column_config.DateColumn("Valid until", format="YYYY-MM-DD"),
     }
 
 
 def draw_foot(customers: pd.DataFrame, search: str, chosen: list[str]) -> None:
-    """Say what the list holds, and offer it as a file."""
-    total = int(store.selection()["customers"])
+    """Describe the list, and offer it as a file."""
+    total = int(marts_reader.selection()["customers"])
     words = (
-        f"{ranked_by().capitalize()} first. Whoever refused is not listed. "
+        f"{ranked_by().capitalize()} first. Customers who refused contact are not listed. "
         "Pick a row to see the customer."
     )
     if search:
-        words = "Found among all customers, whatever is filtered. " + words
+        words = "Search covers all customers, regardless of filters. " + words
     elif not chosen and total > len(customers):
         words = (
             f"The first {wording.whole(len(customers))} of {wording.whole(total)} customers. "
@@ -142,23 +140,23 @@ def draw_foot(customers: pd.DataFrame, search: str, chosen: list[str]) -> None:
         )
     st.caption(words)
     layout.download(
-        f"Download up to {wording.whole(questions.DOWNLOADED)} customers as CSV",
-        questions.ranked_later(search, chosen),
+        f"Download up to {wording.whole(queries.DOWNLOADED)} customers as CSV",
+        queries.ranked_later(search, chosen),
         "customers.csv",
     )
 
 
 def draw_profile(customer_id: str, currency: str) -> None:
-    """Draw what is known of a customer, observed apart from predicted."""
-    facts = questions.profile(customer_id)
+    """Draw the profile of a customer; observed and predicted figures stand apart."""
+    facts = queries.profile(customer_id)
     if not facts:
         return
     st.header(f"Customer {wording.as_markdown(customer_id)}", anchor=False)
     st.text(
         f"{facts['segment']} · {facts['cluster_name'] or 'no cluster'} · "
         f"{facts['country'] or 'country unknown'} · "
-        f"first order {store.day(facts['first_order_date'])}, "
-        f"last order {store.day(facts['last_order_date'])}"
+        f"first order {marts_reader.day(facts['first_order_date'])}, "
+        f"last order {marts_reader.day(facts['last_order_date'])}"
     )
 
     def money(amount: Any) -> str | None:
@@ -184,7 +182,7 @@ def draw_profile(customer_id: str, currency: str) -> None:
             (
                 "Churn",
                 None if pd.isna(churn) else wording.percent(churn),
-                "Probability to buy nothing in the churn window.",
+                "Probability of no purchase in the churn window.",
             ),
             (
                 "Value at risk",
@@ -209,8 +207,8 @@ def draw_profile(customer_id: str, currency: str) -> None:
 
 
 def draw_action(customer_id: str) -> None:
-    """Say what to do with the customer."""
-    action = questions.action_of(customer_id)
+    """Draw the action for the customer."""
+    action = queries.action_of(customer_id)
     if not action:
         return
     st.subheader("What should we do?", anchor=False)
@@ -222,27 +220,28 @@ def draw_action(customer_id: str) -> None:
     if not pd.isna(action["suggested_description"]):
         st.text(f"Product to suggest: {action['suggested_description']}")
     if action["is_holdout"]:
-        st.text("Drawn by lot to be left alone, so that the effect can be measured.")
+        st.text(HELD_OUT)
 
 
 def draw_reasons(customer_id: str) -> None:
-    """Draw why the model finds the customer's risk high or low."""
-    reasons = questions.reasons(customer_id)
+    """Draw the reasons why the model rates the customer's risk high or low."""
+    reasons = queries.reasons(customer_id)
     if reasons.empty:
         return
     st.subheader("Why does the model say so?", anchor=False)
     for row in reasons.itertuples():
         st.text(f"{'higher' if row.is_raising_risk else 'lower'} risk: {row.reason}")
     st.caption(
-        "What sets the customer apart from the typical one in the eyes of the model, strongest "
-        "first. It says nothing about what would change the customer's mind."
+        "The values that move this customer's score furthest from that of a typical customer, "
+        "strongest first. They are not causes: they do not say what would change the customer's "
+        "mind."
     )
 
 
 def draw_orders(customer_id: str, currency: str) -> None:
     """Draw the customer's orders over time."""
-    orders = questions.orders(customer_id)
-    facts = store.build_info()
+    orders = queries.orders(customer_id)
+    facts = marts_reader.build_info()
     if orders.empty:
         return
     layout.show(
@@ -254,27 +253,27 @@ def draw_orders(customer_id: str, currency: str) -> None:
             currency,
         ),
         "Orders of the customer over time, by net revenue.",
-        "One point is one invoice; grey ones were wholly taken back.",
+        "One point is one invoice; grey points were returned in full.",
     )
 
 
 def main() -> None:
     """Draw the page."""
-    currency = store.currency()
-    st.title("Whom do we contact?", anchor=False)
+    currency = marts_reader.currency()
+    st.title("Who should we contact?", anchor=False)
     draw_actions(currency)
     searching = bool(str(st.session_state.get("customer") or "").strip())
     if layout.nothing_selected() and not searching:
         return
-    if not store.selection()["all_customers"]:
+    if not marts_reader.selection()["all_customers"]:
         return
-    st.subheader("Who first?", anchor=False)
-    if not questions.are_scored():
+    st.subheader("Who comes first?", anchor=False)
+    if not queries.are_scored():
         st.info(
-            "Nobody is given a probability of churn, so those who spent most come first. "
-            f"{store.why('churn')}"
+            "No customer has a churn probability, so those who spent the most come first. "
+            f"{marts_reader.why('churn')}"
         )
-    st.caption(wording.as_markdown(questions.consent()))
+    st.caption(wording.as_markdown(queries.consent()))
     picked = draw_list(currency)
     if picked:
         draw_profile(picked, currency)

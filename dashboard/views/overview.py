@@ -1,12 +1,12 @@
-"""Overview: key figures, revenue by month, what the segments bring, findings in words."""
+"""Overview: key figures, revenue by month, revenue by segment, findings in words."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import layout
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
 from charts import overview as charts
@@ -20,20 +20,20 @@ def draw_card(kpi: pd.Series, currency: str) -> None:
     delta = wording.change(kpi["value"], kpi["previous_value"], kpi["unit"])
     if delta:
         before = wording.figure(kpi["previous_value"], kpi["unit"], currency)
-        definition += f" The period before: {wording.as_markdown(str(before))}."
+        definition += f" Previous period: {wording.as_markdown(str(before))}."
     unit = {"currency": currency, "share": "share"}.get(kpi["unit"], kpi["unit"])
     layout.card(
         label,
         wording.figure(kpi["value"], kpi["unit"], currency),
         definition,
-        f"{wording.as_markdown(unit)}  \nas of {store.day(kpi['as_of_date'])}",
+        f"{wording.as_markdown(unit)}  \nas of {marts_reader.day(kpi['as_of_date'])}",
         delta,
     )
 
 
 def draw_cards(currency: str) -> None:
-    """Draw the key figures; what is measured and what is predicted stand apart."""
-    kpis = store.query("select * from rpt_kpis order by kpi_order")
+    """Draw the key figures; measured and predicted figures stand apart."""
+    kpis = marts_reader.query("select * from rpt_kpis order by kpi_order")
     groups = kpis["kpi"].map(lambda kpi: wording.KPIS[kpi].group if kpi in wording.KPIS else "More")
     for group in (*wording.KPI_GROUPS[:-2], "More"):
         draw_group(group, kpis[groups == group], currency)
@@ -56,48 +56,50 @@ def draw_group(
 
 
 def partial_note(months: pd.DataFrame) -> str:
-    """Say which months the data cover in part."""
+    """Return a note on the months that the data cover only in part."""
     partial = months.loc[months["is_partial"], "month_start_date"]
     if partial.empty:
         return ""
     named = " and ".join(f"{month:%B %Y}" for month in partial)
-    return f" Pale: the data cover {named} only in part, so it cannot be compared with the others."
+    return f" Pale: the data cover {named} only in part, so do not compare it with other months."
 
 
 def main() -> None:
     """Draw the page."""
-    currency = store.currency()
+    currency = marts_reader.currency()
     st.title("How are we doing?", anchor=False)
     layout.nothing_selected()
     draw_cards(currency)
     layout.whole_shop("The rest of this page")
 
-    months = store.query("select * from rpt_monthly_revenue order by month_start_date")
+    months = marts_reader.query("select * from rpt_monthly_revenue order by month_start_date")
     if not months.empty:
         layout.show(
             "How much do we sell each month?",
             charts.monthly_revenue(months, currency),
             "Net revenue by month, stacked by returning customers, new customers and sales "
             "without a customer.",
-            "Net revenue is what is left after returns and discounts. New: in the month of a "
-            "customer's first purchase." + partial_note(months),
+            "Net revenue is revenue less returns and discounts. New customers: those whose first "
+            "purchase was in the month." + partial_note(months),
         )
 
-    segments = store.segments()
+    segments = marts_reader.segments()
     if not segments.empty:
         layout.show(
-            "Which customers bring the money?",
-            charts.segment_shares(segments, store.filters()["segment"]),
+            "Which customers bring the revenue?",
+            charts.segment_shares(segments, marts_reader.filters()["segment"]),
             "Share of customers and share of net revenue of each segment.",
             "Pale bars: share of customers. Full bars: share of the net revenue of all customers. "
             + layout.CLICK,
             picks="segment",
         )
 
-    findings = store.query("select finding, source_mart from rpt_insights order by insight_order")
+    findings = marts_reader.query(
+        "select finding, source_mart from rpt_insights order by insight_order"
+    )
     st.subheader("What stands out?", anchor=False)
     if findings.empty:
-        st.text("There are no findings: the marts are too thin.")
+        st.text("There are no findings: there are too few data.")
     with st.container(gap="xsmall"):
         for finding in findings["finding"]:
             st.text(f"•  {finding}")

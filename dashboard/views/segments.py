@@ -1,15 +1,15 @@
-"""Segments: what each means, what to do, and how days, purchase days and spend are spread."""
+"""Segments: meaning, action, and distributions of days, purchase days and spend."""
 
 from __future__ import annotations
 
 import layout
 import links
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
 from charts import segments as charts
-from questions import segments as questions
+from queries import segments as queries
 
 MEASURES = {
     "days": ("How long ago did they buy?", "Days since last order"),
@@ -19,8 +19,8 @@ MEASURES = {
 
 
 def draw_table(chosen: list[str]) -> None:
-    """Draw what each segment means, holds and calls for."""
-    segments = store.segments()
+    """Draw each segment's meaning, size and action."""
+    segments = marts_reader.segments()
     if chosen:
         segments = segments[segments["segment"].isin(chosen)]
     table = pd.DataFrame(
@@ -46,8 +46,8 @@ def draw_table(chosen: list[str]) -> None:
             "net_revenue_share": layout.percent_column("of revenue"),
             "repurchase": layout.percent_column(
                 "Bought again",
-                "Measured: of those who were in the segment at the date below, the share that "
-                "bought within the next 90 days.",
+                "Measured: share of the segment's members at the date below who bought within "
+                "the next 90 days.",
             ),
         },
         row_height=88,
@@ -55,68 +55,74 @@ def draw_table(chosen: list[str]) -> None:
     )
     days = segments["validity_as_of_date"].dropna()
     measured = (
-        f" Bought again: of those in the segment on {store.day(days.iloc[0])}." if len(days) else ""
+        " Bought again is measured on the members of each segment on "
+        f"{marts_reader.day(days.iloc[0])}."
+        if len(days)
+        else ""
     )
-    st.caption(f"Of all customers; only the filter of segments narrows the table.{measured}")
+    st.caption(f"All customers; only the segment filter narrows this table.{measured}")
 
 
 def draw_grid(currency: str) -> None:
-    """Draw the scores that the segments are made of."""
-    cells = questions.rfm_grid()
+    """Draw the RFM scores behind the segments."""
+    cells = queries.rfm_grid()
     if cells.empty:
         return
     layout.show(
-        "How are the scores spread?",
+        "How are the RFM scores distributed?",
         charts.rfm_grid(cells, currency),
         "Customers by their score of days since the last order and their score of purchase days.",
-        "Customers in each pair of scores; a score of 5 is the best fifth. Customers who are alike "
-        "share a score, so fifths need not be even, and a pair that nobody has is blank.",
+        "Customers in each pair of scores. A score of 5 is the best quintile. Customers with equal "
+        "values share a score, so quintiles differ in size. A blank pair has no customers.",
     )
 
 
 def draw_distributions(currency: str) -> None:
-    """Draw days, purchase days and spend of the selected customers by segment."""
-    names = store.segment_names()
+    """Draw distributions of days, purchase days and spend of the selected customers by segment."""
+    names = marts_reader.segment_names()
     for measure, (column, (question, title)) in zip(
         MEASURES, zip(st.columns(3, gap="medium"), MEASURES.values(), strict=True), strict=True
     ):
         is_spend = measure == "spend"
         unit = f"{title} ({currency})" if is_spend else title
-        edges = questions.edges(measure)
+        edges = queries.edges(measure)
         labels = wording.band_labels(edges, money=is_spend)
         with column:
             layout.show(
                 question,
-                charts.histogram(questions.bands(measure, edges), labels, names, unit),
+                charts.histogram(queries.bands(measure, edges), labels, names, unit),
                 f"Customers by {title.lower()}, stacked by segment.",
             )
-            quantiles = questions.spread(measure)
+            quantiles = queries.spread(measure)
             if not quantiles.empty:
                 layout.draw(
                     charts.spread(quantiles, names, unit, log=measure != "days"),
-                    f"{title} of each segment: range, middle half and median.",
+                    f"{title} of each segment: range, interquartile range and median.",
                 )
     st.caption(
         "Above: customers in each band, stacked by segment; bands grow wider to the right. Below: "
-        "the middle half of each segment (bar), all but the lowest and highest 5 % (line) and the "
-        "median (dot); purchase days and spend on log axes."
+        "interquartile range (bar), 5th to 95th percentile (line) and median (dot) of each "
+        "segment; purchase days and spend have log axes."
         + (
-            f" Below, of {wording.whole(quantiles['customers'].sum())} of them, a sample."
-            if questions.is_sampled()
+            " The quantiles below are those of a sample of "
+            f"{wording.whole(quantiles['customers'].sum())} customers."
+            if queries.is_sampled()
             else ""
         )
     )
 
 
 def draw_migration(currency: str) -> None:
-    """Draw where customers went since the date before."""
+    """Draw the movement of customers between segments since the date before."""
     st.subheader("Where do customers move?", anchor=False)
-    pairs = questions.migration()
+    pairs = queries.migration()
     if pairs.empty:
-        st.info("Movement needs an earlier date to compare with; the data are too short for one.")
+        st.info(
+            "The data are too short to show movement: it needs an earlier date to compare with."
+        )
         return
     days = {
-        to_date: store.day(to_date)
+        to_date: marts_reader.day(to_date)
         for to_date in sorted(pairs["to_date"].drop_duplicates(), reverse=True)
     }
     chosen = next(iter(days))
@@ -132,27 +138,27 @@ def draw_migration(currency: str) -> None:
         links.tell("until")
     pairs = pairs[pairs["to_date"] == chosen]
     layout.draw(
-        charts.migration(pairs, store.segment_names(), currency),
-        "Share of each segment's customers that are now in each segment.",
+        charts.migration(pairs, marts_reader.segment_names(), currency),
+        "Share of each earlier segment's customers who are now in each segment.",
     )
     first = pairs["from_date"].dropna()
-    since = f"{store.day(first.iloc[0])} to " if len(first) else ""
+    since = f"{marts_reader.day(first.iloc[0])} to " if len(first) else ""
     st.caption(
-        f"From {since}{days[chosen]}: of the customers of a segment (row), the share that is in "
-        "each segment (column) at the end. The whole shop, whatever is filtered."
+        f"From {since}{days[chosen]}: share of the customers of the earlier segment (row) who are "
+        "in each segment (column) at the end. Whole shop, regardless of filters."
     )
 
 
 def main() -> None:
     """Draw the page."""
-    currency = store.currency()
+    currency = marts_reader.currency()
     st.title("Who are our customers?", anchor=False)
     if layout.nothing_selected():
         return
     st.subheader("What does each segment mean, and what should we do?", anchor=False)
-    if not store.is_ok("segments"):
-        st.info(store.why("segments"))
-    draw_table(store.filters()["segment"])
+    if not marts_reader.is_ok("segments"):
+        st.info(marts_reader.why("segments"))
+    draw_table(marts_reader.filters()["segment"])
     draw_grid(currency)
     draw_distributions(currency)
     draw_migration(currency)

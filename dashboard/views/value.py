@@ -1,20 +1,20 @@
-"""Value: what customers have spent, what they are predicted to spend, and how far to trust it."""
+"""Value: past spend, predicted spend, and the accuracy of the predictions."""
 
 from __future__ import annotations
 
 import layout
+import marts_reader
 import pandas as pd
-import store
 import streamlit as st
 import wording
 from charts import value as charts
-from questions import value as questions
+from queries import value as queries
 
 
 def draw_cards(currency: str) -> None:
     """Draw the totals of the selected customers, observed apart from predicted."""
-    left = store.selection()
-    day = store.day(store.build_info()["as_of_date"])
+    left = marts_reader.selection()
+    day = marts_reader.day(marts_reader.build_info()["as_of_date"])
     as_of = f"{wording.as_markdown(currency)}  \nas of {day}"
 
     def money(amount: float) -> str | None:
@@ -43,60 +43,60 @@ def draw_cards(currency: str) -> None:
                     layout.card(
                         f"Next {days} days",
                         money(left[f"predicted_value_{days}d"]),
-                        f"Net revenue that the selected customers are predicted to bring in the "
-                        f"{days} days after the as-of date, summed. Nobody has seen them yet.",
+                        f"Predicted net revenue of the selected customers in the {days} days after "
+                        "the as-of date, summed. These days are still in the future.",
                         as_of,
                     )
 
 
 def draw_segments(currency: str) -> None:
-    """Draw what was spent and what is predicted by segment."""
-    amounts = questions.by_segment()
+    """Draw past and predicted net revenue by segment."""
+    amounts = queries.by_segment()
     predicted = amounts["predicted_value_365d"].notna().any()
     layout.show(
-        "What has each segment brought, and what may it bring?",
-        charts.value_by_segment(amounts, store.segment_names(), currency),
+        "What has each segment brought, and what is it expected to bring?",
+        charts.value_by_segment(amounts, marts_reader.segment_names(), currency),
         "Net revenue so far and predicted net revenue of the next 365 days by segment.",
         "Full: observed, over the whole history. Outlined: predicted for the 365 days after the "
-        "as-of date. The two cover spans of different length. " + layout.CLICK
+        "as-of date. The two periods differ in length. " + layout.CLICK
         if predicted
         else "Observed only. " + layout.CLICK,
         picks="segment",
     )
     if not predicted:
-        st.info(f"Lifetime value was not predicted. {store.why('lifetime_value')}")
+        st.info(f"Lifetime value was not predicted. {marts_reader.why('lifetime_value')}")
 
 
 def draw_concentration() -> None:
-    """Draw how much hangs on a few customers."""
-    points = questions.concentration()
+    """Draw the concentration of revenue on few customers."""
+    points = queries.concentration()
     if points.empty:
-        st.info("Concentration cannot be told: customers brought no net revenue.")
+        st.info("Concentration is not defined: customers brought no net revenue.")
         return
     gini = points["gini"].iloc[0]
     layout.show(
-        "How much hangs on a few?",
+        "How concentrated is revenue?",
         charts.concentration(points),
-        "Share of net revenue that the top customers bring, over their share of customers.",
-        "Dashed: if everyone brought the same."
-        + ("" if pd.isna(gini) else f" Gini {gini:.2f}: 0 is even, 1 is one customer for all.")
-        + " The whole shop, whatever is filtered.",
+        "Share of net revenue from the top customers, by their share of customers.",
+        "Dashed: every customer brings the same."
+        + ("" if pd.isna(gini) else f" Gini {gini:.2f}: 0 is equal, 1 is all from one customer.")
+        + " Whole shop, regardless of filters.",
     )
 
 
 def draw_evidence(currency: str) -> None:
-    """Draw how the forecasts did on days that they had not seen."""
+    """Draw the accuracy of the forecasts on the holdout."""
     st.header("Measured: can it be trusted?", anchor=False)
-    found = questions.validation()
+    found = queries.validation()
     if found.empty:
-        st.info(f"No forecast could be tested. {store.why('lifetime_value')}")
+        st.info(f"No forecast could be tested. {marts_reader.why('lifetime_value')}")
         return
     st.caption(
-        f"Every forecast knew what was known before {store.day(found['cutoff_date'].iloc[0])} and "
-        f"was judged by the {found['horizon_days'].iloc[0]} days from then on. The whole shop, "
-        "whatever is filtered."
+        "Every forecast used only data from before "
+        f"{marts_reader.day(found['cutoff_date'].iloc[0])} and was judged on the "
+        f"{found['horizon_days'].iloc[0]} days from that date. Whole shop, regardless of filters."
     )
-    st.text(store.why("lifetime_value"))
+    st.text(marts_reader.why("lifetime_value"))
     left, right = st.columns(2, gap="medium")
     totals = found[found["metric"] == "net_revenue_over_actual"].set_index("model")
     totals = totals.reindex([name for name in wording.FORECASTS if name in totals.index])
@@ -109,25 +109,25 @@ def draw_evidence(currency: str) -> None:
                         forecast=[wording.FORECASTS[name] for name in totals.index]
                     ).reset_index(drop=True)
                 ),
-                "Predicted net revenue of each forecast as a share of what really came.",
-                "Dashed: just right. Line: the 95 % interval over resampled customers. Season "
-                "may move all forecasts alike: no forecast knows that a season is busy or quiet.",
+                "Predicted net revenue of each forecast as a share of actual net revenue.",
+                "Dashed: predicted equals actual. Line: 95 % bootstrap interval over customers. "
+                "Season shifts all forecasts alike: no forecast knows busy and quiet seasons.",
             )
-    weeks = questions.tracking()
+    weeks = queries.tracking()
     with right:
         if len(weeks):
             layout.show(
-                "Did the purchases come as predicted?",
+                "Did purchases follow the prediction?",
                 charts.tracking(weeks),
                 "Predicted and observed purchase days, summed week by week after the test date.",
-                "Orders of all customers known at the test date.",
+                "Purchase days of all customers known at the test date.",
             )
     draw_forecasts(found, currency)
     draw_parameters()
 
 
 def draw_forecasts(found: pd.DataFrame, currency: str) -> None:
-    """Draw the measures of each forecast beside simple rules."""
+    """Draw the metrics of each forecast beside those of simple rules."""
     st.subheader("Is it better than a simple rule?", anchor=False)
     cells = found[
         found["metric"].isin(list(wording.VALUE_METRICS)) & found["model"].isin(wording.FORECASTS)
@@ -140,7 +140,7 @@ def draw_forecasts(found: pd.DataFrame, currency: str) -> None:
     table.insert(0, "forecast", [wording.FORECASTS[name] for name in table.index])
     layout.table(
         table.reset_index(drop=True),
-        "Measures of each forecast of customers' value.",
+        "Metrics of each forecast of customers' value.",
         {
             "forecast": st.column_config.TextColumn("Forecast", width=190),
             **{
@@ -159,8 +159,8 @@ def draw_forecasts(found: pd.DataFrame, currency: str) -> None:
     st.caption(
         "Errors are means over customers."
         + (
-            f" The model's 90 % interval of net revenue held {wording.percent(coverage.iloc[0], 0)}"
-            " of customers."
+            " The model's 90 % interval of net revenue covered "
+            f"{wording.percent(coverage.iloc[0], 0)} of customers."
             if len(coverage)
             else ""
         )
@@ -169,7 +169,7 @@ def draw_forecasts(found: pd.DataFrame, currency: str) -> None:
 
 def draw_parameters() -> None:
     """Draw the parameters of the models in use."""
-    parameters = questions.parameters()
+    parameters = queries.parameters()
     if parameters.empty:
         return
     with st.expander("Parameters of the model"):
@@ -194,7 +194,7 @@ def draw_parameters() -> None:
 
 def main() -> None:
     """Draw the page."""
-    currency = store.currency()
+    currency = marts_reader.currency()
     st.title("What are they worth?", anchor=False)
     if not layout.nothing_selected():
         draw_cards(currency)

@@ -1,4 +1,4 @@
-"""The dbt-duckdb plugin: what the macros of this project call while dbt runs."""
+"""The dbt-duckdb plugin: the functions that this project's macros call while dbt runs."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Plugin(BasePlugin):
 
 
 def _answer(work: Callable[[], object]) -> str:
-    """Return what a macro needs: the result, or the error in words instead of a traceback."""
+    """Return a result for a macro, or the error as text instead of a traceback."""
     try:
         result = work()
     except (CustomerIntelligenceError, OSError, duckdb.Error) as error:

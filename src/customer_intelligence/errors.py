@@ -1,4 +1,4 @@
-"""The error a person can act on: a code, what is wrong and where, and what to do about it."""
+"""An error that a person can act on: a code, what is wrong and where, and what to do about it."""
 
 
 class CustomerIntelligenceError(Exception):

@@ -1,4 +1,4 @@
-"""Text of files and of people within SQL: where no parameter can be bound, it stands quoted."""
+"""Quoting of untrusted text in SQL where no parameter can be bound."""
 
 import glob
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""The dbt vars of the project: of which type each is, and within which bounds.
+"""The dbt vars of the project: types and bounds.
 
-Most become part of SQL, so that none may be text that was not foreseen. What a shop's codes and
-numbers mean is no var: see `customer_intelligence.ingest.rules`.
+Most vars become part of SQL, so unexpected text is refused. The meaning of a shop's codes and
+numbers is not a var: see `customer_intelligence.ingest.rules`.
 """
 
 import datetime as dt
@@ -129,7 +129,7 @@ VARIABLES: dict[str, tuple[str, Check]] = {
 
 
 def check_variables(values: Mapping[str, object], given: Iterable[str]) -> None:
-    """Refuse vars that are not known, or not of their type and within their bounds.
+    """Refuse vars that are unknown, of the wrong type or out of bounds.
 
     Parameters
     ----------

@@ -40,10 +40,10 @@ class Reader(threading.local):
     milliseconds: list[float]
 
 
-def dashboard_store(reader: Reader) -> ModuleType:
+def dashboard_reader(reader: Reader) -> ModuleType:
     """Return the dashboard's own questions, asked through the reader's cursor and timed."""
     sys.path.append(str(ROOT / "dashboard"))
-    import store
+    import marts_reader
 
     def query(sql: str, **parameters: Any) -> pd.DataFrame:
         started = time.perf_counter()
@@ -51,23 +51,29 @@ def dashboard_store(reader: Reader) -> ModuleType:
         reader.milliseconds.append(1000 * (time.perf_counter() - started))
         return answer
 
-    store.query = query
-    store.later = lambda sql, **parameters: lambda: query(sql, **parameters)
-    store.filters = lambda: {key: [] for key in store.FILTER_KEYS}
-    return store
+    marts_reader.query = query
+    marts_reader.later = lambda sql, **parameters: lambda: query(sql, **parameters)
+    marts_reader.filters = lambda: {key: [] for key in marts_reader.FILTER_KEYS}
+    return marts_reader
 
 
-def pages(store: ModuleType) -> list[Callable[[], object]]:
+def pages(marts_reader: ModuleType) -> list[Callable[[], object]]:
     """Return for each page of the dashboard the questions that it asks."""
-    everywhere = (store.build_info, store.segments, store.countries, store.risks, store.selection)
+    everywhere = (
+        marts_reader.build_info,
+        marts_reader.segments,
+        marts_reader.countries,
+        marts_reader.risks,
+        marts_reader.selection,
+    )
 
     # Only now, so that they ask through the reader's cursor.
-    from questions import about, churn, clusters, cohorts, customers, segments, value
+    from queries import about, churn, clusters, cohorts, customers, segments, value
 
     def overview_page() -> None:
-        store.query("select * from rpt_kpis")
-        store.query("select * from rpt_monthly_revenue order by month_start_date")
-        store.query("select * from rpt_insights order by insight_order")
+        marts_reader.query("select * from rpt_kpis")
+        marts_reader.query("select * from rpt_monthly_revenue order by month_start_date")
+        marts_reader.query("select * from rpt_insights order by insight_order")
 
     def segments_page() -> None:
         segments.rfm_grid()
@@ -137,7 +143,7 @@ class Crowd:
         self.page_milliseconds: list[float] = []
         self.versions: set[str] = set()
         self._reader = Reader()
-        self._pages = pages(dashboard_store(self._reader))
+        self._pages = pages(dashboard_reader(self._reader))
         self._connections: dict[str, duckdb.DuckDBPyConnection] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()

@@ -213,10 +213,10 @@ def test_no_query_reaches_anything_but_the_marts(copy, bait, opened_by, monkeypa
     data_dir = copy()
     monkeypatch.setenv("CUSTOMER_INTELLIGENCE_DATA_DIR", str(data_dir))
     if opened_by == "dashboard":
-        import store
+        import marts_reader
 
-        store._connection.clear()
-        connection = store._connection(current_version())
+        marts_reader._connection.clear()
+        connection = marts_reader._connection(current_version())
     else:
         connection = open_marts()
     settings = connection.execute("select name, value from duckdb_settings()").fetchall()
@@ -393,7 +393,7 @@ def test_this_machine_is_let_in(app, server_address, address):
     "address", [None, "", "0.0.0.0", "::", "192.168.1.5", "10.0.0.1", "shop.example", "unix:///s"]
 )
 def test_the_network_is_refused_without_a_sign_in(app, server_address, address, monkeypatch):
-    monkeypatch.setattr("store.open_marts", lambda: pytest.fail("data were read"))
+    monkeypatch.setattr("marts_reader.open_marts", lambda: pytest.fail("data were read"))
     server_address(address)
     app.run()
     assert not app.exception

@@ -129,7 +129,7 @@ def test_groupings_are_judged_on_the_same_customers_by_what_was_learned_before(a
         "on rpt_churn_metrics.model = build_info.churn_scoring_model "
         "where metric = 'roc_auc' and population = 'all_known'"
     ).fetchall()
-    assert found.loc["tenths by churn probability", "roc_auc"] == pytest.approx(auc, abs=0.02)
+    assert found.loc["deciles by churn probability", "roc_auc"] == pytest.approx(auc, abs=0.02)
     assert found["roc_auc"].between(0.5, auc + 0.01).all()
 
 

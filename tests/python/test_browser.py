@@ -135,7 +135,7 @@ def test_a_click_on_a_segment_filters_other_pages_too(visit):
     settle(page)
     (segment,) = parse_qs(urlsplit(page.url).query)["segment"]
     page.get_by_role("link", name="Churn", exact=True).click()
-    page.wait_for_selector("text=Who may leave")
+    page.wait_for_selector("text=Who may churn")
     settle(page)
     assert segment in page.locator('[data-testid="stMultiSelect"]').first.inner_text()
     assert "Your selection:" in page.locator(MAIN).inner_text()

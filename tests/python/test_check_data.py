@@ -271,7 +271,7 @@ def test_dates_that_nothing_decides_are_asked_for(tmp_path, capsys):
     assert main(["check-data", str(path)]) == 2
     report = capsys.readouterr().out
     assert "E_AMBIGUOUS_DATES" in report
-    assert "next: mend mapping.yml" in report
+    assert "next: correct mapping.yml" in report
 
 
 def test_a_total_that_every_line_of_an_order_repeats_counts_once(tmp_path):
@@ -403,7 +403,7 @@ def test_a_shop_that_knows_few_of_its_customers_by_the_column_is_told_of_others(
     )
     assert main(["check-data", str(path), f"--mapping={mapping}"]) == 0
     told = capsys.readouterr().out
-    assert "WARNING: a customer is known on 11.1% of the lines: 'phone' may say who" in told
+    assert "WARNING: only 11.1% of the lines have a customer: 'phone' may identify" in told
     assert "`columns: {customer_id: [email, phone]}`" in told
     assert re.search(r"customer_id +email .* look here", told)
 

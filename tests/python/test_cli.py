@@ -90,7 +90,7 @@ def test_what_it_does_not_take_is_refused_with_the_way_to_its_help(words, told, 
     assert (status, out) == (2, "")
     assert err.startswith("E_USAGE: ")
     assert told in err
-    assert "--help` says what it takes.\n" in err
+    assert "--help` explains its arguments.\n" in err
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ class Runner:
 @pytest.mark.parametrize(
     ("runner", "status", "said"),
     [
-        (Runner(success=False), 1, "E_DBT_FAILED: `dbt build` ended with failures"),
+        (Runner(success=False), 1, "E_DBT_FAILED: `dbt build` failed"),
         (
             Runner(False, RuntimeError("Runtime Error\n  E_LOCKED: Another process is at work.")),
             2,

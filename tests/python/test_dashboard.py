@@ -262,7 +262,7 @@ def test_a_link_gets_what_exists_and_is_told_what_does_not(published, filters, c
             "churn.py",
             {"model": ["random_forest", "base_rate"]},
             "random_forest",
-            'model "Baseline: one rate for all", which cannot be shown beside another. Shown: '
+            'model "Baseline: base rate", which cannot be shown beside another. Shown: '
             "Random forest.",
         ),
         ("churn.py", {"population": "active_90d"}, "active_90d", None),
@@ -339,7 +339,7 @@ def test_filters_that_leave_nobody_say_so(republish):
     for view in set(VIEWS) - {"cohorts.py", "about.py"}:
         app = run(view, segment="Champions", country="B")
         assert not app.exception
-        assert any("No customer fits" in box.value for box in app.info)
+        assert any("No customer matches" in box.value for box in app.info)
 
 
 def test_histograms_lose_nobody(published):
@@ -359,7 +359,7 @@ def test_bands_are_named_by_what_they_hold():
 
 
 def test_many_customers_become_a_two_dimensional_histogram(published, monkeypatch):
-    from questions import clusters
+    from queries import clusters
 
     few = chart_data(run("clusters.py"), "customer_id")
     monkeypatch.setattr(clusters, "MAX_POINTS", 10)
@@ -368,7 +368,7 @@ def test_many_customers_become_a_two_dimensional_histogram(published, monkeypatc
     assert not chart_data(app, "customer_id")
     (cells,) = chart_data(app, "spend_from")
     told = " ".join(caption.value for caption in app.caption)
-    (tiny,) = [int(n) for n in re.findall(r"(\d+) customers with hardly any", told)] or [0]
+    (tiny,) = [int(n) for n in re.findall(r"(\d+) customers with no or very low", told)] or [0]
     clustered = published.execute(
         "select count(*) from dim_customers where cluster_id is not null"
     ).fetchone()[0]
@@ -475,7 +475,7 @@ def test_the_countries_beyond_the_named_ones_are_one(republish):
     assert app.multiselect(key="country").options[-1] == "Other countries"
     (points,) = chart_data(app, "customer_id", "net_revenue")
     told = int(re.search(r"([\d,]+) of", app.main.text[0].value)[1].replace(",", ""))
-    left_out = [int(n) for n in re.findall(r"(\d+) customers with hardly", words(app))] or [0]
+    left_out = [int(n) for n in re.findall(r"(\d+) customers with no or very", words(app))] or [0]
     assert len(points) + left_out[0] == told > 0
     (spread, *_) = chart_data(run("segments.py", country="Other countries"), "median")
     assert spread["customers"].sum() == told
@@ -488,7 +488,7 @@ def test_a_sample_is_told_and_may_miss_a_few_customers(republish):
     republish("delete from customer_sample where segment = 'Champions'")
     app = run("segments.py")
     (spread, *_) = chart_data(app, "median")
-    told = f"of {spread['customers'].sum():,} of them, a sample"
+    told = f"a sample of {spread['customers'].sum():,} customers"
     assert any(told in caption.value for caption in app.caption)
     for view in ("segments.py", "churn.py"):
         app = run(view, segment="Champions")
@@ -537,7 +537,7 @@ def test_a_customer_is_found_whatever_is_filtered(published):
     told = [t.value.partition("risk: ")[2] for t in app.main.text if "risk: " in t.value]
     assert told == [row[0] for row in reasons]
     app = run("customers.py", customer="nobody at all")
-    assert any("No customer has this" in box.value for box in app.info)
+    assert any("No customer id contains this" in box.value for box in app.info)
 
 
 def test_a_download_holds_no_formula():
@@ -549,16 +549,16 @@ def test_a_download_holds_no_formula():
 
 
 def test_every_exposure_names_the_marts_that_its_page_reads(published, published_dir, monkeypatch):
-    import store
+    import marts_reader
 
     read: set[str] = set()
-    answer = store._answer
+    answer = marts_reader._answer
 
     def note(version, sql, parameters):
         read.update(re.findall(r"\b(?:from|join)\s+((?:dim|fct|rpt|customer)_\w+|build_info)", sql))
         return answer(version, sql, parameters)
 
-    monkeypatch.setattr(store, "_answer", note)
+    monkeypatch.setattr(marts_reader, "_answer", note)
     manifest = json.loads((published_dir / "build" / "target" / "manifest.json").read_text())
     named = {
         exposure["name"]: {node.rpartition(".")[2] for node in exposure["depends_on"]["nodes"]}
@@ -749,7 +749,7 @@ def test_thin_data_are_said_in_words(republish):
         assert not run(view).exception
     assert any("12 customers: clusters skipped" in box.value for box in run("clusters.py").info)
     told = " ".join(box.value for box in run("churn.py").info)
-    assert "given a probability. 12 customers: churn skipped" in told
+    assert "has a churn probability. 12 customers: churn skipped" in told
     assert "tested. 12 customers: churn skipped" in told
     told = " ".join(box.value for box in run("value.py").info)
     assert "not predicted. 12 customers: lifetime_value skipped" in told
@@ -805,7 +805,7 @@ def test_a_new_publication_shows_at_the_next_rerun(republish):
 
 def test_the_dashboard_loads_neither_scikit_learn_nor_dbt():
     program = (
-        "import sys, store, charts, layout, wording\n"
+        "import sys, marts_reader, charts, layout, wording\n"
         "from charts import churn, clusters, value\n"
         "print(sorted({'sklearn', 'dbt', 'scipy', 'matplotlib', 'plotly'} & set(sys.modules)))"
     )

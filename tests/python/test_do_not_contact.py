@@ -160,10 +160,10 @@ def lists_of(data_dir: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
         }
     monkeypatch.setenv("CUSTOMER_INTELLIGENCE_DATA_DIR", str(data_dir))
     monkeypatch.syspath_prepend(str(ROOT / "dashboard"))
-    import store
-    from questions import customers
+    import marts_reader
+    from queries import customers
 
-    store.follow_publication()
+    marts_reader.follow_publication()
     download = customers.ranked_later("", [])()
     return {
         "contacts": names_in(folder / "contacts.csv"),

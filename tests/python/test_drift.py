@@ -20,16 +20,18 @@ from customer_intelligence.publication.summary import as_lines, summarise
 
 
 def stability_index(reference: np.ndarray, compared: np.ndarray) -> tuple[float, int]:
-    """Return the index over tenths of the reference, and the number of bins.
+    """Return the index over deciles of the reference, and the number of bins.
 
-    A value lies in the tenth in which the middle of the reference customers with it lies.
+    Values are binned by the mid-rank of their ties, so tied values share a bin.
     """
-    place = sum(np.searchsorted(np.sort(reference), compared, side) for side in ("left", "right"))
-    own = sum(np.searchsorted(np.sort(reference), reference, side) for side in ("left", "right"))
+    in_order = np.sort(reference)
     cells = np.stack(
         [
-            np.bincount(np.minimum(10 * places // (2 * len(reference)), 9), minlength=10)
-            for places in (own, place)
+            np.bincount(np.minimum(10 * twice_rank // (2 * len(reference)), 9), minlength=10)
+            for twice_rank in (
+                sum(np.searchsorted(in_order, values, side) for side in ("left", "right"))
+                for values in (reference, compared)
+            )
         ]
     ).astype(float)
     cells = cells[:, cells.sum(axis=0) > 0]
@@ -46,7 +48,7 @@ def critical_index(n: int, m: int, bins: int) -> float:
 def test_the_critical_values_are_those_of_chi_square():
     with (ROOT / "seeds" / "chi_square_critical_values.csv").open() as file:
         table = {int(row[0]): float(row[1]) for row in list(csv.reader(file))[1:]}
-    assert list(table) == list(range(1, 10)), "ten tenths, or five segments and a new one"
+    assert list(table) == list(range(1, 10)), "ten deciles, or five segments and a new one"
     assert table == pytest.approx({df: chi2.ppf(0.95, df) for df in table}, abs=0.0005)
 
 

@@ -27,8 +27,8 @@ def test_lines_dated_far_off_are_told_with_their_money_and_the_way_out():
     told = as_lines({**FIGURES, "far_off_dates": {"lines": 1, "amount": 15.3}}, Path("data"))
     (warning,) = [line for line in told if line not in plain]
     assert warning == (
-        "WARNING: 1 line is dated far from all others and set apart (GBP 15.30): mend the dates, "
-        "or write `far_off_dates: count` into shop.yml"
+        "WARNING: 1 line is dated far from all others and set apart (GBP 15.30): correct the "
+        "dates, or write `far_off_dates: count` into shop.yml"
     )
     # Summaries of versions published before say nothing of it.
     assert as_lines(FIGURES, Path("data")) == plain

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-# The place of the address, or of the host's name, among what Python tells of the call.
+# The position of the address, or of the host's name, among what Python tells of the call.
 WATCHED = {
     "socket.connect": 1,
     "socket.sendto": 1,
@@ -40,10 +40,10 @@ def is_this_machine(address: object) -> bool:
 
 def note(event: str, arguments: tuple[object, ...]) -> None:
     """Write down a call that leaves the machine."""
-    place = WATCHED.get(event)
-    if place is not None and not is_this_machine(arguments[place]):
+    position = WATCHED.get(event)
+    if position is not None and not is_this_machine(arguments[position]):
         with Path(os.environ["WATCH_CALLS_OUT"]).open("a", encoding="utf-8") as notes:
-            notes.write(f"{event} {arguments[place]!r}\n")
+            notes.write(f"{event} {arguments[position]!r}\n")
 
 
 if "WATCH_CALLS_OUT" in os.environ:

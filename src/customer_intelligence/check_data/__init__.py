@@ -1,9 +1,8 @@
-"""Say how a file of invoice lines would be read and counted, before anything is built.
+"""Report how a file of invoice lines would be read and counted, before anything is built.
 
-The file is loaded into a directory of its own exactly as a load would, and the models run there up
-to what becomes of each line: what is told is what a build will say. Without a mapping the file is
-taken by a preset, or by a mapping drafted from the names and values of its columns, for a person to
-read.
+The file is loaded into a scratch directory exactly as by a build, and the models run there up to
+the dispositions of the lines, so the report and a build agree. Without a mapping, a preset applies
+or a mapping is drafted from the names and values of the columns, for a person to review.
 """
 
 from collections.abc import Callable

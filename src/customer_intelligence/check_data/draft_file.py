@@ -1,4 +1,4 @@
-"""The drafted mapping as a file: what it says, why, and whether it may be replaced."""
+"""The drafted mapping as a file: its keys, their reasons, and whether it may be replaced."""
 
 import hashlib
 from pathlib import Path
@@ -14,7 +14,7 @@ MARK = "# Drafted by check-data, "
 
 def draft_text(draft: Draft, path: Path) -> str:
     """Return the text of a drafted mapping.yml, with the reason of every column."""
-    body = f"# From {path.name!a}. Change what is wrong; docs/your-data.md has all keys.\n"
+    body = f"# From {path.name!a}. Correct what is wrong; docs/your-data.md lists all keys.\n"
     body += "".join(f"# {printable(note)}.\n" for note in draft.notes)
     content = dict(draft.content)
     columns = content.pop("columns", {})
@@ -47,7 +47,7 @@ def _digest(body: str) -> str:
 
 
 def check_out(out: Path) -> None:
-    """Refuse to replace anything but a draft that nobody has changed.
+    """Refuse to replace anything but an unchanged draft.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Draft which files of a directory belong together, from the names and values of their columns.
 
-Two files belong together where a column of one holds what a column of the other names each of its
-records by: the order of a line, the customer of an order.
+Two files belong together if a column of one refers to a key of the other: the order of a line, the
+customer of an order.
 """
 
 import re
@@ -37,7 +37,7 @@ class _Table(NamedTuple):
 
 
 class _Link(NamedTuple):
-    """A file to which each record of another one leads, and by which columns."""
+    """A file that another file refers to, with the columns of the join."""
 
     at: int
     key: str
@@ -141,7 +141,7 @@ def _is_id(name: str) -> bool:
 
 
 def _is_id_of(name: str, path: Path) -> bool:
-    """Tell whether a name such as order or order_id may be what orders.csv calls its id."""
+    """Return whether a name such as order or order_id may be what orders.csv calls its id."""
     stem = normalise(name).removesuffix("id")
     return len(stem) >= SHORTEST_NAME and stem in normalise(path.stem)
 

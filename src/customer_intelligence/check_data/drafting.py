@@ -1,4 +1,4 @@
-"""Look at the records of a file, and draft a mapping from what is seen."""
+"""Draft a mapping from the records of a file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +59,7 @@ def draft_of(path: Path) -> Draft:
 
 
 def _beside(path: Path, header: Sequence[str], lacking: Sequence[str]) -> list[str]:
-    """Say which files may have what one lacks."""
+    """Name the files that may contain what one lacks."""
     others = files_beside(path, header)
     if not others:
         return []

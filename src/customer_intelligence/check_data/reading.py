@@ -118,7 +118,7 @@ def _ledger(
 
 
 def _anonymous_before(data_dir: Path | None) -> float | None:
-    """Return the share of records of nobody known in the last load of a data directory."""
+    """Return the share of anonymous records in the last load of a data directory."""
     if data_dir is None or not (data_dir / RAW).is_dir():
         return None
     loads = load.read_manifests(data_dir / RAW)

@@ -1,4 +1,4 @@
-"""What is told of a file: which column is which field, what became of its lines, what is odd."""
+"""The report on a file: fields and columns, dispositions of its lines, warnings and notes."""
 
 import shlex
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ from customer_intelligence.ingest.mapping import SourceMapping
 from customer_intelligence.ingest.rules import NO_CURRENCY
 
 SHOWN = 24
-# Sales to nobody known are sales; that there are so many more of them than before is worth a word.
+# Anonymous sales are sales; a rise of their share by this much is worth a warning.
 ANONYMOUS_RISE = 0.10
-# Where fewer lines have a customer, the column of the customer wants a look.
+# If fewer lines have a customer, check the column of the customer.
 FEW_CUSTOMERS = 0.5
 # What a field is called in the raw rows, where it is not the same.
 RAW_NAMES = {
@@ -32,7 +32,7 @@ RAW_NAMES = {
 
 
 def report(found: Found, path: Path, origin: str, draft: Draft) -> Iterator[str]:
-    """Tell what a load and a build would make of a file, line by line."""
+    """Yield the lines of the report on what a load and a build would make of a file."""
     load, manifest = found.load, found.manifest
     about = [manifest["format"], *([manifest["encoding"]] if manifest["encoding"] else [])]
     yield f"{path.name}: {', '.join(about)}, {_count(load.records, 'record')}; {origin}"
@@ -85,17 +85,17 @@ def _totals(found: Found) -> Iterator[str]:
         f"{money(amount, found.currency)}"
     )
     if found.currency is None:
-        yield f"currency: not known, the marts will say {NO_CURRENCY} unless shop.yml names it"
+        yield f"currency: unknown; the marts will show {NO_CURRENCY} unless shop.yml names it"
     before = found.anonymous_before
     if before is not None and anonymous - before > ANONYMOUS_RISE:
         yield (
-            f"WARNING: {anonymous:.0%} of the lines are of nobody known, and {before:.0%} of the "
-            "load before: check `columns: {customer_id: …}`"
+            f"WARNING: {anonymous:.0%} of the lines are anonymous, against {before:.0%} of the "
+            "previous load: check `columns: {customer_id: …}`"
         )
 
 
 def _nobody(found: Found, path: Path) -> Iterator[str]:
-    """Tell that most lines are of nobody known, and which columns may say who bought."""
+    """Warn that most lines are anonymous, and name columns that may identify the customer."""
     ((known,),) = found.rows.execute(
         "select avg((customer_id is not null)::int) from raw_rows"
     ).fetchall()
@@ -108,8 +108,8 @@ def _nobody(found: Found, path: Path) -> Iterator[str]:
     if others:
         listed = ", ".join(map(_quoted, [*taken, others[0]]))
         may = ", ".join(map(ascii, others))
-        way_out = f": {may} may say who bought (`columns: {{customer_id: [{listed}]}}`)"
-    yield f"WARNING: a customer is known on {known:.1%} of the lines{way_out}"
+        way_out = f": {may} may identify the customer (`columns: {{customer_id: [{listed}]}}`)"
+    yield f"WARNING: only {known:.1%} of the lines have a customer{way_out}"
 
 
 def _quoted(name: str) -> str:
@@ -121,7 +121,7 @@ def _ledger(found: Found) -> Iterator[str]:
     if not found.ledger:
         return
     yield ""
-    yield "what a build makes of it:"
+    yield "dispositions in a build:"
     rows = [
         (part.label, part.counts_in, f"{part.lines:,}", money(part.amount)) for part in found.ledger
     ]
@@ -166,7 +166,7 @@ def _fields(found: Found, draft: Draft) -> Iterator[tuple[str, str, str, str, st
 
 
 def _seen(found: Found, column: str, columns: set[str]) -> tuple[str, str, float]:
-    """Return the share of the records that have a field, and how the first of them reads."""
+    """Return the share of records that have a field, and its first value as read."""
     if column not in columns:
         return "", found.currency or "", 1.0
     ((records, filled, example),) = found.rows.execute(
@@ -178,7 +178,7 @@ def _seen(found: Found, column: str, columns: set[str]) -> tuple[str, str, float
 
 
 def known_columns(mapping: SourceMapping, draft: Draft) -> Iterator[str]:
-    """Tell which column is which field, where the file cannot be read."""
+    """Yield the column of each field for a file that cannot be read."""
     for field, column in mapping.columns.items():
         drafted = draft.proposals.get(field)
         verdict = "" if drafted is None else f" ({drafted.verdict})"
@@ -200,8 +200,8 @@ def next_step(
     if refusal is not None or not is_readable:
         what = "the mapping" if mapping is None else mapping
         named = " MAPPING=mapping.yml" if mapping is None else named
-        return f"next: mend {what}, then look again: make check-data {file}{named}"
-    return f"next: read the table above, then: make build {file}{named}"
+        return f"next: correct {what}, then check again: make check-data {file}{named}"
+    return f"next: check the table above, then: make build {file}{named}"
 
 
 def _count(number: int, noun: str) -> str:

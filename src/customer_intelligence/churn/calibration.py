@@ -1,8 +1,8 @@
-"""Calibration: from what a model says to what happened to customers it had not seen.
+"""Calibration of predicted probabilities to outcomes.
 
-The line is fitted on out-of-fold predictions, whose models never saw the customer (Platt 1999;
-Cox 1958 for the line on the logit). Where the data know the same season of the year before, the
-level is taken from there.
+A line on the logit (Platt 1999; Cox 1958) is fitted on out-of-fold predictions, whose models never
+saw the customer. If the data contain the same season of the year before, the level comes from
+there.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def season_before(cutoff: pd.Timestamp, known: pd.Series) -> pd.Timestamp | None
 
 
 def is_enough_for_a_level(labels: np.ndarray) -> bool:
-    """Tell whether these outcomes, 0 or 1, shape (n,), are enough to take a level from."""
+    """Return whether these outcomes, 0 or 1, shape (n,), are enough to take a level from."""
     churned = labels.sum()
     return (
         len(labels) >= MIN_SEASON_CUSTOMERS

@@ -1,4 +1,4 @@
-"""Examples: what a table of them must hold, and how customers are split."""
+"""Examples: the required columns of their table, and the split of customers into folds."""
 
 from __future__ import annotations
 

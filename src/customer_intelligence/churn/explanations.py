@@ -1,7 +1,7 @@
-"""What a churn model rests on, overall and for each customer.
+"""Permutation importance of a churn model, and reasons for each customer.
 
-Features are permuted and replaced in groups: alone, a feature whose neighbours tell the same story
-would seem to matter to nobody.
+Features are permuted and replaced in groups: alone, a feature with correlated neighbours would seem
+unimportant.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def reasons(
     horizon_days: int,
     random_state: int,
 ) -> pd.DataFrame:
-    """Say why current customers score above or below a typical customer.
+    """Return the reasons why current customers score above or below a typical customer.
 
     A group's contribution is how far the customer's log-odds fall when the group's features take
     the values of the typical customer (the medians of the current customers). Those in the

@@ -1,8 +1,7 @@
-"""The churn model of many tutorials, to show what is wrong with it.
+"""The leaky churn model of many tutorials, as a warning.
 
-It calls customers churned who have been silent for longer than a threshold, and lets the model see
-how long they have been silent. The model finds the threshold again, which says nothing about the
-future.
+It labels customers as churned whose days since last order exceed a threshold, and keeps days since
+last order as a feature. The model learns the threshold, which says nothing about the future.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ AVERAGED = ("logistic_regression", "gradient_boosting", "random_forest")
 
 
 def names(models: Mapping[str, ModelFactory]) -> list[str]:
-    """Return the names of what is predicted: the models and their average."""
+    """Return the names of the predictions: the models and their average."""
     return [*models, *([AVERAGE] if set(AVERAGED) <= set(models) else [])]
 
 

@@ -155,7 +155,7 @@ def fit_predict(
 
 
 def describe_fit(examples: pd.DataFrame, predictions: pd.DataFrame) -> str:
-    """Say what was fitted in one progress line.
+    """Return one progress line on what was fitted.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""The command `customer-intelligence`: what a person can ask for, and how each answer ends.
+"""The command line `customer-intelligence`.
 
-`commands` has the commands, `ending` turns every way to end into an exit status and a coded word,
-`project` finds the dbt project and runs dbt in it. Nothing heavy is imported before a command
-needs it.
+`commands` defines the commands, `ending` turns every outcome into an exit status and a coded line,
+`project` finds the dbt project and runs dbt in it. Heavy modules are imported only when a command
+needs them.
 """

@@ -1,6 +1,6 @@
-"""The commands of `customer-intelligence`, as click reads them.
+"""The commands of `customer-intelligence`, defined with click.
 
-What a command needs is imported when it runs: `--help` answers at once.
+A command imports what it needs when it runs, so `--help` is fast.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from customer_intelligence.data_dir.layout import (
 )
 from customer_intelligence.errors import CustomerIntelligenceError
 
-# What becomes of each line, and nothing after it.
+# The dispositions of the lines, and nothing downstream.
 DISPOSITIONS = (
     *("build", "--quiet", "--no-write-json", "--select", "+rpt_line_dispositions"),
     *("--resource-type", "model", "--resource-type", "seed"),
@@ -77,14 +77,14 @@ def build(
     given_vars: str | None,
     project_dir: str | None,
 ) -> None:
-    """Load FILE if one is given, then build, test and publish.
+    """Load FILE if given, then build, test and publish.
 
-    FILE (Parquet, CSV or XLSX, or a directory of files that belong together) is added to the loads
-    before it. Without any load the bundled sample is built. Readers see the new marts when every
-    test has passed, and the old ones until then.
+    FILE (Parquet, CSV or XLSX, or a directory of files that belong together) is added to the
+    earlier loads. Without any load, the bundled sample is built. Readers see the new marts once
+    every test has passed; until then they see the old ones.
     """
     if mapping is not None and file is None:
-        raise click.UsageError("--mapping tells how to read a FILE, and none is given.")
+        raise click.UsageError("--mapping needs a FILE, and none is given.")
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
     if file is not None:
@@ -97,7 +97,7 @@ def build(
 def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
     from customer_intelligence.variables import given_variables
 
-    # Unit tests hold the SQL to rows of their own, whatever the data: `make test` runs them.
+    # Unit tests use their own rows and do not depend on the data: `make test` runs them.
     run_dbt(
         project,
         data_dir,
@@ -115,9 +115,9 @@ def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
 )
 @in_data_dir
 def shop(mapping: str | None, data_dir: str | None) -> None:
-    """Write shop.yml for loads that have none.
+    """Write shop.yml for loads without one.
 
-    Loads of an earlier release tell their rules themselves; of others, name the mapping.
+    Loads of an earlier release contain their rules. For other loads, name the mapping.
     """
     from customer_intelligence.ingest.presets import find_mapping
     from customer_intelligence.ingest.shop import renew
@@ -135,7 +135,7 @@ def shop(mapping: str | None, data_dir: str | None) -> None:
 def check_data(
     file: str, mapping: str | None, out: str | None, data_dir: str | None, project_dir: str | None
 ) -> None:
-    """Say how FILE would be read, and draft a mapping for it.
+    """Report how FILE would be read, and draft a mapping.
 
     Nothing is loaded or built.
     """
@@ -156,7 +156,7 @@ def check_data(
         raise ending.NotSo(
             "E_UNREADABLE",
             f"More than half of the records of {file} cannot be read.",
-            "The table above says why: mend the mapping, then look again.",
+            "The table above says why: correct the mapping, then check again.",
         )
 
 
@@ -166,7 +166,7 @@ def check_data(
 def dashboard(data_dir: str | None, project_dir: str | None) -> None:
     """Show the published marts in the browser.
 
-    On http://127.0.0.1:8501, until you press Ctrl-C.
+    Serves http://127.0.0.1:8501 until you press Ctrl-C.
     """
     _need_dashboard()
     project = find_project(project_dir)
@@ -177,7 +177,7 @@ def dashboard(data_dir: str | None, project_dir: str | None) -> None:
 
 
 @cli.command(epilog=example("docs --out=docs.html"))
-@out_option("Write the docs as one HTML file, instead of serving them.", required=False)
+@out_option("Write the docs to one HTML file instead of serving them.", required=False)
 @in_data_dir
 @with_vars
 @in_project
@@ -186,7 +186,7 @@ def docs(
 ) -> None:
     """Show lineage and definitions in the browser.
 
-    On http://127.0.0.1:8080, until you press Ctrl-C.
+    Serves http://127.0.0.1:8080 until you press Ctrl-C.
     """
     import base64
 
@@ -197,7 +197,7 @@ def docs(
     place = find_data_dir(data_dir, project)
     path = None if out is None else _check_output(out, place)
     static = [] if path is None else ["--static"]
-    # One thread: with more, dbt closes a connection of DuckDB 2.0 that another may still use.
+    # One thread: with more, dbt closes a DuckDB 2.0 connection that another thread may still use.
     run_dbt(
         project,
         place,
@@ -209,7 +209,7 @@ def docs(
     if path is None:
         run_dbt(project, place, "docs", "serve", "--host", "127.0.0.1", "--no-browser")
         return
-    # The one picture that the page would look for beside itself goes into it.
+    # Embed the one picture that the page would load from beside itself.
     picture = base64.b64encode((project / "assets" / "pipeline.svg").read_bytes()).decode()
     page = (place / BUILD / DBT_TARGET / "static_index.html").read_text("utf-8")
     page = page.replace("assets/pipeline.svg", f"data:image/svg+xml;base64,{picture}")
@@ -234,14 +234,14 @@ def report(out: str | None, data_dir: str | None, project_dir: str | None) -> No
     # The dashboard's settings are those of the directory it runs in.
     enter(project, place)
     sys.path.insert(0, str(project / "dashboard"))
-    # Streamlit warns that there is no server, which is as it should be.
+    # Streamlit warns that there is no server, which is intended here.
     logging.disable(logging.WARNING)
     write_output(path, importlib.import_module("report").report(place))
     print(f"report: {out or path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 @cli.command(epilog=example("data"))
-@click.option("--url", help="Where to download it from.  [default: the UCI repository]")
+@click.option("--url", help="Address of the archive.  [default: the UCI repository]")
 @out_option("Parquet file to write.  [default: data/online_retail.parquet]", required=False)
 def data(url: str | None, out: str | None) -> None:
     """Download UCI Online Retail and verify its content.
@@ -262,10 +262,10 @@ def data(url: str | None, out: str | None) -> None:
 @in_project
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str, ...]) -> None:
-    """Ask for metrics of the last build.
+    """Query metrics of the last build.
 
-    Without ARGUMENTS they are listed. ARGUMENTS are those of MetricFlow's `mf`: `metrics query
-    --help` explains them.
+    Without ARGUMENTS, lists the metrics. ARGUMENTS are those of MetricFlow's `mf`; see `metrics
+    query --help`.
     """
     from customer_intelligence.cli.metrics import load_mf
 
@@ -278,8 +278,8 @@ def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str,
         if stop.code:
             raise ending.NotSo(
                 "E_METRICS",
-                "MetricFlow has no answer; its lines above say why.",
-                f"`{NAME} metrics` lists what there is.",
+                "MetricFlow failed; its lines above say why.",
+                f"`{NAME} metrics` lists the metrics.",
             ) from None
 
 
@@ -294,7 +294,7 @@ def versions(data_dir: str | None) -> None:
 @click.argument("version")
 @in_data_dir
 def rollback(version: str, data_dir: str | None) -> None:
-    """Let readers see an earlier VERSION, until the next build."""
+    """Show readers an earlier VERSION until the next build."""
     from customer_intelligence.publication.versions import roll_back
 
     place = find_data_dir(data_dir)
@@ -319,9 +319,8 @@ def forget(
 ) -> None:
     """Erase CUSTOMER everywhere, build again, and verify it.
 
-    Loads, campaigns and earlier versions are rid of the customer. The customer's lines stay, as
-    lines of nobody, so that what was sold still adds up. If a step is interrupted, the same command
-    goes on.
+    Removes the customer from loads, campaigns and earlier versions. The customer's lines stay as
+    anonymous lines, so totals do not change. After an interruption, run the same command again.
     """
     import shutil
 
@@ -338,8 +337,8 @@ def forget(
     if not found.is_clean:
         raise ending.NotSo(
             "E_STILL_NAMED",
-            "The customer is still named, or it cannot be told, in the places above.",
-            "Remove what you made yourself, and run the command again.",
+            "The customer is still named, or may be, in the places above.",
+            "Remove your own files there, and run the command again.",
         )
 
 
@@ -361,7 +360,7 @@ def export(mart: str, out: str, data_dir: str | None) -> None:
 @click.argument("to_date", metavar="TO")
 @out_option("The CSV file to write.")
 @click.option("--segment", metavar="NAME", help="Only this segment.")
-@click.option("--movement", metavar="NAME", help="Only those who entered, left or stayed.")
+@click.option("--movement", metavar="NAME", help="Only this movement: entered, left or stayed.")
 @in_data_dir
 def audience(
     from_date: str,
@@ -385,13 +384,15 @@ def audience(
 
 @cli.command(epilog=example("campaign --actions=win_back,second_order --out=contacts.csv"))
 @out_option("The CSV file of the contacts.")
-@click.option("--actions", metavar="NAMES", help="Names of actions.  [default: all that contact]")
+@click.option(
+    "--actions", metavar="NAMES", help="Names of actions.  [default: all contact actions]"
+)
 @click.option("--starts", metavar="DAY", help="First day on which orders count as an outcome.")
 @in_data_dir
 def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | None) -> None:
-    """Write whom to contact, and note who is held out.
+    """Write the customers to contact, and record who is held out.
 
-    Later builds compare the two, and so measure what the campaign does.
+    Later builds compare the two groups and so measure the effect of the campaign.
     """
     import re
 
@@ -407,7 +408,7 @@ def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | 
     )
     print(
         f"{started.campaign} from {started.starts_on}: {started.contacts:,} customers to contact "
-        f"in {out}, {started.held_out:,} held out; do not contact those otherwise"
+        f"in {out}, {started.held_out:,} held out; do not contact those by other means"
     )
 
 
@@ -425,7 +426,7 @@ def _check_output(out: str | Path, data_dir: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status; nothing else leaves this function."""
+    """Run the command line and return its exit status; it raises nothing."""
     return ending.ended(lambda: _run(arguments))
 
 
@@ -433,7 +434,7 @@ def _run(arguments: Sequence[str] | None) -> object:
     if COMPLETING in os.environ:
         return cli.main(prog_name=NAME)
     words = list(sys.argv[1:] if arguments is None else arguments)
-    # Not `cli.main`: it has endings of its own for an interrupt and a closed pipe.
+    # Not `cli.main`, which handles an interrupt and a closed pipe in its own way.
     try:
         with left_as_found(), cli.make_context(NAME, words or ["--help"]) as context:
             return cli.invoke(context)
@@ -445,5 +446,5 @@ def _run(arguments: Sequence[str] | None) -> object:
         where = getattr(error, "ctx", None)
         path = where.command_path if where else NAME
         raise CustomerIntelligenceError(
-            "E_USAGE", error.format_message(), f"`{path} --help` says what it takes."
+            "E_USAGE", error.format_message(), f"`{path} --help` explains its arguments."
         ) from None

@@ -1,7 +1,7 @@
-"""Download UCI Online Retail, check that it is what it is known to be, and keep it as Parquet.
+"""Download UCI Online Retail, verify its content, and keep it as Parquet.
 
-No hash of the archive is published, so its content is held to what is known of it: the header, the
-number of rows and invoices, and the total. A download that is anything else leaves nothing behind.
+No hash of the archive is published, so the header, the number of rows and invoices, and the total
+are verified. Any other content is discarded.
 """
 
 import http.client
@@ -226,7 +226,7 @@ def _wrong(what: str, expected: str, found: str) -> CustomerIntelligenceError:
     return CustomerIntelligenceError(
         "E_WRONG_CONTENT",
         f"This is not UCI Online Retail as it is known: {what} should be {expected}, not {found}.",
-        "Nothing was kept. Another file of the kind can be built on as one's own data.",
+        "Nothing was kept. You can build another file of this kind as your own data.",
     )
 
 
@@ -239,6 +239,6 @@ def fetch(url: str, out: Path) -> None:
         download(url, out)
         print(
             f"{out}: {ONLINE_RETAIL.rows:,} rows, {ONLINE_RETAIL.invoices:,} invoices, "
-            f"GBP {ONLINE_RETAIL.total:,.2f}, as they should be"
+            f"GBP {ONLINE_RETAIL.total:,.2f}, as expected"
         )
     print(f"next: make build DATA={out} DATA_DIR=data/online-retail")

@@ -1,11 +1,11 @@
-"""How a command ends: an exit status and, where it did not do what was asked, a coded line.
+"""How a command ends: an exit status and, on failure, a coded line.
 
 ====== =========================================================================================
 Status Meaning
 ====== =========================================================================================
 0      done
-1      it ran and found that it is not so: a test failed, a customer is still named
-2      refused: nothing was done, or what was begun was not completed; the coded line says why
+1      the check failed: a test failed, a customer is still named
+2      refused: nothing was done, or the work was not completed; the coded line says why
 130    interrupted
 ====== =========================================================================================
 """
@@ -45,11 +45,11 @@ _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class NotSo(CustomerIntelligenceError):  # noqa: N818  # not an error of the command
-    """What a command looked for is not so: it ends with status 1 instead of 2."""
+    """A check that failed: the command ends with status 1 instead of 2."""
 
 
 class Screen:
-    """A stream on which no name can do anything to the terminal: what could is escaped.
+    """A stream that escapes everything that could control the terminal.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def of_exception(error: BaseException) -> CustomerIntelligenceError:
         return CustomerIntelligenceError(
             "E_INTERRUPTED",
             "Stopped before the end.",
-            "Readers see the last published version. The same command starts again.",
+            "Readers see the last published version. Run the same command again.",
         )
     if isinstance(error, BrokenPipeError):
         return NotSo("E_NOT_READ", "The output was not read to its end.", "")
@@ -141,7 +141,7 @@ def of_exception(error: BaseException) -> CustomerIntelligenceError:
         )
     if "duckdb" in sys.modules and isinstance(error, sys.modules["duckdb"].Error):
         return _of_duckdb(error)
-    first = (str(error).strip().splitlines() or ["it says no more"])[0]
+    first = (str(error).strip().splitlines() or ["no details"])[0]
     return CustomerIntelligenceError(
         "E_UNEXPECTED",
         f"{type(error).__name__}: {first}.",
@@ -162,8 +162,8 @@ def _of_os_error(error: OSError) -> CustomerIntelligenceError:
         return CustomerIntelligenceError(
             "E_NO_PERMISSION",
             f"{where} cannot be used: {why}.",
-            "Work as the user whose files they are, have their permissions changed, or name "
-            "another directory with --data-dir (make: DATA_DIR).",
+            "Work as the owner of the files, have the permissions changed, or name another "
+            "directory with --data-dir (make: DATA_DIR).",
         )
     if isinstance(error, SpecialFileError):
         return CustomerIntelligenceError(
@@ -185,20 +185,20 @@ def _of_duckdb(error: Exception) -> CustomerIntelligenceError:
         return CustomerIntelligenceError(
             "E_LOCKED",
             f"Another process is at work there: {first}.",
-            "Wait until it has finished or end it, then try again.",
+            "Wait until it has finished, or end it, then try again.",
         )
     return CustomerIntelligenceError(
         "E_DATABASE",
-        f"DuckDB cannot go on: {first}.",
-        "Check the disk; a build starts again from the loads.",
+        f"DuckDB cannot continue: {first}.",
+        "Check the disk. A build starts again from the loads.",
     )
 
 
 def _no_memory() -> CustomerIntelligenceError:
     return CustomerIntelligenceError(
         "E_NO_MEMORY",
-        "The memory does not suffice.",
-        "End other programs, or work on less: fewer files or rows at a time.",
+        "There is not enough memory.",
+        "End other programs, or process fewer files or rows at a time.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Ask for the metrics by MetricFlow: sorted, in plain decimals, nothing leaving the machine."""
+"""Query metrics with MetricFlow: sorted, in plain decimals, without network access."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class _NoWheel:
         self.text = text
 
     def start(self, text: str | None = None) -> None:
-        """Begin without a word."""
+        """Start silently."""
 
     def stop(self) -> None:
-        """End without a word."""
+        """Stop silently."""
 
     def succeed(self, text: str | None = None) -> None:
-        """Say how it ended."""
+        """Report how it ended."""
         print(text if text is not None else self.text, flush=True)
 
     fail = warn = info = succeed

@@ -14,15 +14,15 @@ ABOUT = f"""Turn a shop's invoice lines into audited customer marts, and read th
 
 \b
 Start with:
-  {NAME} build                  the bundled sample, to look around
-  {NAME} check-data orders.csv  how your own file would be read
-  {NAME} build orders.csv       your own marts
-  {NAME} dashboard              look at them"""
+  {NAME} build                  build the bundled sample
+  {NAME} check-data orders.csv  report how your own file would be read
+  {NAME} build orders.csv       build your own marts
+  {NAME} dashboard              show the marts"""
 STATUSES = """\b
 Exit status:
   0    done
-  1    it ran and found that it is not so, such as a test that failed
-  2    refused; the last line is a code, what is wrong and what to do
+  1    the check failed, for example a test
+  2    refused; the last line gives a code, what is wrong and what to do
   130  interrupted"""
 COMPLETING = "_CUSTOMER_INTELLIGENCE_COMPLETE"
 COMPLETION = f"""\b
@@ -31,7 +31,7 @@ Completion, in bash:
 
 
 class Command(click.Command):
-    """A command that refuses empty values: a script's unset variable means nothing."""
+    """A command that refuses empty values, such as a script's unset variable."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, unless a value is empty."""
@@ -43,7 +43,7 @@ class Command(click.Command):
                 raise CustomerIntelligenceError(
                     "E_EMPTY_VALUE",
                     f"{name} is empty.",
-                    "Give it a value, or leave it out where it may be left out.",
+                    "Give it a value, or omit it if it is optional.",
                 )
         return super().invoke(ctx)
 
@@ -68,7 +68,7 @@ def in_data_dir(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--data-dir",
         metavar="DIR",
-        help="Where loads and published versions lie.  [default: data/local of the project]",
+        help="Directory of loads and published versions.  [default: data/local of the project]",
     )(command)
 
 
@@ -77,7 +77,7 @@ def in_project(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--project-dir",
         metavar="DIR",
-        help="The dbt project.  [default: the nearest one above, else the checkout]",
+        help="The dbt project.  [default: the nearest parent project, else the checkout]",
     )(command)
 
 

@@ -41,7 +41,7 @@ def find_project(project_dir: str | None = None) -> Path:
         raise CustomerIntelligenceError(
             "E_NO_PROJECT",
             f"{project_dir} holds no {PROJECT_FILE} of customer_intelligence.",
-            "Name the directory that the project was cloned into.",
+            "Name the directory of the cloned project.",
         )
     here = Path.cwd()
     for folder in (here, *here.parents, CHECKOUT):
@@ -49,8 +49,8 @@ def find_project(project_dir: str | None = None) -> Path:
             return folder
     raise CustomerIntelligenceError(
         "E_NO_PROJECT",
-        f"No {PROJECT_FILE} of customer_intelligence lies in {here} or above it.",
-        "Go into the project, or name it with --project-dir.",
+        f"There is no {PROJECT_FILE} of customer_intelligence in {here} or above it.",
+        "Change to the project's directory, or name it with --project-dir.",
     )
 
 
@@ -152,15 +152,15 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
     if not result.success:
         raise NotSo(
             "E_DBT_FAILED",
-            f"`dbt {arguments[0]}` ended with failures, which its lines above name.",
-            "Readers see what they saw before. Mend the cause and run the command again.",
+            f"`dbt {arguments[0]}` failed; its lines above name the failures.",
+            "Readers see what they saw before. Fix the cause and run the command again.",
         )
 
 
 @contextlib.contextmanager
 def _called(*words: str) -> Iterator[None]:
     # dbt writes the command line into its artifacts and log, and the command line of an erasure
-    # names whom to forget.
+    # names the customer.
     before, sys.argv = sys.argv, list(words)
     try:
         yield

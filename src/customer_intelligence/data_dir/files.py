@@ -1,8 +1,8 @@
-"""Files that cannot be swapped for something else, written whole or not at all.
+"""Safe and atomic file access: no links followed, files written whole or not at all.
 
-Every function looks at the last component of a path only. It never follows a symbolic link there
-and never waits for a FIFO or a device: what is not a regular file raises `SpecialFileError`, which
-is an `OSError`. The directories above are the caller's choice and may be links.
+Every function checks only the last component of a path. It never follows a symbolic link there and
+never waits for a FIFO or a device: anything but a regular file raises `SpecialFileError`, an
+`OSError`. The directories above are the caller's choice and may be links.
 
 Read with `open_regular`, `read_bytes` or `read_text`; write with `write_atomically`, or build a
 file under a temporary name and put it in place with `replace_durably`; remove with `remove`.
@@ -28,7 +28,7 @@ class SpecialFileError(OSError):
 
 
 def kind_of(path: Path) -> str | None:
-    """Return what lies at a path, in words, or None where nothing does; links are not followed."""
+    """Return in words what a path is, or None if it does not exist; links are not followed."""
     try:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -44,12 +44,12 @@ def kind_of(path: Path) -> str | None:
 
 
 def is_regular(path: Path) -> bool:
-    """Tell whether a path is a regular file, and not a link to one."""
+    """Return whether a path is a regular file, and not a link to one."""
     return kind_of(path) == "a file"
 
 
 def is_directory(path: Path) -> bool:
-    """Tell whether a path is a directory, and not a link to one."""
+    """Return whether a path is a directory, and not a link to one."""
     return kind_of(path) == "a directory"
 
 
@@ -97,7 +97,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
-    """Return what a regular file holds; a file of more than `max_bytes` raises `OSError`."""
+    """Return the content of a regular file; more than `max_bytes` raise `OSError`."""
     with open_regular(path) as file:
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
@@ -153,7 +153,7 @@ def replace_durably(pending: Path, path: Path) -> None:
 
 
 def link_durably(link: Path, target: str) -> None:
-    """Let a symbolic link lead to `target` in one step that survives a crash."""
+    """Point a symbolic link to `target` in one step that survives a crash."""
     pending = temporary_name(link)
     try:
         pending.symlink_to(target)
@@ -172,7 +172,7 @@ def sync(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove whatever lies at a path: a tree, a file, or a link but not what it leads to."""
+    """Remove a path: a tree, a file, or a link (never its target)."""
     if is_directory(path):
         with contextlib.suppress(OSError):
             path.chmod(0o700)

@@ -1,4 +1,4 @@
-"""One process at a time changes what a data directory holds."""
+"""The lock of a data directory: one process at a time changes it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from customer_intelligence.errors import CustomerIntelligenceError
 def check_output(
     path: str | os.PathLike[str], data_dir: str | os.PathLike[str] | None = None
 ) -> Path:
-    """Return the path of a file that may be written, or say why it may not.
+    """Return the path of a file that may be written, or refuse it.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Say before a build that it cannot work.
+"""Checks before a build: refuse early what cannot succeed.
 
 Every dbt command that opens the work database runs this first (see `dbt_plugin`).
 """
@@ -151,7 +151,7 @@ def _check_work_database(build: Path) -> None:
         raise CustomerIntelligenceError(
             "E_DATA_DIR",
             f"The work database {database} cannot be opened: {reason}.",
-            "Mend the cause, then try again.",
+            "Fix the cause, then try again.",
         )
     # What was set aside before makes room, whatever it is.
     for found, aside in ((database, SET_ASIDE), (log, f"{SET_ASIDE}.wal")):

@@ -1,9 +1,9 @@
 """Erase a customer from a data directory.
 
-Erasing takes the customer out of the raw files and the assignments of campaigns, and removes what
-holds copies: the work database, the report, and files of processes that did not end. The next
+Erasing removes the customer from the raw files and the assignments of campaigns, and deletes all
+copies: the work database, the report, and leftovers of processes that did not finish. The next
 build publishes marts without the customer and deletes all older versions. The customer's lines
-stay, as lines of nobody: what was sold still adds up to the penny.
+stay as anonymous lines, so totals do not change.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Erasure(NamedTuple):
     """Files that are not the project's: they stay as they are."""
 
     def lines(self) -> list[str]:
-        """Return what to tell the person who asked for it."""
+        """Return the report for the person who asked."""
         found = [
             f"erased from {_counted(self.records, 'record')} of {_counted(self.loads, 'load')} and "
             f"{_counted(self.campaigns, 'campaign')}; the build that follows publishes without the "
@@ -60,7 +60,7 @@ class Erasure(NamedTuple):
         if self.removed:
             found.append(f"removed, because they hold copies: {', '.join(self.removed)}")
         if self.others:
-            found.append(f"not the project's, so look at them yourself: {_few(self.others)}")
+            found.append(f"not the project's, so check them yourself: {_few(self.others)}")
         return found
 
 
@@ -80,7 +80,7 @@ class Verification(NamedTuple):
         return not self.named and not self.untold
 
     def lines(self) -> list[str]:
-        """Return what to tell the person who asked."""
+        """Return the report for the person who asked."""
         found = [f"still named in {place}" for place in self.named]
         found += [f"cannot tell: {place}" for place in self.untold]
         if self.is_clean:

@@ -58,7 +58,7 @@ _END_BYTES = rb"(?![0-9A-Za-z])"
 
 @dataclass
 class Findings:
-    """Where a customer is named, and what could not be told."""
+    """The places that name a customer, and those that could not be searched."""
 
     named: list[str] = field(default_factory=list)
     """Files that name the customer, with the table or column."""
@@ -70,7 +70,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Traces:
-    """What a customer leaves behind: the ids that stand for them, and how files write those.
+    """The traces of a customer: the ids that identify them, and how files write those.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def shown(path: Path) -> str:
 
 
 def is_customer_column(name: str) -> bool:
-    """Tell whether a column of this name holds customer ids."""
+    """Return whether a column of this name holds customer ids."""
     return bool(_CUSTOMER_COLUMN.fullmatch(re.sub("[^a-z]", "", name.lower())))
 
 
@@ -287,7 +287,7 @@ class _Spellings(NamedTuple):
     runs: tuple[bytes, ...]
 
     def are_in(self, data: bytes) -> bool:
-        """Tell whether bytes hold an id in UTF-8, UTF-16 or an encoding of one byte."""
+        """Return whether bytes hold an id in UTF-8, UTF-16 or an encoding of one byte."""
         # Without its zeros, UTF-16 of plain letters is ASCII, whichever byte comes first.
         forms = [data, data.translate(None, b"\0")] if b"\0" in data else [data]
         return any(
@@ -297,7 +297,7 @@ class _Spellings(NamedTuple):
 
 
 def _is_binary(block: bytes) -> bool:
-    """Tell whether a block is no text in UTF-8, UTF-16, UTF-32 or an encoding of one byte."""
+    """Return whether a block is no text in UTF-8, UTF-16, UTF-32 or an encoding of one byte."""
     zeros = block.count(b"\0")
     is_wide = zeros and max(block[0::2].count(b"\0"), block[1::2].count(b"\0")) > len(block) / 4
     return bool(_CONTROL.search(block.replace(b"\0", b"") if is_wide else block))

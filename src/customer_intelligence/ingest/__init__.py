@@ -1,26 +1,26 @@
 """Read one file of invoice lines into an immutable load of the raw layer.
 
 Every record of the file becomes exactly one raw row. A record that cannot be read or typed is kept
-with the reasons why and its source values; nothing is dropped and nothing turns into null unseen.
-A row knows the line of the text, or the row of the sheet, on which its record starts; where several
-sheets hold the table, their rows follow each other sheet by sheet.
+with its reasons and its source values; nothing is dropped or silently turned into null. A row has
+the line of the text, or the row of the sheet, on which its record starts; if several sheets hold
+the table, their rows follow sheet by sheet.
 
 ===================== ==========================================================================
 Reason                The record is quarantined because
 ===================== ==========================================================================
 R_INVOICE_NO          the invoice number is empty
 R_LOST_DIGITS         an id such as 1.23457E+11 is a number that has lost its last digits
-R_QUANTITY            the quantity is missing or no number
-R_QUANTITY_SCALE      the quantity has more than four decimals that mean something
-R_UNIT_PRICE          the unit price is missing, no number, or an amount for no units
-R_UNIT_PRICE_SCALE    the unit price has more than four decimals that mean something
-R_LINE_AMOUNT         the line's total is missing or no number
-R_LINE_AMOUNT_SCALE   the line's total has more than four decimals that mean something
-R_INVOICE_DATE        the date is missing, impossible or not in the form the file was found to use
+R_QUANTITY            the quantity is missing or not a number
+R_QUANTITY_SCALE      the quantity has more than four significant decimals
+R_UNIT_PRICE          the unit price is missing, not a number, or an amount for no units
+R_UNIT_PRICE_SCALE    the unit price has more than four significant decimals
+R_LINE_AMOUNT         the line's total is missing or not a number
+R_LINE_AMOUNT_SCALE   the line's total has more than four significant decimals
+R_INVOICE_DATE        the date is missing, impossible or not in the file's date format
 R_DATE_RANGE          the date is before 1990
 R_FUTURE_DATE         the date is more than a day after the moment of loading
-R_REFUND              what was paid back of the line, or when, cannot be read
-R_CURRENCY            the line is in another currency than the one that the mapping names
+R_REFUND              the refund of the line, or its date, cannot be read
+R_CURRENCY            the line is in a currency other than the mapping's
 R_NOT_FINITE          a number or date is NaN or infinite
 R_OVERFLOW            a number is larger than the raw layer can hold
 R_NUL                 a text holds a NUL character
@@ -29,13 +29,13 @@ R_ENCODING            bytes of the record are not text in the file's encoding
 R_FIELD_COUNT         the record has more or fewer fields than the header
 R_QUOTE               a quoted field is never closed, or goes on after its closing quote
 R_CELL_ERROR          a cell holds an Excel error such as #N/A
-R_REPEATED_HEADER     it is the header again, as in files that were joined
-R_TOTAL_ROW           it is no line but a total: the sum of the lines above it, or a word such as
-                      Total in place of an invoice number or of what a line needs
-R_NO_LINE             it is no line by the words of a column, as the mapping says under ``only``
+R_REPEATED_HEADER     it repeats the header, as in concatenated files
+R_TOTAL_ROW           it is a total, not a line: the sum of the lines above it, or a word such as
+                      Total in place of an invoice number or of a field that a line needs
+R_NO_LINE             it is not a line, by the mapping's key ``only``
 ===================== ==========================================================================
 
-mapping.yml says what a file cannot tell by itself. All keys are optional.
+mapping.yml states what a file does not show by itself. All keys are optional.
 
 ============== ====================================================================================
 Key            Meaning
@@ -118,7 +118,7 @@ negative_lines_are_returns whether a negative amount is a return (``false``: onl
                            number tells); true
 copies                     ``drop`` where the export repeats lines, so that the second and later
                            lines that are equal in all columns do not count; ``count``
-invoice_numbers            ``restart`` where they begin anew each month, year or till, so that no
+invoice_numbers            ``restart`` if they restart each month, year or till, so that no
                            load replaces an invoice of an earlier one; ``lasting``
 far_off_dates              ``count`` where the few lines that are dated far from all others are
                            dated right; ``set_apart``

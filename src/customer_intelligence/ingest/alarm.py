@@ -60,7 +60,7 @@ ADVICE_DERIVED = "Probably `derived:` in mapping.yml names the wrong columns."
 
 
 def is_alarming(records: int, reasons: Mapping[str, int], quarantined: int) -> bool:
-    """Tell whether most of the records that are meant to be lines cannot be read."""
+    """Return whether most of the records that are meant to be lines cannot be read."""
     no_lines = reasons.get(NO_LINE, 0)
     return quarantined - no_lines > ALARMING_SHARE * (records - no_lines)
 

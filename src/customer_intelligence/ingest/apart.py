@@ -26,7 +26,7 @@ WAYS_OUT = {
     "contradictory": (
         "signs contradict `cancellation_prefix` in shop.yml: null where the letter means nothing"
     ),
-    "far_off": "their dates lie far from the rest: mend them, or load more of that time",
+    "far_off": "their dates lie far from the rest: correct them, or load more of that time",
     "unclassified": "`codes` or `product_code_pattern` in shop.yml do not know these codes",
 }
 OTHER_WAY_OUT = "rpt_line_dispositions says what it means"
@@ -57,7 +57,7 @@ def money(amount: Decimal | None, currency: str | None = None) -> str:
 
 
 def quarantined(reasons: Mapping[str, int], amounts: Mapping[str, Decimal]) -> list[Apart]:
-    """Return what was quarantined, the commonest reason first."""
+    """Return the quarantined records, the most frequent reason first."""
     return [
         Apart(reason, f"quarantined {reason}", QUARANTINE, records, amounts.get(reason))
         for reason, records in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))

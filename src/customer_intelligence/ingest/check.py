@@ -229,7 +229,7 @@ def _set_apart(reading: Reading) -> str:
 
 
 def _is_header(reading: Reading) -> str:
-    """Tell whether a record is the header again, as in exports that were joined."""
+    """Return whether a record is the header again, as in exports that were joined."""
     texts = [at for at in sorted(reading.columns.used) if reading.types[at] == "VARCHAR"]
     names = [(at, plain_id(reading.header[at].replace("\ufeff", ""))) for at in texts]
     conditions = [

@@ -1,4 +1,4 @@
-"""Which column of a file is which field: built-in aliases, and what a mapping says on top."""
+"""The mapping of columns to fields: built-in aliases, and the keys of a mapping."""
 
 import dataclasses
 import difflib
@@ -128,7 +128,7 @@ class Columns:
     """Column that seems to say what a line costs, beside a price that is read."""
 
     def __contains__(self, name: object) -> bool:
-        """Tell whether a field is read from a column or worked out."""
+        """Return whether a field is read from a column or worked out."""
         return name in self.positions or name in self.derived
 
     def first(self, name: str) -> int | None:
@@ -391,12 +391,12 @@ def _suggestion(field_name: str, free: Sequence[str]) -> str | None:
 
 
 def is_absent(name: str, header: Sequence[str]) -> bool:
-    """Tell whether no column of the header would be taken for the one of this name."""
+    """Return whether no column of the header would be taken for the one of this name."""
     return all(normalise(column) != normalise(name) for column in header)
 
 
 def is_unique(name: str, header: Sequence[str]) -> bool:
-    """Tell whether no other column of the header would be taken for the one of this name."""
+    """Return whether no other column of the header would be taken for the one of this name."""
     return sum(normalise(column) == normalise(name) for column in header) == 1
 
 

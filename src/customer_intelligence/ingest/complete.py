@@ -22,7 +22,7 @@ _SOMETHING_SEEN = r"[^\s\p{Z}\p{Cf}]"
 
 
 def is_seen(name: str) -> str:
-    """Tell whether a value shows anything; null where there is none."""
+    """Return whether a value shows anything; null where there is none."""
     text = f"cast({name} as varchar)"
     # Of most values the first sign is seen, and a letter, digit or mark of ASCII.
     return (
@@ -97,7 +97,7 @@ def _or_zero(value: str, kind: str) -> str:
 
 
 def is_credit_note(reading: Reading) -> str:
-    """Tell whether a line's status has a word of credit notes, spelled in any case or marks."""
+    """Return whether a line's status has a word of credit notes, spelled in any case or marks."""
     words = ", ".join(literal(_plain_word(word)) for word in reading.mapping.credit_notes)
     found = f"string_split(translate(lower(status), '_-', '  '), '{WORD_SEPARATOR}')"
     return f"list_has_any(list_transform({found}, lambda word: trim(word)), [{words}])"
@@ -108,7 +108,7 @@ def _plain_word(word: str) -> str:
 
 
 def credited(reading: Reading) -> str:
-    """Tell whether a line of a credit note has the sign of a sale: the note as a whole has."""
+    """Return whether a line of a credit note has the sign of a sale: the note as a whole has."""
     total = f"sum({_STATED_OR_AMOUNT}) {_over_order(reading)}{_WHOLE_ORDER}"
     return f"coalesce({is_credit_note(reading)} and {total} > 0, false)"
 
@@ -140,7 +140,7 @@ def order_key(reading: Reading) -> list[tuple[str, str]]:
 
 
 def is_line(reading: Reading) -> str | None:
-    """Tell whether a record is a line by the words of its columns; None where all are."""
+    """Return whether a record is a line by the words of its columns; None where all are."""
     conditions = []
     for at, words in reading.columns.only.items():
         allowed = ", ".join(literal(word.strip().lower()) for word in words)
@@ -186,7 +186,7 @@ def shared_amount(reading: Reading) -> str:
 
 
 def _is_gift_card(reading: Reading) -> str | None:
-    """Tell whether a line sells a gift card, by the rules of the mapping; None without any."""
+    """Return whether a line sells a gift card, by the rules of the mapping; None without any."""
     rules = reading.mapping.rules
     conditions = []
     if (pattern := rules.get("description_patterns", {}).get(GIFT_CARD)) is not None:
@@ -239,7 +239,7 @@ def shared_refund(reading: Reading) -> str:
 
 
 def states_refund(reading: Reading) -> str:
-    """Tell whether a line of a line's order states a refund."""
+    """Return whether a line of a line's order states a refund."""
     if "refunded_amount" not in reading.columns:
         return "false"
     order = f"{_over_order(reading)}{_WHOLE_ORDER}"

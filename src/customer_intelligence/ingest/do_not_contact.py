@@ -33,7 +33,7 @@ MAX_ID_CHARS = 1_000
 
 
 def listed_ids(data_dir: Path, manifests: Sequence[Mapping[str, Any]] | None = None) -> list[str]:
-    """Return every form in which the marts may hold a customer who is listed.
+    """Return every form in which the marts may contain a listed customer.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def not_listed(column: str, data_dir: Path) -> tuple[str, dict[str, object]]:
 def erase(data_dir: Path, ids: Collection[str]) -> None:
     """Take a customer out of the file; one that does not name them stays as it is.
 
-    Whoever was erased is in no mart, and comes back with no load.
+    An erased customer is in no mart and does not come back with a load.
 
     Parameters
     ----------

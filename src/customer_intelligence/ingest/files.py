@@ -108,7 +108,7 @@ def check_regular_file(path: Path) -> os.stat_result:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a file that was checked; what was put in its place meanwhile is refused.
+    """Open a checked file; refuse a file that has replaced it since.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def shown_name(path: Path) -> str:
 
 
 def is_directory(path: Path) -> bool:
-    """Tell whether a path is that of a directory; one that cannot be looked at is none."""
+    """Return whether a path is that of a directory; one that cannot be looked at is none."""
     try:
         return path.is_dir()
     except OSError:

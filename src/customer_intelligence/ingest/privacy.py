@@ -154,7 +154,7 @@ class Privacy:
         return counted[0] if counted else 0
 
     def names_erased(self, raw_record: str) -> bool:
-        """Tell whether a value of a raw record is the id of a customer who was erased."""
+        """Return whether a value of a raw record is the id of a customer who was erased."""
         salt = (self.tombstones or {})["salt"]
         return any(
             customer_hash(salt, name if self.key is None else pseudonym(self.key, name))

@@ -132,7 +132,7 @@ def check_key(manifests: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def is_distinctive(customer_id: str) -> bool:
-    """Tell whether an id within a text means the customer."""
+    """Return whether an id within a text means the customer."""
     return len(customer_id) >= DISTINCTIVE_CHARS and not re.fullmatch("[0-9]*", customer_id)
 
 

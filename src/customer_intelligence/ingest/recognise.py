@@ -352,7 +352,7 @@ def _sheet_heads(
 
 
 def _resembles(heads: Sequence[Sequence[str]], main: Sequence[str], columns: Columns) -> bool:
-    """Tell whether a sheet has half of the columns that are read of the first one."""
+    """Return whether a sheet has half of the columns that are read of the first one."""
     wanted = {normalise(main[at]) for at in columns.used}
     shared = (len(wanted & {normalise(name) for name in head[:MAX_COLUMNS]}) for head in heads[:2])
     return max(shared, default=0) * 2 >= len(wanted)

@@ -216,7 +216,7 @@ def _check_numbers(connection: duckdb.DuckDBPyConnection, relation: str, place: 
         raise _bad_relation(
             relation,
             f"has a column {NUMBER} that does not give every record a whole number of its own",
-            "Mend it or leave the column out.",
+            "Correct it, or leave the column out.",
         )
 
 

@@ -143,7 +143,7 @@ def _refuse_others(
         "E_INVOICE_NUMBERS",
         f"{name} has {count:,} {has} in earlier loads for another customer or day "
         f"({amount:,.2f} in {name}): {number} is {before} in load {load}, and {now} here.",
-        f"Where numbers begin anew each month, year or till, write `invoice_numbers: restart` "
+        f"If numbers restart each month, year or till, write `invoice_numbers: restart` "
         f"into {raw.parent / SHOP_FILE} and load the file again: all of them count. Where the file "
         f"corrects an earlier one, remove {directory} first.",
     )

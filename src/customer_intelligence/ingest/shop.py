@@ -98,7 +98,7 @@ def compare(name: str, stated: Mapping[str, Any], rules: Mapping[str, Any]) -> l
             "E_MIXED_CURRENCIES",
             f"{name} is in {currency} and the shop in {known} ({SHOP_FILE}); amounts are summed "
             "as they stand.",
-            "Name another DATA_DIR, or mend the currency where it is wrong.",
+            "Name another DATA_DIR, or correct the currency if it is wrong.",
         )
     found = differences(stated, rules)
     if not found:

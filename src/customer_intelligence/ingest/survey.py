@@ -113,7 +113,7 @@ def total_columns(reading: Reading) -> list[int]:
 
 
 def is_total_word(name: str) -> str:
-    """Tell whether a text is a word for a total."""
+    """Return whether a text is a word for a total."""
     words = "|".join(map(re.escape, TOTAL_WORDS))
     return f"coalesce(regexp_full_match({name}, {literal(f'(?i) *(?:{words}) *:? *')}), false)"
 

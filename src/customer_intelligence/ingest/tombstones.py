@@ -62,7 +62,7 @@ def customer_hash(salt: str, customer_id: str) -> str:
 
 
 def is_erased(raw: Path, *customer_ids: str) -> bool:
-    """Tell whether there is a tombstone for one of the ids that may stand for a customer."""
+    """Return whether there is a tombstone for one of the ids that may stand for a customer."""
     found = read_tombstones(raw)
     if found is None:
         return False

@@ -134,14 +134,14 @@ def text(cell: Cell, field: str) -> Typed:
 
 
 def is_nobody(name: str) -> str:
-    """Tell whether a text is one of the words for no customer."""
+    """Return whether a text is one of the words for no customer."""
     words = "|".join(map(re.escape, NOBODY))
     pattern = literal(f"(?i){OUTER}(?:{words}){OUTER}")
     return f"coalesce(regexp_full_match({name}, {pattern}), false)"
 
 
 def has_lost_digits(cell: Cell) -> str:
-    """Tell whether a code is a number of which a spreadsheet or a float kept the first digits."""
+    """Return whether a code is a number of which a spreadsheet or a float kept the first digits."""
     name, kind = cell
     if kind in _EXACT_UP_TO:
         return f"coalesce(isfinite({name}) and abs({name}) > {_EXACT_UP_TO[kind]}, false)"
@@ -320,12 +320,12 @@ def flag(cell: Cell) -> Typed:
 
 
 def has_nul(name: str) -> str:
-    """Tell whether a text holds a NUL character."""
+    """Return whether a text holds a NUL character."""
     return f"coalesce(contains({name}, chr(0)), false)"
 
 
 def is_too_long(name: str) -> str:
-    """Tell whether a text is longer than a field may be."""
+    """Return whether a text is longer than a field may be."""
     # Bytes are known, characters have to be counted.
     return (
         f"coalesce(strlen({name}) > {MAX_FIELD_CHARS} and length({name}) > {MAX_FIELD_CHARS}, "

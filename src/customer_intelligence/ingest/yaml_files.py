@@ -68,7 +68,7 @@ def parse_yaml(content: bytes, name: str, code: str) -> dict[str, Any]:
         found = _document(yaml.parse(content.decode("utf-8-sig"), Loader=_LOADER))
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise CustomerIntelligenceError(
-            code, f"{name} cannot be read as YAML: {_reason(error)}.", "Mend the file."
+            code, f"{name} cannot be read as YAML: {_reason(error)}.", "Correct the file."
         ) from error
     if not isinstance(found, dict):
         raise CustomerIntelligenceError(

@@ -95,7 +95,7 @@ def choose_purchase_model(
 
 
 def is_degenerate(dropout: BGNBD, nbd: NBD) -> bool:
-    """Tell whether a fitted model with dropout says no more than the one without."""
+    """Return whether a fitted model with dropout says no more than the one without."""
     return (
         not dropout.converged_
         or dropout.mean_dropout_ < MIN_MEAN_DROPOUT

@@ -130,7 +130,7 @@ def write_audience(
         if segment is not None and segment not in known:
             raise CustomerIntelligenceError(
                 "E_UNKNOWN_SEGMENT",
-                f"On neither day anybody was in a segment {segment!r}.",
+                f"On neither day was any customer in a segment {segment!r}.",
                 f"Segments are: {', '.join(known)}.",
             )
         parameters = {

@@ -72,7 +72,7 @@ def start(
     actions: Sequence[str] = (),
     starts_on: dt.date | None = None,
 ) -> Started:
-    """Write down who is contacted and who is held out, and the list of contacts.
+    """Record who is contacted and who is held out, and write the list of contacts.
 
     The same call on the same marts writes the same files again.
 
@@ -122,8 +122,8 @@ def start(
         if first_day <= as_of_date:
             raise CustomerIntelligenceError(
                 "E_STARTS_TOO_EARLY",
-                f"The list knows what happened until {as_of_date}; a campaign that starts on "
-                f"{first_day} would be judged on orders that it knew.",
+                f"The list uses data until {as_of_date}; a campaign that starts on {first_day} "
+                "would be judged on orders that the list already used.",
                 f"Start on {as_of_date + dt.timedelta(days=1)} or later.",
             )
         condition, known_erased = not_erased("customer_id", data_dir / RAW)
@@ -157,7 +157,7 @@ def start(
 
 
 def rows_of(path: Path, ids: Sequence[str]) -> int:
-    """Count the rows of an assignment that name a customer, by the ids that stand for them.
+    """Count the rows of an assignment that name a customer, by any of the customer's ids.
 
     Raises
     ------
@@ -168,7 +168,7 @@ def rows_of(path: Path, ids: Sequence[str]) -> int:
 
 
 def erase(path: Path, ids: Sequence[str]) -> None:
-    """Take a customer out of an assignment; a file that does not name them stays as it is."""
+    """Remove a customer from an assignment; a file that does not name them is unchanged."""
     assigned = _read_assignment(path)
     is_named = _names(assigned, ids)
     if any(is_named):

@@ -71,8 +71,8 @@ def write_csv(
 ) -> int:
     """Write rows to a CSV file, whole or not at all.
 
-    The file is UTF-8 with a byte order mark, by which spreadsheets know it. It can be read
-    by its owner only, until the owner says otherwise.
+    The file is UTF-8 with a byte order mark, which spreadsheets recognise. Only its owner can
+    read it, until the owner changes the permissions.
 
     Parameters
     ----------
@@ -122,10 +122,10 @@ def export_query(
     *,
     is_contact: str | None = None,
 ) -> int:
-    """Write what a query finds to a CSV file, rows sorted by the columns from left to right.
+    """Write the result of a query to a CSV file, sorted by the columns from left to right.
 
-    Rows of customers who were erased after the marts were built are left out, and so are those
-    that ask for contact with a customer whom `do_not_contact.csv` has listed since then.
+    Customers erased after the build are left out. So are contacts of customers added to
+    `do_not_contact.csv` after the build.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def export_query(
 def not_erased(column: str, raw: Path) -> tuple[str, dict[str, object]]:
     """Write the condition in SQL that a customer was not erased, with its parameters.
 
-    Between an erasure and the next build, published marts still hold who was erased.
+    Between an erasure and the next build, published marts still contain the erased customer.
 
     Parameters
     ----------

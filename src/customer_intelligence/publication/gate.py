@@ -1,4 +1,4 @@
-"""Decide at the end of a dbt command whether it publishes, and say what readers see now.
+"""Decide at the end of a dbt command whether it publishes, and report what readers see.
 
 Only a `dbt build` of the whole project in which every node ran and passed publishes. Everything
 else leaves readers with what they had, and ends with one sentence that says so and why.
@@ -84,7 +84,7 @@ def tests_passed(results: Sequence[Mapping[str, str]]) -> int:
 
 
 def refusal(report: Mapping[str, Any]) -> str | None:
-    """Return why a command does not publish, or None when it may."""
+    """Return the reason why a command does not publish, or None if it may."""
     if report["command"] != "build":
         return (
             f"`dbt {report['command']}` publishes nothing, only `dbt build` of the whole "

@@ -194,7 +194,7 @@ def publish(
         raise CustomerIntelligenceError(
             "E_CANNOT_PUBLISH",
             f"The marts cannot be written to {published}: {reason_of(error)}.",
-            "Mend the cause, then build again.",
+            "Fix the cause, then build again.",
         ) from error
     finally:
         with contextlib.suppress(OSError):

@@ -96,7 +96,7 @@ def _not_published(data_dir: Path) -> CustomerIntelligenceError:
         return CustomerIntelligenceError(
             "E_OLD_LAYOUT",
             f"The marts in {data_dir / PUBLISHED} were published by an earlier release.",
-            f"Run `make build{data_dir_option(data_dir)}` to publish them anew.",
+            f"Run `make build{data_dir_option(data_dir)}` to publish them again.",
         )
     return CustomerIntelligenceError(
         "E_NOT_PUBLISHED",
@@ -181,7 +181,7 @@ def _search(marts: duckdb.DuckDBPyConnection) -> None:
 
 @contextlib.contextmanager
 def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the current version for a block, and say in words when it cannot be read to the end.
+    """Open the current version for a block; raise a readable error if it is damaged.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.D
             raise CustomerIntelligenceError(
                 "E_OLD_MARTS",
                 f"The published marts lack what is read here: {reason_of(error)}",
-                f"Run `make build{data_dir_option(directory)}` to publish them anew.",
+                f"Run `make build{data_dir_option(directory)}` to publish them again.",
             ) from error
 
 
@@ -268,7 +268,7 @@ def sound_versions(data_dir: Path) -> list[str]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the first line of what an error says, safe to print."""
+    """Return the first line of an error's message, safe to print."""
     text = str(error.strerror) if isinstance(error, OSError) and error.strerror else str(error)
     return files.printable((text.splitlines() or [type(error).__name__])[0])
 

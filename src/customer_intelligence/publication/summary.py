@@ -1,7 +1,7 @@
-"""What a build has published, in a few figures: `summary.json` of each version, and its text.
+"""The headline figures of a build: `summary.json` of each version, and its text.
 
-The publication writes the file before the version becomes current, so that it is right however
-the build was run.
+Publication writes the file before the version becomes current, so it is right however the build
+was run.
 """
 
 from __future__ import annotations
@@ -251,16 +251,16 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
 def _granted_lines(granted: dict[str, dict[str, Any]], currency: str) -> list[str]:
     """Return one line on what counts by a rule, or none."""
     words = {
-        "refunds_estimated": "refunds are the goods' estimated part of what orders were paid back",
-        "orders_not_paid": "orders count that are not paid yet",
-        "orders_of_unknown_status": "orders count whose status no rule knows",
+        "refunds_estimated": "refunds are estimates: the goods' part of an order's refund",
+        "orders_not_paid": "unpaid orders count",
+        "orders_of_unknown_status": "orders of unknown status count",
     }
     parts = []
     for key, told in granted.items():
         shown = [files.printable(word) for word in told.get("statuses", [])[:SHOWN_STATUSES]]
         named = f" ({', '.join(shown)}: see statuses in shop.yml)" if shown else ""
         parts.append(f"{told['count']:,} {words[key]}{named}, {currency} {told['amount']:,.2f}")
-    return [f"taken for granted: {'; '.join(parts)}"] if parts else []
+    return [f"assumed: {'; '.join(parts)}"] if parts else []
 
 
 def _far_off_lines(summary: dict[str, Any]) -> list[str]:
@@ -271,7 +271,7 @@ def _far_off_lines(summary: dict[str, Any]) -> list[str]:
     lines = "1 line is" if found["lines"] == 1 else f"{found['lines']:,} lines are"
     return [
         f"WARNING: {lines} dated far from all others and set apart ({summary['currency']} "
-        f"{found['amount']:,.2f}): mend the dates, or write `far_off_dates: count` into shop.yml"
+        f"{found['amount']:,.2f}): correct the dates, or write `far_off_dates: count` into shop.yml"
     ]
 
 

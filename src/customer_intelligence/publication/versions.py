@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 class Facts(NamedTuple):
-    """What a version tells of itself."""
+    """The facts of a version."""
 
     built_at: str
     as_of_date: str
@@ -31,7 +31,7 @@ class Facts(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A published version: what it tells of itself, or why it is damaged."""
+    """A published version: its facts, or the reason why it is damaged."""
 
     name: str
     is_current: bool
@@ -91,7 +91,7 @@ def _version(data_dir: Path, name: str, current: str | None) -> Version:
 
 
 def roll_back(data_dir: Path, version: str) -> None:
-    """Let readers see an earlier version, until the next build publishes a new one.
+    """Show readers an earlier version until the next build publishes a new one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Draft a shop's rules: what its codes, statuses and words for nobody mean, told by their words."""
+"""Draft a shop's rules from words: the meaning of its codes, statuses and guest customers."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -95,7 +95,7 @@ def draft_statuses(words: Sequence[tuple[str, int]]) -> tuple[dict[str, Any], li
 
 
 def draft_nobody(customers: Sequence[tuple[str, int]]) -> tuple[dict[str, Any], list[str]]:
-    """Propose which customers stand for nobody, such as a guest.
+    """Propose customer values that mean an anonymous sale, such as a guest.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def draft_nobody(customers: Sequence[tuple[str, int]]) -> tuple[dict[str, Any], 
 
 
 def stands_for_nobody(customer: str) -> bool:
-    """Tell whether a customer's whole name is a word for no customer in particular."""
+    """Return whether a customer's whole name is a word for no customer in particular."""
     return len(customer) <= LONGEST_WORDS and names.plain(customer) in names.nobody_words()
 
 

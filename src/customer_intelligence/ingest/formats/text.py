@@ -1,8 +1,8 @@
 """Delimited text: its encoding, its separator, its records.
 
-The fast reader needs a proof that the text is well formed: `structure` counts the records without
-parsing them and accepts only text in which every quote, line end and separator stands where it
-must. Everything else goes through `read_records`, one record at a time.
+The proof allows the fast reader: `structure` counts the records without parsing them and
+accepts only text with every quote, line end and separator in its proper place.
+Everything else goes through `read_records`, one record at a time.
 """
 
 import codecs
@@ -233,7 +233,7 @@ def show_bytes(text: str) -> str:
 
 
 def has_kept_bytes(fields: Sequence[str]) -> bool:
-    """Tell whether any field holds an undecodable byte."""
+    """Return whether any field holds an undecodable byte."""
     return any(_KEPT_BYTE.search(field) for field in fields)
 
 

@@ -1,4 +1,4 @@
-"""Questions to the marts about single customers."""
+"""Queries of the marts about single customers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
-from store import filters, later, query, selected
+from marts_reader import filters, later, query, selected
 
 from customer_intelligence.data_dir.layout import data_directory
 from customer_intelligence.ingest.do_not_contact import not_listed
 
-# So many are listed and downloaded, from the top of the ranking.
+# How many are listed and downloaded, from the top of the ranking.
 LISTED = 200
 DOWNLOADED = 10_000
 LIST = """
@@ -86,19 +86,19 @@ def refuses(customer_id: str) -> bool:
 
 
 def are_scored() -> bool:
-    """Return whether anybody is given a probability of churn."""
+    """Return whether any customer has a churn probability."""
     scored = query("select coalesce(sum(scored_customers), 0) as n from customer_cube")
     return bool(int(scored["n"].iloc[0]))
 
 
 def consent() -> str:
-    """Return what is known of consent, in a sentence; nothing where there is nobody."""
+    """Return a sentence on consent; nothing where there are no customers."""
     found = query("select finding from rpt_insights where insight = 'consent'")
     return "" if found.empty else str(found["finding"].iloc[0])
 
 
 def _ranking() -> tuple[str, dict[str, object]]:
-    # Also whom the file has listed since the marts were built.
+    # Includes customers added to the file since the marts were built.
     unlisted, listed = not_listed("customer_id", data_directory())
     ranking = LIST.replace("{unlisted}", unlisted or "true")
     return selected("fct_customer_actions") + ranking, listed
@@ -110,7 +110,7 @@ def _wanted(search: str, actions: list[str]) -> dict[str, Any]:
 
 
 def actions() -> pd.DataFrame:
-    """Return what to do, with how many customers and what it may bring."""
+    """Return the actions with their customers and expected gain."""
     return query("""
         select
             action_label,
@@ -127,19 +127,19 @@ def actions() -> pd.DataFrame:
 
 
 def action_of(customer_id: str) -> dict[str, Any]:
-    """Return what to do with a customer; nothing when there is none of that id."""
+    """Return the action for a customer; nothing when no customer has the id."""
     found = query("select * from fct_customer_actions where customer_id = $id", id=customer_id)
     return {} if found.empty else dict(found.iloc[0])
 
 
 def profile(customer_id: str) -> dict[str, Any]:
-    """Return what is known of a customer; nothing when there is none of that id."""
+    """Return the profile of a customer; nothing when no customer has the id."""
     found = query("select * from dim_customers where customer_id = $id", id=customer_id)
     return {} if found.empty else dict(found.iloc[0])
 
 
 def has_country(country: str) -> bool:
-    """Return whether a customer is of a country, whatever the case of its name."""
+    """Return whether any customer is from a country, ignoring case."""
     found = query(
         "select 1 from dim_customers where lower(country) = lower($country) limit 1",
         country=" ".join(country.split()),
@@ -163,7 +163,7 @@ def orders(customer_id: str) -> pd.DataFrame:
 
 
 def reasons(customer_id: str) -> pd.DataFrame:
-    """Return why the model finds the customer's risk high or low, strongest first."""
+    """Return the reasons why the model rates a customer's risk high or low, strongest first."""
     return query(
         """
         select reason, is_raising_risk from fct_churn_reasons

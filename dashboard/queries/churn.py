@@ -1,21 +1,21 @@
-"""Questions to the marts about churn."""
+"""Queries of the marts about churn."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pandas as pd
-from store import query, query_cells
+from marts_reader import query, query_cells
 
 
 def churn_horizon() -> dict[str, Any]:
-    """Return how the days of silence that count as churn were chosen; nothing if they were not."""
+    """Return how the churn window was chosen; nothing if there is none."""
     found = query("select * from rpt_churn_horizon where is_chosen")
     return {} if found.empty else dict(found.iloc[0])
 
 
 def churn_metrics(population: str) -> pd.DataFrame:
-    """Return the measures of each model at the last test date."""
+    """Return the metrics of each model at the last test date."""
     return query(
         """
         select model, cutoff_date, metric, value, ci_low, ci_high from rpt_churn_metrics
@@ -74,7 +74,7 @@ def churn_confusion(population: str, model: str, threshold_name: str) -> pd.Data
 
 
 def churn_importance() -> pd.DataFrame:
-    """Return what each group of features is worth to the scoring model, largest first."""
+    """Return the permutation importance of each group of features, largest first."""
     return query("""
         select feature_group, mean_auc_loss, lowest_auc_loss, highest_auc_loss
         from rpt_churn_importance
@@ -88,7 +88,7 @@ def churn_choice() -> pd.DataFrame:
 
 
 def churn_leak() -> pd.DataFrame:
-    """Return the ROC AUC of the leaky tutorial model by what it is judged by."""
+    """Return the ROC AUC of the leaky tutorial model by its own label and by later purchases."""
     return query("""
         select judged_by, roc_auc from rpt_churn_leaky_baseline
         where roc_auc is not null
@@ -97,7 +97,7 @@ def churn_leak() -> pd.DataFrame:
 
 
 def churn_report(population: str, model: str, threshold_name: str) -> pd.DataFrame:
-    """Return precision, recall and F1 of a model for leavers and stayers."""
+    """Return precision, recall and F1 of a model for churned and stayed."""
     return query(
         """
         select class, precision_rate, recall_rate, f1_score, support
@@ -116,7 +116,7 @@ def churn_report(population: str, model: str, threshold_name: str) -> pd.DataFra
 
 
 def churn_gains(population: str) -> pd.DataFrame:
-    """Return whom each model finds in its first tenth, its first two tenths, and so on."""
+    """Return the gains curve of each model: churners reached by the top deciles."""
     return query(
         """
         select model, contacted_share, captured_churner_share, cumulative_lift
@@ -130,7 +130,7 @@ def churn_gains(population: str) -> pd.DataFrame:
 
 
 def churn_drivers(most: int = 8) -> pd.DataFrame:
-    """Return churn by quarter of the features that go with it most, strongest first."""
+    """Return the churn rate by quartile of the strongest single features, strongest first."""
     return query(
         """
         with strongest as (
@@ -169,7 +169,7 @@ def value_at_risk() -> pd.DataFrame:
 
 
 def drift() -> pd.DataFrame:
-    """Return how far customers and probabilities have moved since the models learned."""
+    """Return the drift of features, probabilities and outcomes since training."""
     return query("""
         select status, psi, critical_psi, sentence
         from rpt_drift
@@ -178,7 +178,7 @@ def drift() -> pd.DataFrame:
 
 
 def churn_history() -> pd.DataFrame:
-    """Return predicted and observed churn at each date at which it could be judged."""
+    """Return predicted and observed churn at each cutoff with a known outcome."""
     return query("""
         select
             cutoff_date, mean_churn_probability, churn_rate as observed_churn_rate,

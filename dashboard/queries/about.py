@@ -1,13 +1,13 @@
-"""Questions to the marts about the data and the build themselves."""
+"""Queries of the marts about the data and the build themselves."""
 
 from __future__ import annotations
 
 import pandas as pd
-from store import query
+from marts_reader import query
 
 
 def dispositions() -> pd.DataFrame:
-    """Return what became of the lines, by the rule that decided."""
+    """Return the lines and amounts of each disposition, in the order of the rules."""
     return query("""
         select disposition, label, meaning, counts_in, lines, amount::double as amount, invoices
         from rpt_line_dispositions order by rule_order
@@ -32,7 +32,7 @@ def loads() -> pd.DataFrame:
 
 
 def quarantine() -> pd.DataFrame:
-    """Return why records could not be read, the commonest reason first."""
+    """Return the reasons for quarantine, the most frequent first."""
     return query("""
         select reason, sum(records)::bigint as records
         from rpt_quarantine group by reason order by records desc, reason
@@ -40,5 +40,5 @@ def quarantine() -> pd.DataFrame:
 
 
 def models() -> pd.DataFrame:
-    """Return which models of customers apply, and why or why not."""
+    """Return the status of each model of customers, with its reason."""
     return query("select model, model_status, explanation from rpt_model_status order by model")

@@ -1,9 +1,9 @@
-"""Questions to the marts about clusters."""
+"""Queries of the marts about clusters."""
 
 from __future__ import annotations
 
 import pandas as pd
-from store import query, query_cells, query_selected
+from marts_reader import query, query_cells, query_selected
 
 # More customers than this are drawn as a 2-D histogram.
 MAX_POINTS = 5_000
@@ -34,7 +34,7 @@ def cluster_products(most: int = 5) -> pd.DataFrame:
 
 
 def cluster_choice() -> pd.DataFrame:
-    """Return the measures of every number of clusters that was tried."""
+    """Return the selection criteria for every number of clusters tried."""
     return query("""
         select * from rpt_cluster_selection where inertia is not null order by k
     """)
@@ -47,7 +47,7 @@ def clustered_customers() -> int:
 
 
 def cluster_points() -> pd.DataFrame:
-    """Return one row for each selected customer with a cluster, in no order that means a thing."""
+    """Return one row for each selected customer with a cluster, in arbitrary order."""
     return query_selected(
         "dim_customers",
         """

@@ -1,13 +1,13 @@
-"""Questions to the marts about what customers are worth."""
+"""Queries of the marts about customers' value."""
 
 from __future__ import annotations
 
 import pandas as pd
-from store import query, query_cells
+from marts_reader import query, query_cells
 
 
 def by_segment() -> pd.DataFrame:
-    """Return what the selected customers of each segment have spent and what is predicted."""
+    """Return past and predicted spend of the selected customers of each segment."""
     return query_cells("""
         select
             segment,
@@ -32,7 +32,7 @@ def concentration() -> pd.DataFrame:
 
 
 def validation() -> pd.DataFrame:
-    """Return each forecast's measures at the last test date over the longest window."""
+    """Return each forecast's metrics at the last test date over the longest window."""
     return query("""
         select model, cutoff_date, horizon_days, metric, value, ci_low, ci_high
         from rpt_clv_validation

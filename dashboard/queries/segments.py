@@ -1,9 +1,9 @@
-"""Questions to the marts about segments and how their customers are spread."""
+"""Queries of the marts about segments and the distributions of their customers."""
 
 from __future__ import annotations
 
 import pandas as pd
-from store import query, query_cells, query_selected
+from marts_reader import query, query_cells, query_selected
 
 
 def spread(measure: str) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def bands(measure: str, edges: list[int]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        `segment`, `lower_edge`, `customers`.
+        `segment`, `lower_bound`, `customers`.
     """
     return query_cells(
         """
@@ -84,11 +84,11 @@ def bands(measure: str, edges: list[int]) -> pd.DataFrame:
             greatest($lowest, least($highest, case $measure
                 when 'days' then days_from when 'purchase_days' then purchase_days_from
                 else net_revenue_from
-            end)) as lower_edge,
+            end)) as lower_bound,
             sum(customers)::bigint as customers
         from cells
         group by all
-        order by lower_edge
+        order by lower_bound
         """,
         measure=measure,
         lowest=edges[0],
@@ -97,7 +97,7 @@ def bands(measure: str, edges: list[int]) -> pd.DataFrame:
 
 
 def edges(measure: str) -> list[int]:
-    """Return the lower edges of a measure's bands in the whole shop, rising.
+    """Return the lower bounds of a measure's bands in the whole shop, ascending.
 
     Bands at either end that hold less than one customer in a hundred are left out.
     """
@@ -108,7 +108,7 @@ def edges(measure: str) -> list[int]:
                 case $measure
                     when 'days' then days_from when 'purchase_days' then purchase_days_from
                     else net_revenue_from
-                end as lower_edge,
+                end as lower_bound,
                 sum(customers) as customers
             from customer_cube
             group by all
@@ -116,23 +116,23 @@ def edges(measure: str) -> list[int]:
 
         shares as (
             select
-                lower_edge,
-                sum(customers) over (order by lower_edge) / sum(customers) over () as up_to,
-                sum(customers) over (order by lower_edge desc) / sum(customers) over () as from_on
+                lower_bound,
+                sum(customers) over (order by lower_bound) / sum(customers) over () as up_to,
+                sum(customers) over (order by lower_bound desc) / sum(customers) over () as from_on
             from counted
         )
 
-        select lower_edge from shares
+        select lower_bound from shares
         where from_on >= 0.01 and (up_to >= 0.01 or $measure <> 'spend')
-        order by lower_edge
+        order by lower_bound
         """,
         measure=measure,
-    )["lower_edge"].tolist()
+    )["lower_bound"].tolist()
     return found
 
 
 def rfm_grid() -> pd.DataFrame:
-    """Return customers, revenue and the commonest segment for each pair of scores."""
+    """Return customers, revenue and the most frequent segment for each pair of scores."""
     return query_cells("""
         , by_segment as (
             select
@@ -159,5 +159,5 @@ def rfm_grid() -> pd.DataFrame:
 
 
 def migration() -> pd.DataFrame:
-    """Return how many customers went from which segment to which, for each period."""
+    """Return the customers who moved between each pair of segments, by period."""
     return query("select * from rpt_segment_migration")

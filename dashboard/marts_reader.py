@@ -1,7 +1,7 @@
-"""Read what the pages show from the published marts.
+"""Read the published marts for the pages.
 
-Every question is a fixed text with bound parameters. Answers are kept for each published
-version, so a new publication shows at the next rerun.
+Every query is fixed SQL with bound parameters. Results are cached by published version, so a new
+publication shows at the next rerun.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ OTHER_COUNTRIES = "Other countries"
 UNKNOWN_COUNTRY = "Unknown"
 # Marts with one row for each customer that the filters can narrow.
 NARROWED = ("dim_customers", "customer_sample", "fct_customer_actions")
-# What the filters leave; an empty list of a filter stands for everybody.
+# The condition of the filters; an empty list stands for everybody.
 CHOSEN = """
         (len($segment::varchar[]) = 0 or list_contains($segment::varchar[], segment))
         and (len($risk::varchar[]) = 0 or list_contains($risk::varchar[], churn_risk))
@@ -63,7 +63,7 @@ def _connection(version: str) -> duckdb.DuckDBPyConnection:
 
 @st.cache_data(show_spinner=False, max_entries=500)
 def _answer(version: str, sql: str, parameters: dict[str, Any]) -> pd.DataFrame:
-    # A cursor for each question: sessions run in threads of their own.
+    # One cursor per query: sessions run in separate threads.
     with cursor(_connection(version)) as marts:
         return marts.execute(sql, parameters).df()
 
@@ -88,7 +88,7 @@ def query(sql: str, **parameters: Any) -> pd.DataFrame:
 
 
 def later(sql: str, **parameters: Any) -> Callable[[], pd.DataFrame]:
-    """Return a function that asks the marts of this run, whenever it is called and by whom."""
+    """Return a function that queries the version of this run, whoever calls it and when."""
     connection = _connection(st.session_state[VERSION_KEY])
 
     def answer() -> pd.DataFrame:
@@ -122,12 +122,12 @@ def selected(mart: str) -> str:
 
 
 def query_selected(mart: str, sql: str, **parameters: Any) -> pd.DataFrame:
-    """Return the answer to a question to `selected`, the customers that the filters leave."""
+    """Return the result of a query of `selected`, the filtered customers."""
     return query(selected(mart) + sql, **filters(), **parameters)
 
 
 def query_cells(sql: str, **parameters: Any) -> pd.DataFrame:
-    """Return the answer to a question to `cells`, the cells of the cube that the filters leave."""
+    """Return the result of a query of `cells`, the filtered cells of the cube."""
     return query(CELLS.format(chosen=CHOSEN) + sql, **filters(), **parameters)
 
 
@@ -142,18 +142,18 @@ def currency() -> str:
 
 
 def day(value: date | pd.Timestamp) -> str:
-    """Return a date as text that no reader's language turns round; "no day" for none."""
+    """Return a date in ISO format; "no day" for none."""
     return "no day" if pd.isna(value) else f"{value:%Y-%m-%d}"
 
 
 def why(model: str) -> str:
-    """Return what a model of customers was fitted on, or why there is none, in a sentence."""
+    """Return a sentence: what a model of customers was fitted on, or why there is none."""
     found = query("select explanation from rpt_model_status where model = $model", model=model)
     return str(found["explanation"].iloc[0])
 
 
 def is_ok(model: str) -> bool:
-    """Return whether anything may rest on a model of customers."""
+    """Return whether a model of customers may be used."""
     found = query("select model_status from rpt_model_status where model = $model", model=model)
     return bool((found["model_status"] == "ok").all())
 
@@ -170,7 +170,7 @@ def segment_names() -> list[str]:
 
 
 def countries() -> list[str]:
-    """Return the countries of the cube, those with most customers first, the others last."""
+    """Return the countries of the cube, the most customers first, the other countries last."""
     found: list[str] = query(
         """
         select country_group from customer_cube
@@ -189,7 +189,7 @@ def risks() -> list[str]:
 
 
 def selection() -> dict[str, Any]:
-    """Return how much of the shop the filters leave; predictions are none where there are none."""
+    """Return totals of the filtered selection and of the shop; predictions may be none."""
     return dict(
         query_cells("""
         , chosen as (

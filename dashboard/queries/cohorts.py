@@ -1,9 +1,9 @@
-"""Questions to the marts about cohorts."""
+"""Queries of the marts about cohorts."""
 
 from __future__ import annotations
 
 import pandas as pd
-from store import query
+from marts_reader import query
 
 
 def cohorts() -> pd.DataFrame:

@@ -1,0 +1,1 @@
+"""The queries of each page: fixed SQL with bound parameters."""
