@@ -56,7 +56,7 @@ selected as (
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _connection(version: str) -> duckdb.DuckDBPyConnection:
+def _connection(version: str) -> duckdb.DuckDBPyConnection:  # noqa: ARG001
     # The version is the key of the cache; the link `current` says what is opened.
     return open_marts()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -326,7 +327,7 @@ def band_labels(edges: Sequence[int], *, money: bool = False) -> dict[int, str]:
 
 def figure(value: float | None, unit: str, currency: str) -> str | None:
     """Return a key figure in its unit (`customers`, `currency` or `share`)."""
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return None
     if unit == "share":
         return percent(value)
@@ -335,7 +336,7 @@ def figure(value: float | None, unit: str, currency: str) -> str | None:
 
 def change(value: float, previous: float, unit: str) -> str | None:
     """Return the change against the period before: in points for a share, else in percent."""
-    if value != value or previous != previous:
+    if math.isnan(value) or math.isnan(previous):
         return None
     if unit == "share":
         return f"{100 * (value - previous):+.1f}{NO_BREAK}points"

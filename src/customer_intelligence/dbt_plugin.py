@@ -27,7 +27,7 @@ class Plugin(BasePlugin):
     # Of a command whose start was refused: no version can be published under it.
     _number = 0
 
-    def initialize(self, config: dict[str, Any]) -> None:
+    def initialize(self, config: dict[str, Any]) -> None:  # noqa: ARG002
         """Check that a build can work, before dbt opens the work database.
 
         scikit-learn is loaded here, in the main thread: two Python models that import it at

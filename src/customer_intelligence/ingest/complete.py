@@ -45,43 +45,48 @@ def cells(reading: Reading) -> dict[str, Cell]:
 def filled_columns(reading: Reading) -> Iterator[tuple[str, str]]:
     """Yield name and SQL of the columns that `cells` refers to and the source does not have."""
     for field, cell in cells(reading).items():
-        if not cell.name.startswith("filled_") or field == "invoice_no":
-            continue
-        positions = reading.columns.positions[field]
-        value = _unless_blank(positions[0], reading)
-        is_once = field in reading.mapping.once_per_order
-        if len(positions) > 1:
-            parts = _parts(positions, reading)
-            if field == "customer_id":
-                parts = [f"case when not {is_nobody(part)} then {part} end" for part in parts]
-            if is_once and field != "invoice_date":
-                # What the order states comes before what stands in for it on a later line.
-                parts = [f"coalesce({part}, {_first_of_order(part, reading)})" for part in parts]
-                is_once = False
-            value = f"coalesce({', '.join(parts)})"
-            if field in JOINED_FIELDS:
-                trimmed = [f"trim({part})" for part in parts]
-                value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
+        if cell.name.startswith("filled_") and field != "invoice_no":
+            yield cell.name, _filled_value(field, cell.kind, reading)
             if field == "invoice_date":
-                # Without a day there is none to fill in a time of.
-                value = f"trim({parts[0]}) || coalesce(' ' || trim({parts[1]}), '')"
-        if is_once:
-            value = f"coalesce({value}, {_first_of_order(value, reading)})"
-        if positions[0] in reading.columns.zeros:
-            value = _or_zero(value, cell.kind)
-        yield cell.name, value
+                yield "filled_cell", _filled_date_cell(reading)
+
+
+def _filled_value(field: str, kind: str, reading: Reading) -> str:
+    positions = reading.columns.positions[field]
+    value = _unless_blank(positions[0], reading)
+    is_once = field in reading.mapping.once_per_order
+    if len(positions) > 1:
+        parts = _parts(positions, reading)
+        if field == "customer_id":
+            parts = [f"case when not {is_nobody(part)} then {part} end" for part in parts]
+        if is_once and field != "invoice_date":
+            # What the order states comes before what stands in for it on a later line.
+            parts = [f"coalesce({part}, {_first_of_order(part, reading)})" for part in parts]
+            is_once = False
+        value = f"coalesce({', '.join(parts)})"
+        if field in JOINED_FIELDS:
+            trimmed = [f"trim({part})" for part in parts]
+            value = f"nullif(concat_ws('{WORD_SEPARATOR}', {', '.join(trimmed)}), '')"
         if field == "invoice_date":
-            # The date cell of a workbook, of the order's first line where the own is blank.
-            own = _unless_blank(positions[0], reading)
-            has_own = f"coalesce(date_cell is not null or {own} is not null, false)"
-            filled = "date_cell"
-            if len(positions) > 1:
-                time = f"try_cast(trim(cast(c{positions[1]} as varchar)) as time)"
-                filled = f"cast(date_cell as date) + coalesce({time}, time '00:00')"
-            if field in reading.mapping.once_per_order:
-                first = _first_of_order(filled, reading)
-                filled = f"case when {has_own} then {filled} else {first} end"
-            yield "filled_cell", filled
+            # Without a day there is none to fill in a time of.
+            value = f"trim({parts[0]}) || coalesce(' ' || trim({parts[1]}), '')"
+    if is_once:
+        value = f"coalesce({value}, {_first_of_order(value, reading)})"
+    return _or_zero(value, kind) if positions[0] in reading.columns.zeros else value
+
+
+def _filled_date_cell(reading: Reading) -> str:
+    """Return the date cell of a workbook, of the order's first line where the own is blank."""
+    positions = reading.columns.positions["invoice_date"]
+    filled = "date_cell"
+    if len(positions) > 1:
+        time = f"try_cast(trim(cast(c{positions[1]} as varchar)) as time)"
+        filled = f"cast(date_cell as date) + coalesce({time}, time '00:00')"
+    if "invoice_date" not in reading.mapping.once_per_order:
+        return filled
+    own = _unless_blank(positions[0], reading)
+    has_own = f"coalesce(date_cell is not null or {own} is not null, false)"
+    return f"case when {has_own} then {filled} else {_first_of_order(filled, reading)} end"
 
 
 def counted_columns(reading: Reading) -> Iterator[tuple[str, str]]:
