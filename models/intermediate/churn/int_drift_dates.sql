@@ -12,3 +12,4 @@ select
         max(case when example_set = 'test' then cutoff_date end)
     ) as reference_date
 from cutoffs
+having max(case when example_set = 'current' then cutoff_date end) is not null
