@@ -155,7 +155,7 @@ test-quick: $(TREE).venv/installed-dev
 		| xargs -r .venv/bin/sqlfluff lint
 	cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_QUICK_TESTS=1 .venv/bin/python -m pytest --quiet -rfE
 
-# Every issue, in some ten minutes of a processor.
+# Before every commit to main.
 test: lint
 	cd $(call quoted,ROOT) && .venv/bin/python -m pytest --numprocesses auto --maxprocesses 4 \
 		--dist loadfile --no-loadscope-reorder
