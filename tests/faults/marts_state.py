@@ -12,17 +12,17 @@ Fingerprint = dict[str, tuple[int, str]]
 
 def fingerprint(marts: duckdb.DuckDBPyConnection) -> Fingerprint:
     """Return the fingerprint of all published tables but `build_info`."""
-    columns: dict[str, list[str]] = {}
-    for mart, column, kind in marts.execute(
-        "select table_name, column_name, data_type from duckdb_columns() "
+    columns: dict[tuple[str, str], list[str]] = {}
+    for schema, mart, column, kind in marts.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
         "where not internal and schema_name != 'main' order by table_name, column_index"
     ).fetchall():
         expression = f'round("{column}", 9)' if kind == "DOUBLE" else f'"{column}"'
-        columns.setdefault(mart, []).append(expression)
+        columns.setdefault((schema, mart), []).append(expression)
     queries = [
         f"select '{mart}', count(*), coalesce(sum(hash({', '.join(expressions)})::hugeint), 0)"
-        f'::varchar from "{mart}"'
-        for mart, expressions in columns.items()
+        f'::varchar from "{schema}"."{mart}"'
+        for (schema, mart), expressions in columns.items()
         if mart not in OF_THE_BUILD
     ]
     return {

@@ -1703,7 +1703,7 @@ def test_a_build_on_an_attached_relation_has_the_ledger_of_the_sample(tmp_path, 
     assert result.returncode == 0, result.stdout[-3000:]
     ledger = "select disposition, lines, amount from rpt_line_dispositions order by all"
     with duckdb.connect(str(tmp_path / "build" / "warehouse.duckdb")) as database:
-        database.execute("use warehouse.marts")
+        database.execute("use warehouse.evidence")
         found = database.execute(ledger).fetchall()
         quarantine = database.execute("select reason, records from rpt_quarantine order by all")
         assert quarantine.fetchall() == [

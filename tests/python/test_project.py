@@ -162,9 +162,9 @@ def test_the_name_of_a_model_says_its_layer(own):
         "staging": r"stg_[a-z]+__\w+",
         "intermediate": r"int_\w+",
         "ml": r"ml_\w+",
-        "marts": r"(dim|fct|rpt)_\w+|build_info",
+        "marts": r"(dim|fct|rpt)_\w+|build_info|int_\w+",
         "evidence": r"(fct|rpt)_\w+|customer_(cube|sample)",
-        "findings": r"rpt_\w+",
+        "findings": r"(rpt|int)_\w+",
     }
     assert [
         node["name"] for node in own["model"]

@@ -11,11 +11,11 @@ HOURS = np.array([0.4, 0.6, 2.2, 6.2, 10.2, 10.8, 13.6, 11.6, 10.8, 10.5, 6.7, 4
 
 def calendar(shop: Shop) -> tuple[np.ndarray, np.ndarray]:
     """Return the trading weight and the season's bump of every day, two (days,) arrays."""
-    days = np.datetime64(shop.start, "D") + np.arange(shop.days)
+    days = np.datetime64(shop.start, "D") + np.arange(shop.days).astype("timedelta64[D]")
     years = days.astype("datetime64[Y]")
     day_of_year = (days - years.astype("datetime64[D]")).astype(int) + 1
     weekday = (days.astype(int) + 3) % 7  # 1970-01-01 was a Thursday
-    closed = (day_of_year <= 3) | ((days + 8).astype("datetime64[Y]") > years)
+    closed = (day_of_year <= 3) | ((days + np.timedelta64(8, "D")).astype("datetime64[Y]") > years)
     weight = np.where(closed, 0.0, (WEEKDAYS * 7 / WEEKDAYS.sum())[weekday])
     angle = 2 * np.pi * (day_of_year - shop.season_peak_day) / 365.25
     return weight, np.exp(shop.season_sharpness * (np.cos(angle) - 1))
