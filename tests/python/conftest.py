@@ -52,10 +52,11 @@ AS_OF = {"as_of_date": "2011-09-10", "holdout_share": 0.3}
 QUICK = bool(os.environ.get("CUSTOMER_INTELLIGENCE_QUICK_TESTS"))
 # The files that take longest, begun first, so that no worker is left with one of them at the end.
 LONG = ("test_build", "test_real_data", "test_degenerate_shops", "test_campaign", "test_check_data")
-# Fits, browsers, servers and files drawn by the hundred; or tests of what dbt built throughout.
+# Fits, browsers, servers, shops by the dozen and files by the hundred; or tests of what dbt built.
 SLOW = (
     *("test_access", "test_analyses", "test_audience", "test_bad_input", "test_browser"),
-    "test_churn",
+    *("test_bounds", "test_check_is_build", "test_churn", "test_forget", "test_layout"),
+    *("test_ledger", "test_presets", "test_publish", "test_relations"),
     *("test_clusters", "test_clv_marts", "test_drift", "test_faults", "test_lifetime_value"),
     *("test_products", "test_report", "test_semantic", "test_simulate"),
 )
