@@ -9,13 +9,13 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import run_dbt
+from conftest import ROOT, run_dbt
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 from customer_intelligence import clusters
-from customer_intelligence.clusters import choice, diagnostics, fitting
+from customer_intelligence.clusters import choice, diagnostics, fitting, names
 from customer_intelligence.data_dir.layout import DATABASE
 from customer_intelligence.frames import sample_positions
 from customer_intelligence.publication.reader import open_marts, previous_clusters
@@ -591,6 +591,14 @@ def test_a_version_that_cannot_be_read_gives_no_ids_and_no_error(renumbered, tmp
     (renumbered / "published" / "current").unlink()
     (renumbered / "published" / "current").write_bytes(b"\xff\xfe")
     assert previous_clusters(renumbered) == []
+
+
+def test_clusters_without_a_name_are_those_of_which_nothing_is_said():
+    macro = (ROOT / "macros" / "least_described.sql").read_text("utf-8")
+    least = {name: float(value) for name, value in re.findall(r'"(\w+)": ([\d.]+)', macro)}
+    assert least["customers"] == names.MIN_DESCRIBED
+    assert least["cluster_share"] == choice.MIN_SHARE
+    assert least["days"] == names.SILENT_DAYS
 
 
 def test_products_of_a_cluster_are_counted_as_pandas_counts_them(published_dir):

@@ -544,6 +544,20 @@ def test_codes_that_went_through_floats_are_whole_again(tmp_path):
     assert rows == [(text,) * 3 for text in ("536365", "536365", "5.01", "v1.0")]
 
 
+def test_a_month_may_be_named_in_the_day_of_a_refund_alone(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "order,sold,who,sku,qty,price,refund,refunded on\n"
+        '1,2011-01-03,ann,A,2,5.00,5.00,"Feb 5, 2011"\n'
+    )
+    columns = {
+        "invoice_no": "order", "invoice_date": "sold", "customer_id": "who", "stock_code": "sku",
+        "quantity": "qty", "unit_price": "price", "refunded_amount": "refund",
+        "refunded_at": "refunded on",
+    }  # fmt: skip
+    result = ingest_file(tmp_path / "a.csv", tmp_path / "data", SourceMapping(columns=columns))
+    assert raw_rows(result.path, "refunded_at") == [(dt.datetime(2011, 2, 5),)]
+
+
 def test_day_first_is_proven_by_one_record(tmp_path):
     lines = [one_line(InvoiceDate=f"{day}.12.2010 8:26") for day in (1, 2, 13)]
     result = ingest_file(write_csv(tmp_path / "a.csv", lines), tmp_path / "data")

@@ -152,10 +152,20 @@ data_span as (
     from invoice_days
     cross join weighed
 
+),
+
+dated as (
+
+    select
+        coalesce({{ as_of_date }}, last_invoice_date) as as_of_date,
+        first_invoice_date,
+        last_invoice_date
+    from data_span
+
 )
 
 select
-    coalesce({{ as_of_date }}, last_invoice_date) as as_of_date,
-    first_invoice_date,
-    last_invoice_date
-from data_span
+    *,
+    coalesce({{ day_difference("first_invoice_date", "as_of_date") }}, 0)
+        as history_days
+from dated

@@ -1,9 +1,6 @@
 with as_of as (
 
-    select
-        coalesce({{ day_difference("first_invoice_date", "as_of_date") }}, 0)
-            as history_days
-    from {{ ref("int_as_of") }}
+    select history_days from {{ ref("int_as_of") }}
 
 ),
 

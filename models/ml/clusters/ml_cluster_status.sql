@@ -2,10 +2,7 @@
 {%- set least = least_described() -%}
 with as_of as (
 
-    select
-        coalesce({{ day_difference("first_invoice_date", "as_of_date") }}, 0)
-            as history_days
-    from {{ ref("int_as_of") }}
+    select history_days from {{ ref("int_as_of") }}
 
 ),
 
