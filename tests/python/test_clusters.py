@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, run_dbt
+from scipy.stats import sem
 from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
+from sklearn.metrics import silhouette_samples, silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 from customer_intelligence import clusters
@@ -69,6 +70,7 @@ def measures(**columns):
         "smallest_share": 0.1,
         "stability_ari_mean": 0.9,
         "silhouette": 0.3,
+        "silhouette_error": 0.002,
     }
     return pd.DataFrame({**healthy, **columns})
 
@@ -171,24 +173,29 @@ def test_gap_picks_the_first_k_within_one_standard_error_of_the_next(gap, expect
         (measures(silhouette=[0.5, 0.33, 0.34, 0.3]), 4, "best silhouette"),
         # k = 9 is not eligible either.
         (measures(silhouette=[0.1, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.9]), 3, "best silhouette"),
-        # Within 0.005 of the best, the higher ARI.
+        # Within two standard errors of the best (exactly two are within), the most clusters,
+        # whichever is more stable; the error is that of the best.
         (
-            measures(silhouette=[0.5, 0.340, 0.336], stability_ari_mean=[0.99, 0.90, 0.93]),
+            measures(
+                silhouette=[0.5, 0.340, 0.336, 0.330],
+                silhouette_error=[0.01, 0.002, 0.1, 0.1],
+                stability_ari_mean=[0.99, 0.93, 0.90, 0.88],
+            ),
             4,
-            r"within 0.005 of the best silhouette \(k = 3\)",
+            r"within two standard errors of the best silhouette \(k = 3\)",
         ),
         (
-            measures(silhouette=[0.5, 0.340, 0.335], stability_ari_mean=[0.99, 0.90, 0.93]),
-            4,
-            "within 0.005",
-        ),
-        (
-            measures(silhouette=[0.5, 0.340, 0.334], stability_ari_mean=[0.99, 0.90, 0.93]),
+            measures(silhouette=[0.5, 0.340, 0.336], silhouette_error=0.0019),
             3,
-            "best silhouette",
+            "the best silhouette among",
         ),
-        # Ties in both: the smaller k.
-        (measures(silhouette=[0.5, 0.34, 0.34]), 3, "best silhouette"),
+        (
+            measures(silhouette=[0.5, 0.34, 0.34], silhouette_error=0),
+            4,
+            "most clusters",
+        ),
+        # What lies beyond a k that is too far away may be near enough.
+        (measures(silhouette=[0.5, 0.34, 0.30, 0.337]), 5, "most clusters"),
         # An unstable or lopsided k is out; exactly at the limits is in.
         (
             measures(silhouette=[0.5, 0.4, 0.3], stability_ari_mean=[0.9, 0.849, 0.85]),
@@ -284,7 +291,7 @@ def test_measures_agree_with_scikit_learn():
     assert row["silhouette"] == pytest.approx(silhouette_score(x, model.labels_))
     assert row["smallest_share"] == np.bincount(model.labels_).min() / 120
     references = [
-        np.log(KMeans(5, n_init=3, random_state=7).fit(r).inertia_)
+        np.log(KMeans(5, n_init=2, random_state=7).fit(r).inertia_)
         for r in diagnostics._uniform_references(x, 3, 7)
     ]
     assert row["gap"] == pytest.approx(np.mean(references) - np.log(model.inertia_))
@@ -309,19 +316,33 @@ def test_a_resample_too_poor_for_k_clusters_counts_as_unstable():
     x = np.arange(12.0).reshape(4, 3)
     labels = np.array([0, 0, 1, 1])
     resamples = [np.array([1, 1, 1, 1]), np.array([2, 0, 0, 2])]
-    assert diagnostics._stability(x, labels, 2, resamples, 0, 10).tolist() == [1.0, 0.0]
+    resampled = diagnostics._resampled_labels(x, 2, resamples, 0, 10)
+    assert resampled[1] is None
+    assert diagnostics._stability(labels, resampled).tolist() == [1.0, 0.0]
+    assert diagnostics._silhouette_spreads(x, np.arange(4), [resampled]) == [0.0], "one is no spread"
 
 
 def test_a_customer_drawn_often_weighs_much():
     """0, 4 and 9 alike split at 6.5; ten of 0, four of 4 and one of 9 between 0 and 4."""
     x = np.array([[0.0, 0, 0], [4, 0, 0], [9, 0, 0]])
     resamples = [np.array([1, 1, 1]), np.array([10, 4, 1])]
-    found = diagnostics._stability(x, np.array([0, 0, 1]), 2, resamples, 0, 10)
+    resampled = diagnostics._resampled_labels(x, 2, resamples, 0, 10)
+    found = diagnostics._stability(np.array([0, 0, 1]), resampled)
     assert found == pytest.approx([1.0, -0.5])
     drawn = diagnostics._resamples(5, 40, random_state=0)
     assert len(drawn) == 40
     assert {weights.sum() for weights in drawn} == {5}
     assert len({tuple(weights) for weights in drawn}) > 20
+
+
+def test_the_error_of_a_silhouette_is_that_of_new_customers():
+    """Fifty shops of the same kind: their silhouettes vary as the error of each says."""
+    found = [
+        clusters.diagnose(blob(200, seed=seed), [4], random_state=0, n_references=2).iloc[0]
+        for seed in range(50)
+    ]
+    varied = np.std([row["silhouette"] for row in found], ddof=1)
+    assert np.median([row["silhouette_error"] for row in found]) == pytest.approx(varied, rel=0.35)
 
 
 def test_silhouettes_are_those_of_scikit_learn(monkeypatch):
@@ -333,12 +354,15 @@ def test_silhouettes_are_those_of_scikit_learn(monkeypatch):
     monkeypatch.setattr(diagnostics, "DISTANCES_MB", 0.01)
     np.testing.assert_allclose(
         diagnostics._silhouettes(x, labellings),
-        [silhouette_score(x, labels) for labels in labellings],
+        [
+            (silhouette_score(x, labels), sem(silhouette_samples(x, labels)))
+            for labels in labellings
+        ],
         rtol=1e-9,
     )
     assert np.isnan(diagnostics._silhouettes(x, [np.zeros(65, int)])).all()
     assert np.isnan(diagnostics._silhouettes(x[:5], [np.arange(5)])).all()
-    assert diagnostics._silhouettes(np.zeros((6, 3)), [np.arange(6) % 2]) == [0.0]
+    assert diagnostics._silhouettes(np.zeros((6, 3)), [np.arange(6) % 2]) == [(0.0, 0.0)]
 
 
 def test_diagnosis_depends_neither_on_row_order_nor_on_the_run():

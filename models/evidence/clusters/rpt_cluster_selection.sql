@@ -11,6 +11,7 @@ select
     cast(fitted_customers as bigint) as fitted_customers,
     cast(inertia as double) as inertia,
     cast(silhouette as double) as silhouette,
+    cast(silhouette_error as double) as silhouette_error,
     cast(calinski_harabasz as double) as calinski_harabasz,
     cast(davies_bouldin as double) as davies_bouldin,
     cast(gap as double) as gap,

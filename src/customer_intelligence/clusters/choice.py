@@ -13,7 +13,7 @@ from customer_intelligence.frames import OK
 ELIGIBLE_K = range(3, 9)
 MIN_STABILITY = 0.85
 MIN_SHARE = 0.05
-SILHOUETTE_TOLERANCE = 0.005
+SILHOUETTE_ERRORS = 2
 
 _DIAGNOSTICS = {
     "k": "int32",
@@ -22,6 +22,7 @@ _DIAGNOSTICS = {
     "fitted_customers": "int64",
     "inertia": "float64",
     "silhouette": "float64",
+    "silhouette_error": "float64",
     "calinski_harabasz": "float64",
     "davies_bouldin": "float64",
     "gap": "float64",
@@ -80,14 +81,17 @@ def mark_choices(measures: pd.DataFrame, forced_k: int | None = None) -> pd.Data
 def choose_k(measures: pd.DataFrame, forced_k: int | None = None) -> tuple[int | None, str]:
     """Apply the rule for k.
 
-    Among k = 3…8 with a mean ARI of at least 0.85 and a smallest share of at least 5 %, the best
-    silhouette; within 0.005 of it, the higher ARI. Where none qualifies, the best mean ARI among
-    3…8. A forced k overrides. Ties go to the smaller k.
+    Among k = 3…8 with a mean ARI of at least 0.85 and a smallest share of at least 5 %, the largest
+    k whose silhouette is within two standard errors of the best: what these customers cannot tell
+    from the best is as good, and more clusters say more. (Breiman et al., 1984, *Classification and
+    Regression Trees*, p. 78, have the rule with one error, for the simplest tree.) Where none
+    qualifies, the best mean ARI among 3…8, the smaller k of ties. A forced k overrides.
 
     Parameters
     ----------
     measures : DataFrame
-        ``k``, ``status``, ``silhouette``, ``smallest_share``, ``stability_ari_mean``.
+        ``k``, ``status``, ``silhouette``, ``silhouette_error``, ``smallest_share``,
+        ``stability_ari_mean``.
     forced_k : int, optional
         The k to take instead.
 
@@ -114,13 +118,14 @@ def choose_k(measures: pd.DataFrame, forced_k: int | None = None) -> tuple[int |
             f"least {MIN_SHARE:.0%}: the best mean ARI"
         )
     best = _arg(candidates["silhouette"], "max")
-    # The margin forgives the rounding of a difference that is meant to be exactly the tolerance.
-    floor = candidates["silhouette"].max() - SILHOUETTE_TOLERANCE - 1e-12
-    chosen = _arg(candidates.loc[candidates["silhouette"] >= floor, "stability_ari_mean"], "max")
+    # The margin forgives the rounding of a difference that is meant to be exactly two errors.
+    error = candidates.loc[best, "silhouette_error"]
+    floor = candidates.loc[best, "silhouette"] - SILHOUETTE_ERRORS * error - 1e-12
+    chosen = int(candidates.index[candidates["silhouette"] >= floor].max())
     if chosen == best:
         return chosen, f"the best silhouette among the stable {span}"
     return chosen, (
-        f"the highest mean ARI within {SILHOUETTE_TOLERANCE} of the best silhouette (k = {best}) "
+        f"the most clusters within two standard errors of the best silhouette (k = {best}) "
         f"among the stable {span}"
     )
 
