@@ -191,6 +191,12 @@ METRICS = {
         "Mean absolute difference between predicted and observed churn over deciles. Lower is "
         "better.",
     ),
+    "least_calibration_error": Metric(
+        "Least calibr. err.",
+        3,
+        "The calibration error that perfect probabilities would have by chance, with as many "
+        "customers.",
+    ),
     "calibration_slope": Metric(
         "Calibr. slope",
         2,

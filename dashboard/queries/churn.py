@@ -84,7 +84,20 @@ def churn_importance() -> pd.DataFrame:
 
 def churn_choice() -> pd.DataFrame:
     """Return the model that scores customers and why, one row at most."""
-    return query("select model, chosen_reason from rpt_churn_model_selection where is_chosen")
+    return query("""
+        select model, chosen_reason, judged_on from rpt_churn_model_selection where is_chosen
+    """)
+
+
+def churn_months() -> pd.DataFrame:
+    """Return how the scoring model ranked at each cutoff that it predicted, oldest first."""
+    return query("""
+        select origins.cutoff_date, origins.roc_auc
+        from rpt_churn_rolling_origins as origins
+        inner join build_info on origins.model = build_info.churn_scoring_model
+        where origins.roc_auc is not null
+        order by origins.cutoff_date
+    """)
 
 
 def churn_leak() -> pd.DataFrame:

@@ -142,7 +142,7 @@ def draw_metrics(metrics: pd.DataFrame) -> None:
     for choice in queries.churn_choice().itertuples():
         st.caption(
             f"{scored_by}: {wording.model_label(choice.model)}. It has "
-            f"{choice.chosen_reason} in cross-validation on the training customers."
+            f"{choice.chosen_reason} on {choice.judged_on} before the test."
             if choice.chosen_reason == "the lowest log loss"
             else f"{scored_by}: {wording.model_label(choice.model)}, {choice.chosen_reason}."
         )
@@ -263,15 +263,18 @@ def draw_model_card(window: str, metrics: pd.DataFrame) -> None:
             else f"Scoring model: none. {marts_reader.why('churn')}",
         ]
         if horizon:
-            by = "the rule" if horizon["chosen_by"] == "rule" else "the settings"
+            by = {
+                "rule": "chosen by the rule",
+                "version before": "kept, because it was published before",
+            }.get(horizon["chosen_by"], "chosen by the settings")
             facts.append(
-                f"Why {window}: chosen by {by}. 90 % of the gaps between two orders lasted at most "
+                f"Why {window}: {by}. 90 % of the gaps between two orders lasted at most "
                 f"{wording.whole(horizon['gap_p90_days'])} days."
             )
         facts += [
             "Evaluation: trained on earlier days only, tested on customers as of "
             f"{marts_reader.day(metrics['cutoff_date'].iloc[0])}. Every metric has an interval and "
-            "stands beside those of simple rules.",
+            f"stands beside those of simple rules.{months_said()}",
             (
                 "Intended use: deciding who to contact first. "
                 if marts_reader.is_ok("churn")
@@ -287,6 +290,17 @@ def draw_model_card(window: str, metrics: pd.DataFrame) -> None:
         ]
         for fact in facts:
             st.text(fact)
+
+
+def months_said() -> str:
+    """Say how far ranking varied between the cutoffs that were predicted from what was before."""
+    areas = queries.churn_months()["roc_auc"]
+    if len(areas) < 2:
+        return ""
+    return (
+        f" The intervals are over customers of one window; over {len(areas)} cutoffs, each predicted "
+        f"from what was known then, the AUC ran from {areas.min():.3f} to {areas.max():.3f}."
+    )
 
 
 def seen_no_season_twice() -> bool:

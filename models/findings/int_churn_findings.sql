@@ -23,6 +23,19 @@ churn_metrics as (
 
 ),
 
+-- The interval is that of customers of one month; months differ too.
+months as (
+
+    select
+        count(*) as months,
+        min(origins.roc_auc) as lowest_roc_auc,
+        max(origins.roc_auc) as highest_roc_auc
+    from {{ ref("rpt_churn_rolling_origins") }} as origins
+    inner join scoring_model on origins.model = scoring_model.model
+    where origins.roc_auc is not null
+
+),
+
 -- What goes with churn is told where a model can tell who leaves.
 drivers as (
 
@@ -108,13 +121,22 @@ select
     || coalesce(
         ' [' || cast(round(churn_metrics.ci_low, 3) as varchar) || '–'
         || cast(round(churn_metrics.ci_high, 3) as varchar) || ']', ''
-    ) || ' on months the model has not seen.' as finding,
+    ) || ' on a window the model has not seen'
+    || case
+        when months.months > 1
+            then '; over ' || months.months || ' cutoffs, each predicted from what was'
+                || ' before it, with '
+                || cast(round(months.lowest_roc_auc, 3) as varchar) || ' to '
+                || cast(round(months.highest_roc_auc, 3) as varchar)
+        else ''
+    end || '.' as finding,
     churn_metrics.value as figure,
     churn_metrics.ci_low,
     churn_metrics.ci_high,
     'rpt_churn_metrics' as source_mart
 from churn_metrics
 cross join horizon
+cross join months
 inner join model_status
     on model_status.model = 'churn' and model_status.model_status = 'ok'
 union all

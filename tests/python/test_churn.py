@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from customer_intelligence import churn
 from customer_intelligence.churn import calibration, explanations, leaky, models
 from customer_intelligence.churn.examples import FOLDS, RFM, folds_of
-from customer_intelligence.churn.predictions import _PREDICTIONS
+from customer_intelligence.churn.predictions import _PREDICTIONS, _SCORES
 from customer_intelligence.frames import sample_positions
 from customer_intelligence.variables import VARIABLES
 
@@ -63,6 +63,30 @@ def predict(frame, wanted=LINEAR, **options):
     return churn.fit_predict(frame, FEATURES, models=wanted, **options)
 
 
+def score(frame, predictions, model="logistic_regression", **options):
+    options = {"horizon_days": 90, "random_state": 42, **options}
+    return churn.score(frame, FEATURES, model, predictions, **options)
+
+
+def months(first, count, customers=300, seed=3, rate=None):
+    """Draw the examples of cutoffs 30 days apart."""
+    drawn = examples(customers, seed).query("example_set == 'test'")
+    rng = np.random.default_rng(seed)
+    parts = []
+    for number in range(count):
+        part = drawn.assign(
+            cutoff_date=pd.Timestamp(first) + pd.Timedelta(days=30 * number), example_set="rolling"
+        )
+        for column in ("days_since_last_order", "purchase_days", "net_revenue"):
+            part[column] = rng.permutation(part[column])
+        part["tenure_days"] = part["days_since_last_order"] + 30 * (part["purchase_days"] - 1)
+        level = (part["days_since_last_order"] - 100) / 60 - part["purchase_days"] / 3
+        level += 0 if rate is None else rate(part["cutoff_date"].iloc[0])
+        part["has_churned"] = pd.array(rng.random(customers) < expit(level), dtype="boolean")
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
 def of(predictions, example_set, model=None):
     rows = predictions[predictions["example_set"] == example_set]
     rows = rows if model is None else rows[rows["model"] == model]
@@ -89,7 +113,7 @@ def predictions(shop):
 def test_every_later_example_gets_a_probability_from_every_model(shop, predictions):
     assert predictions.dtypes.astype(str).to_dict() == _PREDICTIONS
     # The training examples are there too, predicted by models that never saw their customer.
-    assert len(predictions) == len(NAMES) * len(shop)
+    assert len(predictions) == len(NAMES) * in_set(shop, "train", "test").sum()
     assert predictions["model"].unique().tolist() == NAMES
     assert not predictions.duplicated(["customer_id", "cutoff_date", "model"]).any()
     assert predictions["churn_probability"].between(0, 1).all()
@@ -111,10 +135,65 @@ def test_the_models_find_what_there_is_to_find(shop, predictions):
 
 
 def test_the_base_rate_is_that_of_the_training_examples(shop, predictions):
-    for target, known in (("test", ["train"]), ("current", ["train", "test"])):
+    current = score(shop, predictions, "base_rate")
+    for rows, known in (
+        (of(predictions, "test", "base_rate"), ["train"]),
+        (current, ["train", "test"]),
+    ):
         expected = shop.loc[in_set(shop, *known), "has_churned"].astype(float).mean()
-        found = of(predictions, target, "base_rate")["churn_probability"]
-        np.testing.assert_allclose(found, expected)
+        np.testing.assert_allclose(rows["churn_probability"], expected)
+
+
+def test_current_customers_are_scored_by_the_chosen_model_alone(shop, predictions):
+    current = score(shop, predictions)
+    assert current.dtypes.astype(str).to_dict() == _SCORES
+    assert current["customer_id"].tolist() == sorted(shop["customer_id"].unique())
+    assert current["example_set"].eq("current").all()
+    assert current["model"].eq("logistic_regression").all()
+    labels = shop[in_set(shop, "train", "test")]
+    fitted = models.fit(
+        ["logistic_regression"],
+        labels.assign(has_churned=labels["has_churned"].astype(float)),
+        FEATURES,
+        horizon_days=90,
+        random_state=42,
+    )
+    rows = shop[in_set(shop, "current")]
+    raw = models.predict_logits(["logistic_regression"], fitted, rows)["logistic_regression"]
+    slope, intercept = np.polyfit(raw, logit(current["churn_probability"]), 1)
+    held_out = of(predictions, "validation", "logistic_regression")
+    truth = held_out.merge(shop, on=["customer_id", "cutoff_date"])
+    line = calibration.fit_calibration(
+        logit(truth["uncalibrated_probability"]).to_numpy(), truth["has_churned"].to_numpy(int)
+    )
+    assert (slope, intercept) == pytest.approx((line.slope, line.intercept), abs=1e-3)
+    # Without a model that was judged, nobody is given a probability.
+    assert score(shop, predictions, None).empty
+
+
+def test_earlier_cutoffs_are_predicted_from_what_was_over_by_then():
+    """Six months 30 days apart: the sixth knows the first three, the fifth two, the fourth one."""
+    shop = months("2011-01-01", 6).assign(example_set="train")
+    current = shop[shop["cutoff_date"] == shop["cutoff_date"].max()].assign(
+        cutoff_date=pd.Timestamp("2011-09-01"), example_set="test"
+    )
+    shop = pd.concat([shop, current], ignore_index=True)
+    result = predict(shop)
+    rolling = of(result, "rolling", "base_rate").groupby("cutoff_date")["churn_probability"].first()
+    days = [pd.Timestamp("2011-01-01") + pd.Timedelta(days=30 * n) for n in range(6)]
+    assert rolling.index.tolist() == days[4:]
+    rates = shop.groupby("cutoff_date")["has_churned"].mean()
+    np.testing.assert_allclose(rolling, [rates[days[:2]].mean(), rates[days[:3]].mean()])
+    # What comes after a cutoff reaches neither its prediction nor those of earlier ones.
+    later = shop["cutoff_date"] >= days[3]
+    changed = shop.assign(has_churned=shop["has_churned"].where(~later, ~shop["has_churned"]))
+    pd.testing.assert_frame_equal(
+        of(predict(changed), "rolling"), of(result, "rolling"), check_exact=True
+    )
+    # Bounds hold for the customers that are judged.
+    few = predict(shop, max_judged_customers=40)
+    assert of(few, "rolling", "base_rate").groupby("cutoff_date").size().eq(40).all()
+    assert len(of(few, "test", "base_rate")) == 40
 
 
 def test_recency_alone_is_a_logistic_regression_on_one_standardised_column(shop, predictions):
@@ -177,7 +256,7 @@ def test_test_labels_do_not_reach_test_predictions(shop, predictions):
     known = predictions[predictions["model"].isin(NO_FOREST)]
     pd.testing.assert_frame_equal(of(result, "test"), of(known, "test"), check_exact=True)
     # They do reach the current ones, whose models are refitted on all that is labelled.
-    before, after = (of(p, "current", "rfm_logistic") for p in (predictions, result))
+    before, after = score(shop, predictions), score(changed, result)
     assert (before["churn_probability"] != after["churn_probability"]).any()
 
 
@@ -192,15 +271,35 @@ def test_other_test_examples_do_not_reach_a_prediction(shop, predictions):
     np.testing.assert_allclose(first["churn_probability"], before["churn_probability"], rtol=1e-12)
 
 
-def test_a_null_takes_the_training_median(shop):
-    median = shop.loc[in_set(shop, "train"), "mean_gap_days"].median()
-    rows = in_set(shop, "test")
-    filled = shop.assign(mean_gap_days=shop["mean_gap_days"].mask(rows, median))
-    nulled = shop.assign(mean_gap_days=shop["mean_gap_days"].mask(rows))
+def test_what_is_not_known_is_not_taken_for_typical(shop):
+    """A rhythm that only the faithful have: whoever has none leaves, whatever the median is."""
+    rng = np.random.default_rng(4)
+    unknown = rng.random(len(shop)) < 0.3
+    frame = shop.assign(mean_gap_days=shop["mean_gap_days"].fillna(30).mask(unknown))
+    frame["has_churned"] = pd.array(
+        np.where(in_set(shop, "current"), None, rng.random(len(shop)) < np.where(unknown, 0.9, 0.3)),
+        dtype="boolean",
+    )
+    wanted = {
+        name: churn.MODELS[name]
+        for name in ("logistic_regression", "gradient_boosting", "random_forest")
+    }
+    test = frame[in_set(frame, "test")].set_index("customer_id")["mean_gap_days"].isna()
+    for name, rows in of(predict(frame, wanted), "test").groupby("model"):
+        means = rows.groupby(test[rows["customer_id"].tolist()].to_numpy())["churn_probability"]
+        assert means.mean()[True] == pytest.approx(0.9, abs=0.1), name
+        assert means.mean()[False] == pytest.approx(0.3, abs=0.1), name
+
+
+def test_a_feature_that_nobody_had_in_training_is_left_out(shop):
+    """As the season of the year before is, until there has been one."""
+    unknown = shop.assign(mean_gap_days=shop["mean_gap_days"].mask(in_set(shop, "train")))
+    without = [name for name in FEATURES if name != "mean_gap_days"]
+    options = {"horizon_days": 90, "random_state": 42, "min_customers": 50, "models": NO_FOREST}
     np.testing.assert_allclose(
-        of(predict(filled), "test")["churn_probability"],
-        of(predict(nulled), "test")["churn_probability"],
-        rtol=1e-12,
+        of(churn.fit_predict(unknown, FEATURES, **options), "test")["churn_probability"],
+        of(churn.fit_predict(unknown, without, **options), "test")["churn_probability"],
+        rtol=1e-9,
     )
 
 
@@ -329,30 +428,63 @@ def test_a_line_as_steep_as_plain_churn_draws_it_stays_within_what_models_may_sa
     assert expit(logits + shift).mean() == pytest.approx(0.75, abs=1e-9)
 
 
-def test_the_level_is_that_of_the_season_a_year_before(shop):
-    """With a cutoff 52 weeks before the test, in whose window most stayed away."""
-    rng = np.random.default_rng(2)
-    year_ago = examples(400, seed=7).query("example_set == 'train'").head(400)
-    year_ago = year_ago.assign(
-        cutoff_date=pd.Timestamp("2010-09-11"), has_churned=rng.random(400) < 0.8
-    )
-    result = predict(pd.concat([year_ago, shop]))
-    test = of(result, "test", "logistic_regression")
-    assert test["seasonal_cutoff_date"].eq(pd.Timestamp("2010-09-11")).all()
-    assert test["churn_probability"].mean() == pytest.approx(0.8, abs=0.05)
-    # The current cutoff has no season before it, and the base rate says what it says.
-    assert of(result, "current")["seasonal_cutoff_date"].isna().all()
+def seasons(rate):
+    """Return two and a half years of cutoffs whose level follows the calendar."""
+    shop = months("2009-01-01", 34, customers=250, rate=rate)
+    last = shop["cutoff_date"].max()
+    known = shop["cutoff_date"] + pd.Timedelta(days=90) <= last
+    sets = np.where(shop["cutoff_date"] == last, "test", np.where(known, "train", "rolling"))
+    return shop.assign(example_set=sets)
+
+
+def test_the_level_of_the_season_before_is_taken_where_it_has_helped():
+    """In a shop where half the year is slack, and in one where last year says nothing."""
+    result = predict(seasons(lambda day: 2.0 if day.month in range(4, 10) else -2.0))
+    rows = of(result, "test", "logistic_regression")
+    year_ago = pd.Timestamp("2009-01-01") + pd.Timedelta(days=30 * 21)
+    assert rows["seasonal_cutoff_date"].eq(year_ago).all()
+    assert (rows["churn_probability"] == rows["seasonal_probability"]).all()
+    # What was learned before there was a year of evidence says nothing yet; the base rate says
+    # what it says.
+    rolling = of(result, "rolling", "logistic_regression")
+    assert rolling["seasonal_cutoff_date"].isna().any()
     assert of(result, "test", "base_rate")["seasonal_cutoff_date"].isna().all()
-    assert of(predict(shop), "test")["seasonal_cutoff_date"].isna().all()
+    up = predict(seasons(lambda day: 1.5 * np.sin(day.toordinal() / 30 * 2.4)))
+    rows = of(up, "test", "logistic_regression")
+    assert rows["seasonal_cutoff_date"].isna().all()
+    assert rows["seasonal_probability"].notna().all(), "it is shown all the same"
 
 
-def test_a_handful_of_customers_a_year_ago_sets_no_level(shop):
-    year_ago = shop[in_set(shop, "train")].head(150)
-    few = year_ago.assign(cutoff_date=pd.Timestamp("2010-09-11"))
-    assert of(predict(pd.concat([few, shop])), "test")["seasonal_cutoff_date"].isna().all()
-    alike = examples(400, seed=7).head(400)
-    alike = alike.assign(cutoff_date=pd.Timestamp("2010-09-11"), has_churned=True)
-    assert of(predict(pd.concat([alike, shop])), "test")["seasonal_cutoff_date"].isna().all()
+def test_no_level_is_taken_without_three_cutoffs_that_show_that_it_helps():
+    evidence = calibration.SeasonEvidence(90, ["fixed"])
+    rng = np.random.default_rng(0)
+    labels = (rng.random(400) < 0.8).astype(float)
+    flat = pd.DataFrame({"m": np.zeros(400), "fixed": np.zeros(400)})
+    first = pd.Timestamp("2009-01-01")
+
+    def day(number):
+        return first + pd.Timedelta(days=30 * number)
+
+    for number in range(12):
+        evidence.add(day(number), flat, labels)
+    assert evidence.level(day(11), flat) is None, "there is no year before"
+    for number in range(12, 15):
+        level = evidence.level(day(number), flat)
+        assert level.cutoff == day(number - 12)
+        assert expit(level.logits["m"]).mean() == pytest.approx(labels.mean(), abs=1e-6)
+        assert not level.helps.any(), number
+        evidence.add(day(number), flat, labels)
+    # Only 90 days later the third of them is over.
+    assert not evidence.level(day(16), flat).helps["m"]
+    assert evidence.level(day(17), flat).helps.to_dict() == {"m": True, "fixed": False}
+
+
+def test_a_handful_of_customers_a_year_ago_sets_no_level():
+    for labels in (np.r_[np.ones(75), np.zeros(75)], np.ones(400), np.r_[np.ones(400), 0]):
+        evidence = calibration.SeasonEvidence(90)
+        logits = pd.DataFrame({"m": np.zeros(len(labels))})
+        evidence.add(pd.Timestamp("2010-09-11"), logits, labels)
+        assert evidence.level(pd.Timestamp("2011-09-10"), logits) is None
 
 
 def test_a_shop_in_which_churn_is_plain_to_see_is_not_predicted_beyond_doubt(shop):
@@ -522,7 +654,7 @@ def test_thin_data_gives_typed_rows_without_probabilities(name):
     frame = thin()[name]
     result = predict(frame)
     assert result.dtypes.astype(str).to_dict() == _PREDICTIONS
-    assert len(result) == len(LINEAR) * in_set(frame, "test", "current").sum()
+    assert len(result) == len(LINEAR) * in_set(frame, "test").sum()
     assert result["model_status"].eq("insufficient_data").all()
     assert result["churn_probability"].isna().all()
     assert churn.describe_fit(frame, result).startswith("churn: ")
@@ -535,7 +667,7 @@ def test_what_cannot_be_tested_is_not_predicted(shop):
         ~in_set(shop, "train") | (shop["customer_id"] < "00010"),
     ):
         result = predict(shop[untested])
-        assert len(of(result, "current")) == len(LINEAR) * in_set(shop, "current").sum()
+        assert of(result, "validation").empty
         assert result["model_status"].eq("insufficient_data").all()
         assert result["churn_probability"].isna().all()
 
@@ -581,7 +713,7 @@ def test_the_label_is_no_feature(shop):
 
 def test_the_progress_line(shop, predictions):
     assert churn.describe_fit(shop, predictions) == (
-        "churn: 8 models on 800 examples … predicted 400 test and 400 current customers"
+        "churn: 8 models on 800 examples … judged at 1 cutoff, the last with 400 customers"
     )
     thin_result = predict(shop, min_customers=1000)
     assert churn.describe_fit(shop, thin_result) == (

@@ -4,6 +4,8 @@ select
     selection.simplicity_rank,
     selection.examples,
     selection.customers,
+    selection.cutoffs,
+    selection.judged_on,
     cast(selection.log_loss as double) as log_loss,
     cast(selection.log_loss_difference as double) as log_loss_difference,
     cast(selection.difference_error as double) as difference_error,

@@ -49,6 +49,27 @@ training as (
 
 ),
 
+-- Besides the training cutoffs, those whose outcome is known by now: later ones, which
+-- overlap the test window, and earlier ones. Each is predicted from what was known then.
+rolling as (
+
+    select
+        bounds.first_invoice_date,
+        bounds.horizon_days,
+        {{ add_days("-30 * numbers.generated_number", "bounds.test_cutoff") }}
+            as cutoff_date,
+        bounds.last_training_cutoff,
+        {{ add_days(
+            "-30 * " ~ (var("churn_training_cutoffs") | int - 1),
+            "bounds.last_training_cutoff"
+        ) }} as first_training_cutoff,
+        bounds.year_ago_cutoff
+    from bounds
+    cross join numbers
+    where numbers.generated_number <= 24
+
+),
+
 -- A cutoff with less than one window of history before it knows too little.
 cutoffs as (
 
@@ -59,6 +80,16 @@ cutoffs as (
     from training
     where
         cutoff_date >= {{ add_days("horizon_days", "first_invoice_date") }}
+    union all
+    select
+        cutoff_date,
+        'rolling' as example_set,
+        horizon_days
+    from rolling
+    where
+        cutoff_date >= {{ add_days("horizon_days", "first_invoice_date") }}
+        and cutoff_date not between first_training_cutoff and last_training_cutoff
+        and cutoff_date <> year_ago_cutoff
     union all
     select
         test_cutoff as cutoff_date,
@@ -84,14 +115,41 @@ cutoffs as (
         year_ago_cutoff >= {{ add_days("horizon_days", "first_invoice_date") }}
         and year_ago_cutoff <> test_cutoff
 
+),
+
+dated as (
+
+    select
+        cutoff_date,
+        example_set,
+        cast(horizon_days as integer) as horizon_days,
+        case
+            when example_set in ('train', 'rolling', 'test')
+                then {{ add_days("horizon_days", "cutoff_date") }}
+        end as label_end_date
+    from cutoffs
+
+),
+
+known_before as (
+
+    select
+        dated.cutoff_date,
+        count(*) as known_cutoffs
+    from dated
+    inner join dated as earlier on dated.cutoff_date >= earlier.label_end_date
+    group by dated.cutoff_date
+
 )
 
 select
-    cutoff_date,
-    example_set,
-    cast(horizon_days as integer) as horizon_days,
-    case
-        when example_set in ('train', 'test')
-            then {{ add_days("horizon_days", "cutoff_date") }}
-    end as label_end_date
-from cutoffs
+    dated.cutoff_date,
+    dated.example_set,
+    dated.horizon_days,
+    dated.label_end_date,
+    cast(least(
+        coalesce(known_before.known_cutoffs, 0),
+        {{ var("churn_training_cutoffs") | int }}
+    ) as integer) as known_cutoffs
+from dated
+left join known_before on dated.cutoff_date = known_before.cutoff_date

@@ -18,6 +18,15 @@ scoring_model as (
 
 ),
 
+horizon as (
+
+    select
+        max(chosen_horizon_days) as churn_horizon_days,
+        max(published_horizon_days) as published_horizon_days
+    from {{ ref("int_churn_horizon") }}
+
+),
+
 staged_lines as (
 
     select
@@ -38,6 +47,11 @@ select
     cast(rules.currency as varchar) as currency,
     cast('{{ var("cleaning_policy") }}' as varchar) as cleaning_policy,
     cast(scoring_model.churn_scoring_model as varchar) as churn_scoring_model,
+    cast(horizon.churn_horizon_days as integer) as churn_horizon_days,
+    cast(case
+        when horizon.published_horizon_days <> horizon.churn_horizon_days
+            then horizon.published_horizon_days
+    end as integer) as previous_churn_horizon_days,
     cast(6 as integer) as schema_version,
     cast(staged_lines.loads as integer) as loads,
     cast(staged_lines.rows_in as bigint) as rows_in,
@@ -46,4 +60,5 @@ select
 from as_of
 cross join rules
 cross join scoring_model
+cross join horizon
 cross join staged_lines

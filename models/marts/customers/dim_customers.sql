@@ -22,19 +22,16 @@ horizon as (
 current_churn as (
 
     select
-        predictions.customer_id,
+        scores.customer_id,
         case
-            when churn_status.model_status = 'ok' then predictions.churn_probability
+            when churn_status.model_status = 'ok' then scores.churn_probability
         end as churn_probability,
         case
-            when predictions.churn_probability is null then 'insufficient_data'
+            when scores.churn_probability is null then 'insufficient_data'
             else churn_status.model_status
         end as model_status
-    from {{ ref("ml_churn_predictions") }} as predictions
-    inner join {{ ref("ml_churn_model_selection") }} as selection
-        on predictions.model = selection.model and selection.is_chosen
+    from {{ ref("ml_churn_scores") }} as scores
     cross join {{ ref("ml_churn_status") }} as churn_status
-    where predictions.example_set = 'current'
 
 ),
 

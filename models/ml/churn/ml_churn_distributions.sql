@@ -1,10 +1,4 @@
-with cutoffs as (
-
-    select * from {{ ref("int_churn_cutoffs") }}
-
-),
-
-drift_dates as (
+with drift_dates as (
 
     select * from {{ ref("int_drift_dates") }}
 
@@ -35,7 +29,28 @@ compared_customers as (
 
 ),
 
--- Only labelled cutoffs are scored, so a year before is the one nearest to it.
+scored_customers as (
+
+    select
+        predictions.customer_id,
+        cast(predictions.cutoff_date as date) as cutoff_date,
+        predictions.churn_probability,
+        predictions.seasonal_cutoff_date
+    from {{ ref("ml_churn_predictions") }} as predictions
+    inner join {{ ref("ml_churn_model_selection") }} as selection
+        on predictions.model = selection.model and selection.is_chosen
+    where predictions.example_set in ('rolling', 'test')
+    union all
+    select
+        customer_id,
+        cast(cutoff_date as date) as cutoff_date,
+        churn_probability,
+        seasonal_cutoff_date
+    from {{ ref("ml_churn_scores") }}
+
+),
+
+-- Only judged cutoffs are scored, so a year before is the one nearest to it.
 scored_cutoffs as (
 
     select
@@ -48,39 +63,41 @@ scored_cutoffs as (
                 ) }}),
                 cutoffs.cutoff_date
         ) as place
-    from cutoffs
+    from (
+        select distinct cutoff_date from scored_customers
+    ) as cutoffs
     cross join drift_dates
-    where cutoffs.example_set in ('train', 'test')
+    where cutoffs.cutoff_date <> drift_dates.compared_date
 
 ),
 
 scores as (
 
     select
-        predictions.churn_probability,
+        scored_customers.churn_probability,
         scored_cutoffs.reference_date,
         scored_cutoffs.compared_date,
-        case when predictions.example_set = 'current' then 0 else 1 end as is_reference,
+        case
+            when scored_customers.cutoff_date = scored_cutoffs.compared_date then 0 else 1
+        end as is_reference,
         coalesce(
-            min(predictions.seasonal_cutoff_date) over ()
-            <> max(predictions.seasonal_cutoff_date) over (),
+            min(scored_customers.seasonal_cutoff_date) over ()
+            <> max(scored_customers.seasonal_cutoff_date) over (),
             false
         )
-        or count(predictions.seasonal_cutoff_date) over ()
+        or count(scored_customers.seasonal_cutoff_date) over ()
         between 1 and count(*) over () - 1 as is_releveled
-    from {{ ref("ml_churn_predictions") }} as predictions
-    inner join {{ ref("ml_churn_model_selection") }} as selection
-        on predictions.model = selection.model and selection.is_chosen
+    from scored_customers
     inner join active_customers
         on
-            predictions.customer_id = active_customers.customer_id
-            and cast(predictions.cutoff_date as date) = active_customers.cutoff_date
+            scored_customers.customer_id = active_customers.customer_id
+            and scored_customers.cutoff_date = active_customers.cutoff_date
     inner join scored_cutoffs
         on
             active_customers.cutoff_date
             in (scored_cutoffs.reference_date, scored_cutoffs.compared_date)
             and scored_cutoffs.place = 1
-    where predictions.churn_probability is not null
+    where scored_customers.churn_probability is not null
 
 ),
 

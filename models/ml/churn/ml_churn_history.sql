@@ -6,12 +6,39 @@ with scoring_model as (
 
 ),
 
-predictions as (
+-- A cutoff too early to be predicted from what was before it is shown by predictions of
+-- customers that the model never saw.
+all_predictions as (
 
-    select predictions.*
+    select
+        predictions.*,
+        max(case when predictions.example_set = 'rolling' then 1 else 0 end)
+            over (partition by predictions.cutoff_date) as is_predicted_from_before
     from {{ ref("ml_churn_predictions") }} as predictions
     inner join scoring_model on predictions.model = scoring_model.model
     where predictions.churn_probability is not null
+
+),
+
+predictions as (
+
+    select
+        customer_id,
+        cutoff_date,
+        example_set,
+        model,
+        churn_probability
+    from all_predictions
+    where example_set <> 'validation' or is_predicted_from_before = 0
+    union all
+    select
+        customer_id,
+        cutoff_date,
+        example_set,
+        model,
+        churn_probability
+    from {{ ref("ml_churn_scores") }}
+    where churn_probability is not null
 
 ),
 

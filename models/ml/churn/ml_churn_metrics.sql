@@ -5,7 +5,7 @@
 {%- set blocks = (resamples + width - 1) // width -%}
 {%- set metrics = [
     "roc_auc", "pr_auc", "brier_score", "log_loss", "expected_calibration_error",
-    "calibration_slope", "calibration_intercept", "top_decile_lift", "churn_rate",
+    "least_calibration_error", "calibration_slope", "calibration_intercept", "top_decile_lift", "churn_rate",
     "mean_churn_probability",
 ] -%}
 with ranked as (
@@ -196,6 +196,7 @@ contributions as (
             ) - placed.precision_lost
         ) / nullif(placed.all_churners, 0) as pr_auc_step,
         power(scored.churn_probability - scored.label, 2) as squared_error,
+        scored.churn_probability * (1 - scored.churn_probability) as variance,
         -ln(greatest(
             case
                 when scored.has_churned then scored.churn_probability
@@ -257,6 +258,7 @@ deciles as (
             sum(weight_{{ i }} * churn_probability) as probability_{{ i }},
             sum(weight_{{ i }} * squared_error) as squared_error_{{ i }},
             sum(weight_{{ i }} * log_loss) as log_loss_{{ i }},
+            sum(weight_{{ i }} * variance) as variance_{{ i }},
             sum(weight_{{ i }} * roc_auc_step) as roc_auc_step_{{ i }},
             sum(weight_{{ i }} * pr_auc_step) as pr_auc_step_{{ i }},
             sum(weight_{{ i }} * slope_step) as slope_step_{{ i }},
@@ -298,6 +300,7 @@ resampled_deciles as (
             probability_{{ i }} as probability,
             squared_error_{{ i }} as squared_error,
             log_loss_{{ i }} as log_loss,
+            variance_{{ i }} as variance,
             roc_auc_step_{{ i }} as roc_auc_step,
             pr_auc_step_{{ i }} as pr_auc_step,
             slope_step_{{ i }} as slope_step,
@@ -321,6 +324,8 @@ wide as (
         sum(squared_error) / sum(weight) as brier_score,
         sum(log_loss) / sum(weight) as log_loss,
         sum(abs(probability - churners)) / sum(weight) as expected_calibration_error,
+        -- The mean distance of a normal variable from its mean, for every tenth.
+        sum(sqrt(2 * variance / pi())) / sum(weight) as least_calibration_error,
         max(slope) + sum(slope_step) * max(step_scale) as calibration_slope,
         max(level_shift) + sum(level_step) * max(step_scale) as calibration_intercept,
         sum(case when score_decile = 1 then churners else 0 end) * 1.0
@@ -359,7 +364,8 @@ intervals as (
         "resampled_customers",
         lowest="case when metric not like 'calibration%' then 0.0 end",
         highest="case when metric in ('roc_auc', 'pr_auc', 'brier_score',"
-        ~ " 'expected_calibration_error', 'churn_rate', 'mean_churn_probability')"
+        ~ " 'expected_calibration_error', 'least_calibration_error', 'churn_rate',"
+        ~ " 'mean_churn_probability')"
         ~ " then 1.0 end"
     ) }}
 

@@ -2,14 +2,74 @@
 with predictions as (
 
     select * from {{ ref("ml_churn_predictions") }}
-    where example_set = 'validation' and churn_probability is not null
+    where churn_probability is not null
 
 ),
 
 examples as (
 
     select * from {{ ref("int_churn_examples") }}
-    where example_set = 'train'
+
+),
+
+cutoffs as (
+
+    select
+        cutoff_date,
+        label_end_date,
+        known_cutoffs,
+        min(case when example_set = 'test' then cutoff_date end) over () as test_cutoff,
+        min(case when example_set = 'test' then known_cutoffs end) over ()
+            as known_at_test
+    from {{ ref("int_churn_cutoffs") }}
+
+),
+
+-- Models are chosen on what was known at the test cutoff: on earlier cutoffs that were
+-- predicted from what was before them, if that was at least half of what they learn from
+-- today, for models that learn much need much to learn from. With fewer than three such
+-- cutoffs, they are chosen on training customers that they never saw.
+earlier_predictions as (
+
+    select predictions.*
+    from predictions
+    inner join cutoffs
+        on
+            cast(predictions.cutoff_date as date) = cutoffs.cutoff_date
+            and cutoffs.test_cutoff >= cutoffs.label_end_date
+            and 2 * cutoffs.known_cutoffs >= cutoffs.known_at_test
+    where predictions.example_set = 'rolling'
+
+),
+
+basis as (
+
+    select
+        case
+            when count(distinct cutoff_date) >= 3 then 'earlier cutoffs'
+            else 'held-out customers'
+        end as judged_on
+    from earlier_predictions
+
+),
+
+judged_predictions as (
+
+    select
+        earlier_predictions.*,
+        basis.judged_on
+    from earlier_predictions
+    cross join basis
+    where basis.judged_on = 'earlier cutoffs'
+    union all
+    select
+        predictions.*,
+        basis.judged_on
+    from predictions
+    cross join basis
+    where
+        predictions.example_set = 'validation'
+        and basis.judged_on = 'held-out customers'
 
 ),
 
@@ -25,13 +85,14 @@ losses as (
         predictions.model,
         predictions.customer_id,
         predictions.cutoff_date,
+        predictions.judged_on,
         -ln(greatest(
             case
                 when examples.has_churned then predictions.churn_probability
                 else 1 - predictions.churn_probability
             end, 1e-15
         )) as log_loss
-    from predictions
+    from judged_predictions as predictions
     inner join examples
         on
             predictions.customer_id = examples.customer_id
@@ -46,6 +107,8 @@ model_losses as (
         models.simplicity_rank,
         count(*) as examples,
         count(distinct losses.customer_id) as customers,
+        count(distinct losses.cutoff_date) as cutoffs,
+        max(losses.judged_on) as judged_on,
         avg(losses.log_loss) as log_loss
     from losses
     inner join models on losses.model = models.model
@@ -80,46 +143,64 @@ best_losses as (
 
 ),
 
--- A customer occurs at several cutoffs and is one draw, not several.
-customer_differences as (
+example_differences as (
 
     select
         losses.model,
         losses.customer_id,
-        count(*) as examples,
-        sum(losses.log_loss - best_losses.log_loss) as difference
+        losses.cutoff_date,
+        losses.log_loss - best_losses.log_loss as difference,
+        avg(losses.log_loss - best_losses.log_loss) over (partition by losses.model)
+            as mean_difference
     from losses
     inner join best_losses
         on
             losses.customer_id = best_losses.customer_id
             and losses.cutoff_date = best_losses.cutoff_date
-    group by losses.model, losses.customer_id
 
 ),
 
-mean_differences as (
+-- A customer occurs at several cutoffs, and a cutoff is one month for all customers:
+-- either is one draw, not several. Their variances add up, less that of the examples,
+-- which both contain (Cameron, Gelbach and Miller 2011).
+deviations as (
+
+    {% for draw in ("customer_id", "cutoff_date", "customer_id, cutoff_date") -%}
+        select
+            model,
+            {{ -1 if "," in draw else 1 }} as sign,
+            '{{ draw }}' as draw,
+            count(*) as examples,
+            sum(difference - mean_difference) as deviation,
+            max(mean_difference) as mean_difference
+        from example_differences
+        group by model, {{ draw }}
+        {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+
+),
+
+variances as (
 
     select
         model,
-        sum(difference) / sum(examples) as mean_difference
-    from customer_differences
-    group by model
+        draw,
+        max(sign) as sign,
+        max(mean_difference) as mean_difference,
+        sum(power(deviation, 2)) / power(sum(examples), 2) as variance
+    from deviations
+    group by model, draw
 
 ),
 
 differences as (
 
     select
-        customer_differences.model,
-        max(mean_differences.mean_difference) as log_loss_difference,
-        sqrt(sum(power(
-            customer_differences.difference
-            - customer_differences.examples * mean_differences.mean_difference, 2
-        ))) / sum(customer_differences.examples) as difference_error
-    from customer_differences
-    inner join mean_differences
-        on customer_differences.model = mean_differences.model
-    group by customer_differences.model
+        model,
+        max(mean_difference) as log_loss_difference,
+        sqrt(greatest(sum(sign * variance), max(variance))) as difference_error
+    from variances
+    group by model
 
 ),
 
@@ -130,6 +211,8 @@ judged as (
         ranked.simplicity_rank,
         ranked.examples,
         ranked.customers,
+        ranked.cutoffs,
+        ranked.judged_on,
         ranked.log_loss,
         ranked.loss_rank,
         differences.log_loss_difference,
@@ -165,6 +248,8 @@ select
     cast(simplicity_rank as integer) as simplicity_rank,
     cast(examples as bigint) as examples,
     cast(customers as bigint) as customers,
+    cast(cutoffs as integer) as cutoffs,
+    cast(judged_on as varchar) as judged_on,
     log_loss,
     log_loss_difference,
     difference_error,

@@ -8,7 +8,7 @@ a fitted model: that is SQL's work. The functions take and return frames and kno
 from customer_intelligence.churn.explanations import feature_groups, permutation_importance, reasons
 from customer_intelligence.churn.leaky import leaky_baseline
 from customer_intelligence.churn.models import AVERAGED, MODELS, SkewLog
-from customer_intelligence.churn.predictions import describe_fit, fit_predict
+from customer_intelligence.churn.predictions import describe_fit, fit_predict, score
 from customer_intelligence.churn.recalibration import recalibrate
 
 __all__ = [
@@ -22,4 +22,5 @@ __all__ = [
     "permutation_importance",
     "reasons",
     "recalibrate",
+    "score",
 ]

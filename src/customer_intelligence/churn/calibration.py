@@ -1,12 +1,13 @@
 """Calibration of predicted probabilities to outcomes.
 
 A line on the logit (Platt 1999; Cox 1958) is fitted on out-of-fold predictions, whose models never
-saw the customer. If the data contain the same season of the year before, the level comes from
-there.
+saw the customer. Where the data contain the same season of the year before, and earlier cutoffs
+show that it helps, the level comes from there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,9 @@ SEASON_TOLERANCE_DAYS = 15
 # standard error is then about .15 in log-odds.
 MIN_SEASON_CUSTOMERS = 200
 MIN_SEASON_OUTCOMES = 50
+
+# So many cutoffs must have shown that a level of the season before helps.
+MIN_SEASONS = 3
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,99 @@ def is_enough_for_a_level(labels: np.ndarray) -> bool:
         len(labels) >= MIN_SEASON_CUSTOMERS
         and min(churned, len(labels) - churned) >= MIN_SEASON_OUTCOMES
     )
+
+
+@dataclass(frozen=True)
+class SeasonLevel:
+    """What the level of the season before would make of some predictions.
+
+    Attributes
+    ----------
+    cutoff : Timestamp
+        Where the level comes from.
+    logits : DataFrame, shape (n, models)
+        The predictions with that level.
+    helps : Series of bool, one for each model
+        Whether earlier cutoffs show that it helps.
+    """
+
+    cutoff: pd.Timestamp
+    logits: pd.DataFrame
+    helps: pd.Series
+
+
+class SeasonEvidence:
+    """Judged cutoffs, in their order: levels of a season, and whether such levels have helped.
+
+    A cutoff of the year before mixes the season with how old the list of customers was, so its
+    level is taken only where it has lowered the log loss at ``MIN_SEASONS`` earlier cutoffs by more
+    than one standard error over these cutoffs. A cutoff is known once its window is over.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Length of the window.
+    fixed : iterable of str
+        Models whose level is part of what is judged and stays.
+    """
+
+    def __init__(self, horizon_days: int, fixed: Iterable[str] = ()) -> None:
+        self.window = pd.Timedelta(days=horizon_days)
+        self.fixed = list(fixed)
+        self.judged: dict[pd.Timestamp, tuple[pd.DataFrame, np.ndarray]] = {}
+        self.gains: dict[pd.Timestamp, pd.Series] = {}
+
+    def level(self, cutoff: pd.Timestamp, logits: pd.DataFrame) -> SeasonLevel | None:
+        """Return the level for the predictions of a cutoff, None where no season before is known.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+        logits : DataFrame, shape (n, models)
+        """
+        known = [day for day in self.judged if day + self.window <= cutoff]
+        year_ago = season_before(cutoff, pd.Series(known, dtype="datetime64[us]"))
+        if year_ago is None or not is_enough_for_a_level(self.judged[year_ago][1]):
+            return None
+        then, labels = self.judged[year_ago]
+        shifts = pd.Series(
+            {
+                name: 0.0
+                if name in self.fixed or then[name].isna().any()
+                else seasonal_shift(then[name].to_numpy(), labels)
+                for name in logits
+            }
+        )
+        gains = pd.DataFrame(
+            [gain for day, gain in self.gains.items() if day + self.window <= cutoff],
+            columns=logits.columns,
+        )
+        helps = pd.Series(False, index=logits.columns)
+        if len(gains) >= MIN_SEASONS:
+            helps = gains.mean() > gains.std() / np.sqrt(len(gains))
+        return SeasonLevel(year_ago, logits + shifts, helps & (shifts != 0))
+
+    def add(self, cutoff: pd.Timestamp, logits: pd.DataFrame, labels: np.ndarray) -> None:
+        """Take in what came of a cutoff, the latest so far.
+
+        Parameters
+        ----------
+        cutoff : Timestamp
+        logits : DataFrame, shape (n, models)
+            Predictions, without a level of the season.
+        labels : ndarray, shape (n,)
+            0 or 1.
+        """
+        level = self.level(cutoff, logits)
+        if level is not None:
+            self.gains[cutoff] = _log_losses(logits, labels) - _log_losses(level.logits, labels)
+        self.judged[cutoff] = (logits, labels)
+
+
+def _log_losses(logits: pd.DataFrame, labels: np.ndarray) -> pd.Series:
+    """Return the mean log loss of each model."""
+    signed = logits.mul(np.where(labels == 1, -1.0, 1.0), axis=0)
+    return pd.Series(np.logaddexp(0, signed.to_numpy()).mean(axis=0), index=logits.columns)
 
 
 def seasonal_shift(logits: np.ndarray, labels: np.ndarray) -> float:

@@ -10,15 +10,18 @@ import pandas as pd
 
 from customer_intelligence.frames import numeric, sample_positions, text_ids
 
-EXAMPLE_SETS = ("train", "test", "current")
+# Cutoffs of all but the last have a known outcome. Those of 'rolling' are judged, but are not known
+# at the test cutoff, or are older than what models learn from.
+EXAMPLE_SETS = ("train", "rolling", "test", "current")
 RFM = ("days_since_last_order", "purchase_days", "net_revenue")
 REQUIRED = (*RFM, "tenure_days")
 
 # Below this many customers the models say nothing that the base rate does not.
 MIN_CUSTOMERS = 500
 
-# A fit sees at most this many examples.
+# A fit sees at most this many examples, of at most so many cutoffs.
 MAX_TRAIN_ROWS = 100_000
+MAX_TRAIN_CUTOFFS = 12
 
 FOLDS = 4
 
@@ -32,7 +35,7 @@ def checked(examples: pd.DataFrame, features: Sequence[str], horizon_days: int) 
     ----------
     examples : DataFrame
         One row for each example, in any order: customer_id (text), cutoff_date, example_set
-        ('train', 'test' or 'current'), has_churned (0/1 or bool; not read for current examples)
+        (one of ``EXAMPLE_SETS``), has_churned (0/1 or bool; not read for current examples)
         and the features. A null feature means "not defined".
     features : sequence of str
         Names of the numeric columns that models may use, those of ``REQUIRED`` among them.
@@ -72,22 +75,33 @@ def checked(examples: pd.DataFrame, features: Sequence[str], horizon_days: int) 
     if table["cutoff_date"].isna().any():
         raise ValueError("column 'cutoff_date' holds a null")
     if not table.loc[table["example_set"] != "current", "has_churned"].isin([0, 1]).all():
-        raise ValueError("column 'has_churned' must be 0 or 1 for train and test examples")
+        raise ValueError("column 'has_churned' must be 0 or 1 for all but current examples")
     if table.duplicated(["cutoff_date", "customer_id"]).any():
         raise ValueError("a customer occurs twice at one cutoff_date")
     _refuse_overlap(table, horizon_days)
     return table.sort_values(["cutoff_date", "customer_id"], ignore_index=True)
 
 
-def labelled(table: pd.DataFrame, predicted: str, max_rows: int = MAX_TRAIN_ROWS) -> pd.DataFrame:
-    """Return the examples that models may learn from before they predict a set.
+def known_before(
+    table: pd.DataFrame,
+    cutoff: pd.Timestamp,
+    horizon_days: int,
+    *,
+    max_cutoffs: int = MAX_TRAIN_CUTOFFS,
+    max_rows: int = MAX_TRAIN_ROWS,
+) -> pd.DataFrame:
+    """Return the examples that models may learn from before they predict a cutoff.
 
     Parameters
     ----------
     table : DataFrame
         Of ``checked``.
-    predicted : str
-        'test' is predicted from the training examples, 'current' from the test examples too.
+    cutoff : Timestamp
+        Of the examples to predict: known are those whose window is over by then.
+    horizon_days : int
+        Length of the window in days.
+    max_cutoffs : int
+        Of the latest so many cutoffs.
     max_rows : int
         At most this many: those of the customers with the smallest md5 of their id, so that the
         sample does not depend on the engine or the seed.
@@ -96,10 +110,22 @@ def labelled(table: pd.DataFrame, predicted: str, max_rows: int = MAX_TRAIN_ROWS
     -------
     DataFrame
     """
-    known = table[
-        table["example_set"].isin(["train"] if predicted == "test" else ["train", "test"])
-    ]
+    over = table["cutoff_date"] + pd.Timedelta(days=horizon_days) <= cutoff
+    known = table[over & (table["example_set"] != "current")]
+    latest = np.sort(known["cutoff_date"].unique())[-max_cutoffs:]
+    known = known[known["cutoff_date"].isin(latest)]
     return known.iloc[sample_positions(known["customer_id"], max_rows)].reset_index(drop=True)
+
+
+def labelled(table: pd.DataFrame, predicted: str, horizon_days: int, **bounds: int) -> pd.DataFrame:
+    """Return what ``known_before`` returns for the cutoff of the set 'test' or 'current'.
+
+    Where the set has no examples, nothing is predicted, and nothing known.
+    """
+    cutoffs = table.loc[table["example_set"] == predicted, "cutoff_date"]
+    if cutoffs.empty:
+        return table.iloc[:0]
+    return known_before(table, cutoffs.min(), horizon_days, **bounds)
 
 
 def folds_of(ids: Iterable[str], folds: int = FOLDS) -> np.ndarray:

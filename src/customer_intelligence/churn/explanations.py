@@ -107,7 +107,7 @@ def permutation_importance(
     with threadpool_limits(limits=1):
         fitted = churn_models.fit(
             [model],
-            labelled(table, "test"),
+            labelled(table, "test", horizon_days),
             features,
             horizon_days=horizon_days,
             random_state=random_state,
@@ -159,7 +159,7 @@ def reasons(
     current = table[table["example_set"] == "current"].reset_index(drop=True)
     if model is None or current.empty:
         return pd.DataFrame(columns=list(_REASONS)).astype(_REASONS)
-    known = labelled(table, "current")
+    known = labelled(table, "current", horizon_days)
     typical = current[features].median()
     # A feature without a value anywhere, or the same for nearly everyone, still needs a unit.
     quarters = current[features].quantile([0.25, 0.75])

@@ -129,7 +129,7 @@ def random_forest(features: Sequence[str], rows: int, horizon_days: int, seed: i
         n_jobs=1,
         random_state=seed,
     )
-    return make_pipeline(_select(features), _impute(), forest)
+    return make_pipeline(_select(features), forest)
 
 
 def gradient_boosting(features: Sequence[str], rows: int, horizon_days: int, seed: int) -> Pipeline:
@@ -143,7 +143,7 @@ def gradient_boosting(features: Sequence[str], rows: int, horizon_days: int, see
         early_stopping=False,
         random_state=seed,
     )
-    return make_pipeline(_select(features), _impute(), trees)
+    return make_pipeline(_select(features), trees)
 
 
 # One line here, and one in seeds/churn_models.csv that says how simple it is, add a model.
@@ -157,9 +157,9 @@ MODELS: Mapping[str, ModelFactory] = {
     "random_forest": random_forest,
 }
 
-# The mean of the logits of these is one more model.
+# The mean of the logits of these is one more model; a part that could not be fitted is left out.
 AVERAGE = "logit_average"
-AVERAGED = ("logistic_regression", "gradient_boosting", "random_forest")
+AVERAGED = ("logistic_regression", "gradient_boosting", "random_forest", "buy_till_you_die")
 
 
 def names(models: Mapping[str, ModelFactory]) -> list[str]:
@@ -232,13 +232,15 @@ def predict_logits(
         Indexed as ``rows``. NaN where a model could not be fitted.
     """
     parts = {name: _logits(pipeline, rows, batch_rows) for name, pipeline in fitted.items()}
-    table = {
-        name: np.mean([parts[part] for part in AVERAGED], axis=0)
-        if name == AVERAGE
-        else parts[name]
-        for name in wanted
-    }
+    table = {name: _average(parts) if name == AVERAGE else parts[name] for name in wanted}
     return pd.DataFrame(table, index=rows.index)
+
+
+def _average(parts: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return the mean of the logits that are averaged, shape (n,)."""
+    known = [parts[name] for name in AVERAGED if not np.isnan(parts[name]).any()]
+    found: np.ndarray = np.mean(known, axis=0)
+    return found
 
 
 def _logits(pipeline: Pipeline, rows: pd.DataFrame, batch_rows: int) -> np.ndarray:
@@ -263,19 +265,19 @@ def _history(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _select(features: Sequence[str]) -> ColumnTransformer:
-    """Keep the named columns."""
-    return ColumnTransformer([("features", "passthrough", list(features))])
+    """Keep the named columns that have a value in training: of the others nothing is learned."""
 
+    def known(X: pd.DataFrame) -> list[str]:
+        return [name for name in features if X[name].notna().any()]
 
-def _impute() -> SimpleImputer:
-    """Fill nulls with the training median; a feature without any value becomes 0."""
-    return SimpleImputer(strategy="median", keep_empty_features=True)
+    return ColumnTransformer([("features", "passthrough", known)])
 
 
 def _logistic(features: Sequence[str], random_state: int) -> Pipeline:
+    """Fit a line that knows a null from the training median that stands in for it."""
     return make_pipeline(
         _select(features),
-        _impute(),
+        SimpleImputer(strategy="median", add_indicator=True),
         SkewLog(),
         StandardScaler(),
         LogisticRegression(max_iter=1_000, random_state=random_state),

@@ -69,6 +69,7 @@ CLUSTER_COLUMNS = {
     "frequency": "double",
     "net_revenue": "double",
 }
+HORIZON_COLUMNS = {"horizon_days": "integer", "as_of_date": "date"}
 ASSIGNMENT_COLUMNS = {
     "campaign": "varchar",
     "starts_on": "date",
@@ -108,6 +109,7 @@ def make_raw_schema(
     data_dir: Path,
     shop: Shop,
     previous_clusters: Sequence[tuple[object, ...]],
+    previous_horizon: Sequence[tuple[object, ...]],
     *,
     is_copied: bool,
 ) -> None:
@@ -122,6 +124,8 @@ def make_raw_schema(
         What is built.
     previous_clusters : sequence of tuple
         Id and centroid of each cluster that is published now.
+    previous_horizon : sequence of tuple
+        Churn window that is published now and its as-of day, or nothing.
     is_copied : bool
         Whether the lines are copied into a table, since they may change while they are read.
 
@@ -173,6 +177,7 @@ def make_raw_schema(
         nobody = [(name,) for name in rules["nobody"]]
         _make_table(connection, "shop_nobody", NOBODY_COLUMNS, nobody)
         _make_table(connection, "previous_clusters", CLUSTER_COLUMNS, previous_clusters)
+        _make_table(connection, "previous_horizon", HORIZON_COLUMNS, previous_horizon)
         _make_table(connection, "do_not_contact_ids", {"customer_id": "varchar"}, [])
         if refused:
             connection.execute(

@@ -329,6 +329,44 @@ def previous_clusters(data_dir: str | os.PathLike[str]) -> list[tuple[int, float
     except (CustomerIntelligenceError, *READ_ERRORS):
         return []
 
+def previous_horizon(
+    data_dir: str | os.PathLike[str], load_ids: Sequence[str]
+) -> list[tuple[int, dt.date]]:
+    """Return the churn window of the current version, for the next build to keep it.
+
+    Parameters
+    ----------
+    data_dir : path
+        The data directory.
+    load_ids : sequence of str
+        The loads of the shop that is built.
+
+    Returns
+    -------
+    list of tuple
+        Days of the window and as-of day. Empty where nothing can be read, where the version has no
+        load in common with the shop, as after the bundled sample, or where a var named the window.
+    """
+    try:
+        with opened_before(Path(data_dir)) as marts:
+            return marts.execute(
+                """
+                select cast(horizon_days as integer), build_info.as_of_date
+                from rpt_churn_horizon
+                cross join build_info
+                where
+                    is_chosen
+                    and chosen_by <> 'variable'
+                    and exists (
+                        select 1 from rpt_loads where list_contains($load_ids, load_id)
+                    )
+                """,
+                {"load_ids": list(load_ids)},
+            ).fetchall()
+    except (CustomerIntelligenceError, *READ_ERRORS):
+        return []
+
+
 
 def opened_before(data_dir: Path) -> duckdb.DuckDBPyConnection:
     """Open what was published last, in the layout of an earlier release too."""

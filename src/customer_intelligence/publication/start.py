@@ -23,7 +23,11 @@ from customer_intelligence.ingest.relation import find_relation
 from customer_intelligence.ingest.shop import compare, read_shop, shop_of_loads, stated_rules
 from customer_intelligence.ingest.yaml_files import read_yaml
 from customer_intelligence.publication.gate import WORKING
-from customer_intelligence.publication.reader import open_marts, previous_clusters
+from customer_intelligence.publication.reader import (
+    open_marts,
+    previous_clusters,
+    previous_horizon,
+)
 from customer_intelligence.variables import check_variables
 
 
@@ -77,7 +81,14 @@ def start_run(
         preflight.begin_run(data_dir)
     # A relation of others may change while it is read; a load never does.
     is_copied = relation is not None and command in WORKING
-    make_raw_schema(connection, data_dir, shop, previous_clusters(data_dir), is_copied=is_copied)
+    make_raw_schema(
+        connection,
+        data_dir,
+        shop,
+        previous_clusters(data_dir),
+        previous_horizon(data_dir, [manifest["load_id"] for manifest in shop.manifests]),
+        is_copied=is_copied,
+    )
     return shop.words
 
 

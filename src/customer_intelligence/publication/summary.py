@@ -93,6 +93,13 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         """,
         [build["churn_scoring_model"]],
     ).fetchone()
+    months = marts.execute(
+        """
+        select count(roc_auc), min(roc_auc), max(roc_auc) from rpt_churn_rolling_origins
+        where model = ?
+        """,
+        [build["churn_scoring_model"]],
+    ).fetchone()
     models = marts.execute(
         "select model, model_status, explanation from rpt_model_status order by model"
     ).fetchall()
@@ -139,7 +146,16 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         ],
         "churn": None
         if churn is None
-        else dict(zip(("model", "roc_auc", "ci_low", "ci_high"), churn, strict=True)),
+        else {
+            **dict(zip(("model", "roc_auc", "ci_low", "ci_high"), churn, strict=True)),
+            **dict(
+                zip(("cutoffs", "lowest_roc_auc", "highest_roc_auc"), months or (), strict=True)
+            ),
+        },
+        "churn_horizon_days": {
+            "now": build["churn_horizon_days"],
+            "before": build["previous_churn_horizon_days"],
+        },
         "models": {
             model: {"model_status": status, "explanation": explanation}
             for model, status, explanation in models
@@ -223,6 +239,7 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
     churn = summary["churn"]
     is_told = churn is not None and summary["models"]["churn"]["model_status"] == "ok"
     skill = [_skill_text(churn)] if is_told else []
+    skill += _horizon_lines(summary.get("churn_horizon_days", {}))
     # What could not be modelled, or not be judged, is said in the words of the marts.
     skill += [
         status["explanation"]
@@ -286,9 +303,26 @@ def _skill_text(churn: dict[str, Any]) -> str:
     interval = ""
     if churn["ci_low"] is not None:
         interval = f" [{churn['ci_low']:.3f}–{churn['ci_high']:.3f}]"
+    months = ""
+    if churn.get("cutoffs", 0) > 1:
+        months = (
+            f", {churn['lowest_roc_auc']:.3f} to {churn['highest_roc_auc']:.3f} over "
+            f"{churn['cutoffs']} cutoffs"
+        )
     return (
-        f"churn: {churn['model']} reaches AUC {churn['roc_auc']:.3f}{interval} on later purchases"
+        f"churn: {churn['model']} reaches AUC {churn['roc_auc']:.3f}{interval} on later "
+        f"purchases{months}"
     )
+
+
+def _horizon_lines(horizon: dict[str, Any]) -> list[str]:
+    """Return one line where churn is judged over another window than before, or none."""
+    if horizon.get("before") is None:
+        return []
+    return [
+        f"WARNING: the churn window is {horizon['now']} days now and was {horizon['before']} days: "
+        "churn figures cannot be compared with those of the version before"
+    ]
 
 
 def _drift_lines(drift: dict[str, Any]) -> list[str]:
