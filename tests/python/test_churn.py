@@ -276,9 +276,9 @@ def test_what_is_not_known_is_not_taken_for_typical(shop):
     rng = np.random.default_rng(4)
     unknown = rng.random(len(shop)) < 0.3
     frame = shop.assign(mean_gap_days=shop["mean_gap_days"].fillna(30).mask(unknown))
+    has_churned = rng.random(len(shop)) < np.where(unknown, 0.9, 0.3)
     frame["has_churned"] = pd.array(
-        np.where(in_set(shop, "current"), None, rng.random(len(shop)) < np.where(unknown, 0.9, 0.3)),
-        dtype="boolean",
+        np.where(in_set(shop, "current"), None, has_churned), dtype="boolean"
     )
     wanted = {
         name: churn.MODELS[name]

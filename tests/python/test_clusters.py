@@ -319,7 +319,9 @@ def test_a_resample_too_poor_for_k_clusters_counts_as_unstable():
     resampled = diagnostics._resampled_labels(x, 2, resamples, 0, 10)
     assert resampled[1] is None
     assert diagnostics._stability(labels, resampled).tolist() == [1.0, 0.0]
-    assert diagnostics._silhouette_spreads(x, np.arange(4), [resampled]) == [0.0], "one is no spread"
+    assert diagnostics._silhouette_spreads(x, np.arange(4), [resampled]) == [0.0], (
+        "one is no spread"
+    )
 
 
 def test_a_customer_drawn_often_weighs_much():

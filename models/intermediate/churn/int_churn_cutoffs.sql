@@ -50,7 +50,7 @@ training as (
 ),
 
 -- Besides the training cutoffs, those whose outcome is known by now: later ones, which
--- overlap the test window, and earlier ones. Each is predicted from what was known then.
+-- overlap the test window, and earlier ones. Each is predicted from what was before it.
 rolling as (
 
     select

@@ -78,7 +78,8 @@ scores as (
         scored_cutoffs.reference_date,
         scored_cutoffs.compared_date,
         case
-            when scored_customers.cutoff_date = scored_cutoffs.compared_date then 0 else 1
+            when scored_customers.cutoff_date = scored_cutoffs.compared_date then 0
+            else 1
         end as is_reference,
         coalesce(
             min(scored_customers.seasonal_cutoff_date) over ()

@@ -26,7 +26,7 @@ cutoffs as (
 ),
 
 -- Models are chosen on what was known at the test cutoff: on earlier cutoffs that were
--- predicted from what was before them, if that was at least half of what they learn from
+-- predicted from what was before them, if that was at least half of what is learned
 -- today, for models that learn much need much to learn from. With fewer than three such
 -- cutoffs, they are chosen on training customers that they never saw.
 earlier_predictions as (

@@ -10,10 +10,12 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Permute each group of features among the test customers."""
     dbt.config(materialized="table")
+    examples = dbt.ref("int_churn_examples")
+    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.permutation_importance(
-        dbt.ref("int_churn_examples").filter("example_set <> 'current'").df(),
+        examples.filter(churn.readable(customers)).df(),
         churn.feature_groups(dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")),
         chosen[0][0] if chosen else None,
         horizon_days=int(horizon.fetchall()[0][0]),

@@ -9,9 +9,11 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Let a model find the threshold that defines its own label."""
     dbt.config(materialized="table")
+    examples = dbt.ref("int_churn_examples")
+    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.leaky_baseline(
-        dbt.ref("int_churn_examples").filter("example_set = 'test'").df(),
+        examples.filter(churn.readable(customers, "example_set = 'test'")).df(),
         dbt.config.meta_get("churn_features"),
         horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),

@@ -10,10 +10,14 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Put the features of each group back to typical values and see how the score moves."""
     dbt.config(materialized="table")
+    examples = dbt.ref("int_churn_examples")
+    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.reasons(
-        dbt.ref("int_churn_examples").order("cutoff_date, customer_id").df(),
+        examples.filter(f"example_set = 'current' or ({churn.readable(customers)})")
+        .order("cutoff_date, customer_id")
+        .df(),
         churn.feature_groups(dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")),
         chosen[0][0] if chosen else None,
         horizon_days=int(horizon.fetchall()[0][0]),

@@ -1,7 +1,7 @@
 """One row per current customer: the probability of churn by the model that was chosen.
 
-Input: int_churn_examples, the model that ml_churn_model_selection chose, and its judged predictions,
-which calibrate it. Method: customer_intelligence.churn.
+Input: int_churn_examples, the model that ml_churn_model_selection chose, and its judged
+predictions, which calibrate it. Method: customer_intelligence.churn.
 """
 
 from customer_intelligence import churn
@@ -10,10 +10,14 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Fit the chosen model on all that is known and predict the current customers."""
     dbt.config(materialized="table")
+    examples = dbt.ref("int_churn_examples")
+    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.score(
-        dbt.ref("int_churn_examples").order("cutoff_date, customer_id").df(),
+        examples.filter(f"example_set = 'current' or ({churn.readable(customers)})")
+        .order("cutoff_date, customer_id")
+        .df(),
         dbt.config.meta_get("churn_features"),
         chosen[0][0] if chosen else None,
         dbt.ref("ml_churn_predictions").order("cutoff_date, customer_id").df(),

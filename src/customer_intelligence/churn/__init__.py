@@ -5,6 +5,7 @@ bought nothing in the ``horizon_days`` from the cutoff on. Nothing is evaluated 
 a fitted model: that is SQL's work. The functions take and return frames and know no engine.
 """
 
+from customer_intelligence.churn.examples import readable
 from customer_intelligence.churn.explanations import feature_groups, permutation_importance, reasons
 from customer_intelligence.churn.leaky import leaky_baseline
 from customer_intelligence.churn.models import AVERAGED, MODELS, SkewLog
@@ -20,6 +21,7 @@ __all__ = [
     "fit_predict",
     "leaky_baseline",
     "permutation_importance",
+    "readable",
     "reasons",
     "recalibrate",
     "score",

@@ -14,9 +14,10 @@ later build, whatever the clock said.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -329,6 +330,7 @@ def previous_clusters(data_dir: str | os.PathLike[str]) -> list[tuple[int, float
     except (CustomerIntelligenceError, *READ_ERRORS):
         return []
 
+
 def previous_horizon(
     data_dir: str | os.PathLike[str], load_ids: Sequence[str]
 ) -> list[tuple[int, dt.date]]:
@@ -365,7 +367,6 @@ def previous_horizon(
             ).fetchall()
     except (CustomerIntelligenceError, *READ_ERRORS):
         return []
-
 
 
 def opened_before(data_dir: Path) -> duckdb.DuckDBPyConnection:
