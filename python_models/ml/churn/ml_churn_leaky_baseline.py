@@ -12,7 +12,9 @@ def model(dbt, session):
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.leaky_baseline(
         dbt.ref("int_churn_examples").filter("example_set = 'test'").df(),
-        dbt.config.meta_get("churn_features"),
+        churn.chosen_features(
+            dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")
+        ),
         horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),
     )
