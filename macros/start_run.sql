@@ -27,11 +27,18 @@
                 "sql": node.raw_code,
             }) %}
         {% endfor %}
+        {% set undescribed = [] %}
+        {% for node in graph.nodes.values() %}
+            {% if node.resource_type == "model" and not node.patch_path %}
+                {% do undescribed.append(node.original_file_path) %}
+            {% endif %}
+        {% endfor %}
         {% set request = tojson({
             "command": flags.WHICH,
             "project_dir": invocation_args_dict.get("project_dir") or ".",
             "variables": variables,
             "models": models,
+            "undescribed": undescribed,
             "given": given.keys() | map("string") | list,
             "started_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
         }) %}

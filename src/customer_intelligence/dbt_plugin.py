@@ -71,6 +71,7 @@ class Plugin(BasePlugin):
             Path(request["project_dir"]),
             request["variables"],
             request.pop("models"),
+            request.pop("undescribed"),
             churn_models.names(churn_models.MODELS),
         )
         words = start_run(cursor, self._data_dir(), **request)

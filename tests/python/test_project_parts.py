@@ -41,7 +41,13 @@ def project(tmp_path: Path) -> Path:
 
 
 def refusal(project: Path, **changed: object) -> str:
-    options = {"variables": {}, "models": parsed(), "fitted": names(MODELS), **changed}
+    options = {
+        "variables": {},
+        "models": parsed(),
+        "undescribed": [],
+        "fitted": names(MODELS),
+        **changed,
+    }
     with pytest.raises(CustomerIntelligenceError) as error:
         check_parts(project, **options)
     return str(error.value)
@@ -55,9 +61,15 @@ def edit(project: Path, seed: str, old: str, new: str) -> None:
 
 
 def test_the_project_is_complete(project):
-    check_parts(project, {"churn_features": None}, parsed(), names(MODELS))
+    check_parts(project, {"churn_features": None}, parsed(), [], names(MODELS))
     chosen = {"churn_features": ["net_revenue"], "churn_scoring_model": "logit_average"}
-    check_parts(project, chosen, parsed(), names(MODELS))
+    check_parts(project, chosen, parsed(), [], names(MODELS))
+
+
+def test_a_model_is_described_in_the_yaml_of_its_folder(project):
+    said = refusal(project, undescribed=["models/marts/sales/rpt_weekdays.sql"])
+    assert said.startswith("E_INCOMPLETE: models/marts/sales/rpt_weekdays.sql is described nowhere")
+    assert "in models/marts/sales/_sales__models.yml" in said
 
 
 def test_a_feature_is_computed_described_twice_and_named(project):
@@ -75,7 +87,7 @@ def test_a_feature_is_computed_described_twice_and_named(project):
     said = refusal(project, models=models)
     assert "_churn__models.yml does not describe weekend_share of int_churn_examples" in said
     models[1]["columns"].append("weekend_share")
-    check_parts(project, {}, models, names(MODELS))
+    check_parts(project, {}, models, [], names(MODELS))
 
 
 def test_a_churn_model_is_fitted_and_ranked(project):

@@ -1,7 +1,7 @@
 """What stands in two files of the project and must agree, with advice where one was forgotten.
 
-Each check here is the end of a recipe in CONTRIBUTING.md: a churn feature, a churn model, a segment
-and a class of stock codes. dbt calls it before it builds, so that a forgotten file costs no build.
+Each check here is the end of a recipe in CONTRIBUTING.md: a mart, a churn feature, a churn model, a
+segment and a class of stock codes. dbt calls it before it builds: a forgotten file costs no build.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def check_parts(
     project: Path,
     variables: Mapping[str, object],
     models: Sequence[Mapping[str, Any]],
+    undescribed: Sequence[str],
     fitted: Collection[str],
     classes: Collection[str] = CLASSES,
 ) -> None:
@@ -42,6 +43,8 @@ def check_parts(
     models : sequence of mapping
         int_customer_features and int_churn_examples as dbt parsed them: name, columns (those that
         are described), described_in and written_in (paths) and sql.
+    undescribed : sequence of str
+        Paths of the models that no YAML describes.
     fitted : collection of str
         Names of the churn models that are fitted.
     classes : collection of str
@@ -55,6 +58,7 @@ def check_parts(
     """
     seeds = Seeds(project)
     found = (
+        *_descriptions(undescribed),
         *_features(seeds, models),
         *_models(seeds, fitted),
         *_segments(seeds),
@@ -101,6 +105,16 @@ class Seeds:
 
 # What is wrong and where; what to do.
 Advice = Iterator[tuple[str, str]]
+
+
+def _descriptions(undescribed: Sequence[str]) -> Advice:
+    for path in undescribed:
+        folder = Path(path).parent
+        yield (
+            f"{path} is described nowhere.",
+            f"Describe it, its key and its columns in {folder / f'_{folder.name}__models.yml'}; "
+            "CONTRIBUTING.md shows how (A mart).",
+        )
 
 
 def _features(seeds: Seeds, models: Sequence[Mapping[str, Any]]) -> Advice:
