@@ -109,6 +109,14 @@ class SourceMapping:
         directory that is given, and to its ``sheet``. The first holds the lines; each further one
         has the ``key`` by which it is joined, and ``matches`` where the files before it call that
         otherwise.
+
+    Examples
+    --------
+    >>> SourceMapping(columns={"invoice_no": "Beleg"}, dates="dmy", currency="EUR").dates
+    'dmy'
+    >>> SourceMapping(dates="sometimes")
+    Traceback (most recent call last):
+    customer_intelligence.errors.CustomerIntelligenceError: E_BAD_MAPPING: ...
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -360,7 +368,7 @@ class SourceMapping:
 
 
 def read_mapping(path: Path) -> SourceMapping:
-    """Read mapping.yml.
+    r"""Read mapping.yml.
 
     Parameters
     ----------
@@ -376,6 +384,12 @@ def read_mapping(path: Path) -> SourceMapping:
     CustomerIntelligenceError
         E_NOT_FOUND when there is no such file, E_BAD_MAPPING when it cannot be read or says
         something unknown.
+
+    Examples
+    --------
+    >>> _ = Path("mapping.yml").write_text("columns: {invoice_no: Beleg}\ndates: dmy\n")
+    >>> read_mapping(Path("mapping.yml")).columns
+    {'invoice_no': 'Beleg'}
     """
     if not path.exists():
         raise CustomerIntelligenceError(

@@ -72,7 +72,7 @@ class DryRun(NamedTuple):
 def ingest_file(
     path: Path, data_dir: Path, mapping: SourceMapping | None = None
 ) -> load.LoadResult:
-    """Add one file of invoice lines to the raw layer, or files that belong together.
+    r"""Add one file of invoice lines to the raw layer, or files that belong together.
 
     Parameters
     ----------
@@ -94,6 +94,14 @@ def ingest_file(
     ------
     CustomerIntelligenceError
         The file is refused and nothing is written.
+
+    Examples
+    --------
+    >>> lines = "order_id,order_date,customer_id,sku,qty,price\n1,2024-01-05,a,MUG,2,2.50\n"
+    >>> _ = Path("orders.csv").write_text(lines)
+    >>> loaded = ingest_file(Path("orders.csv"), Path("shop"), SourceMapping(currency="EUR"))
+    >>> loaded.records, loaded.quarantined, loaded.accepted_amount
+    (1, 0, Decimal('5.0000'))
     """
     reading = recognise(path, mapping)
     check_space(sum(file.first_status.st_size for file in reading.files), data_dir)

@@ -73,6 +73,11 @@ def current_version(data_dir: str | os.PathLike[str] | None = None) -> str:
         `E_NOT_PUBLISHED` when no build has published marts in this directory, `E_OLD_LAYOUT` when
         the last one was published by an earlier release, `E_DAMAGED` when `current` is not a link
         to a version beside it.
+
+    Examples
+    --------
+    >>> current_version("data/local") in os.listdir("data/local/published")
+    True
     """
     data_dir = data_directory(data_dir)
     current = data_dir / PUBLISHED / CURRENT
@@ -126,6 +131,12 @@ def open_marts(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBP
     CustomerIntelligenceError
         Those of `current_version`; `E_DAMAGED` when the file of the version is missing, no
         database or no regular file.
+
+    Examples
+    --------
+    >>> with open_marts("data/local") as marts:
+    ...     marts.sql("select segment from rpt_segments where segment_rank = 1").fetchall()
+    [('Champions',)]
     """
     directory = data_directory(data_dir)
     version = current_version(directory)
@@ -188,6 +199,13 @@ def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.D
     CustomerIntelligenceError
         Those of `open_marts`; `E_DAMAGED` when the file is damaged beyond what opening it showed,
         `E_OLD_MARTS` when it lacks a table or column that the block reads.
+
+    Examples
+    --------
+    >>> with reading("data/local") as marts:
+    ...     marts.sql("from rpt_churn_metrics select no_such_column")
+    Traceback (most recent call last):
+    customer_intelligence.errors.CustomerIntelligenceError: E_OLD_MARTS: ...
     """
     directory = data_directory(data_dir)
     with open_marts(directory) as marts:

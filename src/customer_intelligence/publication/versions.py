@@ -58,6 +58,11 @@ def list_versions(data_dir: Path) -> list[Version]:
     ------
     CustomerIntelligenceError
         `E_NOT_PUBLISHED` or `E_OLD_LAYOUT` when there is none.
+
+    Examples
+    --------
+    >>> [version.is_current for version in list_versions(Path("data/local"))]
+    [True]
     """
     names = version_names(data_dir)
     current = None

@@ -32,6 +32,12 @@ def draft_mapping(columns: Sequence[Column]) -> Draft:
     ----------
     columns : sequence of Column
         Of the file, with names that no other column has.
+
+    Examples
+    --------
+    >>> columns = [Column("Bestellnr", ["7", "7", "8"]), Column("Kunde", ["a", "a", "b"])]
+    >>> draft_mapping(columns).content["columns"]
+    {'invoice_no': 'Bestellnr', 'customer_id': 'Kunde'}
     """
     work = Work([column for column in columns if column.filled])
     date = work.choose("invoice_date") or _choose_only_date(work)
