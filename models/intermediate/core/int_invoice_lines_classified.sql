@@ -31,7 +31,7 @@ lines as (
 ),
 
 -- A refund of a sale becomes a line of its own on the day of the refund. So does the
--- part of a discount that no longer applies, because the sales it reduced were refunded.
+-- part of a discount that no longer applies, as the sales it reduced were refunded.
 refunds as (
 
     select

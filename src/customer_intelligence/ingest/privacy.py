@@ -1,4 +1,4 @@
-"""What the raw layer does not hold: customer ids where a key is set, and who was erased.
+"""What must not reach the raw layer: plain customer ids if a key is set, and erased customers.
 
 Rows are changed on their way from the source file to the raw layer; nothing is written first and
 changed afterwards. A source value that may name a customer stands in these places:

@@ -292,7 +292,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def damaged(data_dir: Path, what: str) -> CustomerIntelligenceError:
-    """Return the refusal of a damaged publication, which names the way back where there is one."""
+    """Return the error for a damaged publication, with a version to go back to if there is one."""
     option = data_dir_option(data_dir)
     try:
         ways = [f"`make rollback VERSION={name}{option}`" for name in sound_versions(data_dir)]
@@ -349,7 +349,7 @@ def previous_clusters(data_dir: str | os.PathLike[str]) -> list[tuple[int, float
 
 
 def opened_before(data_dir: Path) -> duckdb.DuckDBPyConnection:
-    """Open what was published last, in the layout of an earlier release too."""
+    """Open what was published last, also in the layout of an earlier release."""
     try:
         return open_marts(data_dir)
     except CustomerIntelligenceError as error:

@@ -154,7 +154,7 @@ def verify(folder: Path, version: str, rows: dict[str, int] | None = None) -> No
 
 
 def check_current(published: Path) -> None:
-    """Refuse a directory in the place of the link, which nothing can replace in one step."""
+    """Refuse a directory in place of the link: it cannot be replaced in one step."""
     if files.is_directory(published / CURRENT):
         raise CustomerIntelligenceError(
             "E_CANNOT_PUBLISH",

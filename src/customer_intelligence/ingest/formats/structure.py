@@ -39,7 +39,7 @@ ONE_LINE_A_RECORD = LineShifts(np.array([0]), np.array([1]))
 
 @dataclass(frozen=True)
 class Structure:
-    """What counting found, header included in the number of records."""
+    """The result of counting; the header counts as a record."""
 
     records: int
     is_well_formed: bool
@@ -171,7 +171,7 @@ def _line_shifts(lines: np.ndarray, first_record: int, before: np.int64 | None) 
 
 
 def _quotes_are_placed(data: np.ndarray, quotes: np.ndarray, separator: int) -> bool:
-    """Tell whether quotes open after and close before a separator or line end, or are doubled."""
+    """Return whether quotes are doubled, or open and close a whole field."""
     opening, closing = quotes[::2], quotes[1::2]
     before = data[opening - 1]
     opens = np.isin(before, [separator, ord("\n"), ord('"')]) | (opening == 0)
