@@ -295,6 +295,8 @@ def project_vars() -> dict[str, object]:
 
 def test_the_vars_that_are_accepted_are_those_of_the_project():
     assert sorted(VARIABLES) == sorted(project_vars())
+    documented = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert [name for name in VARIABLES if f"`{name}`" not in documented] == []
     check_variables(project_vars(), VARIABLES)
 
 
