@@ -65,7 +65,9 @@ def check_parts(
         *_stock_codes(seeds, classes),
     )
     if found:
-        raise CustomerIntelligenceError("E_INCOMPLETE", *found[0])
+        (what, hint), *others = found
+        hints = [hint, *(f"{what} {hint}" for what, hint in others)]
+        raise CustomerIntelligenceError("E_INCOMPLETE", what, " ".join(hints))
     for name, file, column in (
         ("churn_features", FEATURES, "feature"),
         ("churn_scoring_model", MODELS, "model"),
