@@ -18,14 +18,15 @@
         {% endfor %}
         {% set models = [] %}
         {% for name in ("int_customer_features", "int_churn_examples") %}
-            {% set node = graph.nodes["model.customer_intelligence." ~ name] %}
-            {% do models.append({
+            {% set node = graph.nodes.get("model.customer_intelligence." ~ name) %}
+            {#- None where whoever uses the project has disabled it. -#}
+            {% if node %}{% do models.append({
                 "name": name,
                 "columns": node.columns.keys() | list,
                 "described_in": (node.patch_path or "no file").split("://") | last,
                 "written_in": node.original_file_path,
                 "sql": node.raw_code,
-            }) %}
+            }) %}{% endif %}
         {% endfor %}
         {% set undescribed = [] %}
         {% for node in graph.nodes.values() %}

@@ -572,7 +572,10 @@ def test_every_exposure_names_the_marts_that_its_page_reads(published, published
         app.run()
         # Asked only where a model could not be fitted, to say why.
         told = named[f"dashboard_{view.removesuffix('.py')}"]
-        assert read <= told <= read | {"rpt_model_status"}, view
+        assert read <= told <= read | {"rpt_model_status"}, (
+            f"dashboard/views/{view} reads {', '.join(sorted(read ^ told))}, or does so no more: "
+            f"correct dashboard_{view.removesuffix('.py')} in models/_exposures.yml"
+        )
     pages = [
         marts for name, marts in named.items() if f"{name.removeprefix('dashboard_')}.py" in VIEWS
     ]

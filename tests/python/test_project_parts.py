@@ -1,5 +1,6 @@
 """Whoever forgets one of the files of an addition reads what to write, and where."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -111,6 +112,12 @@ def test_a_segment_is_mapped_and_ranked(project):
     edit(project, "segment_playbook", "Lost Customers,7", "Lost Customers,6")
     edit(project, "action_playbook", "Champions|", "Champion|")
     assert "action_playbook.csv names the segment Champion," in refusal(project)
+
+
+def test_the_documents_name_every_class_of_stock_codes():
+    text = (ROOT / "docs" / "your-data.md").read_text("utf-8")
+    named = re.search(r"The classes are (.*?)\(\[their meaning\]", text, re.DOTALL)[1]
+    assert sorted(re.findall(r"`(\w+)`", named)) == sorted(CLASSES), "docs/your-data.md"
 
 
 def test_a_class_of_stock_codes_is_allowed_and_explained(project):
