@@ -45,7 +45,7 @@ typed as (
                 else
                     coalesce(
                         line_amount,
-                        -- Decimals of 18 digits multiply to as few.
+                        -- Without the cast the product would have 18 digits, too few.
                         cast(quantity as decimal(38, 4)) * unit_price
                     )
             end as decimal(38, 4)

@@ -78,7 +78,7 @@ replaced_days as (
             and abs(
                 {{ day_difference("earlier.invoice_date", "later.invoice_date") }}
             ) <= 7
-            -- Who is unknown may be anybody.
+            -- An unknown customer agrees with any.
             and coalesce(earlier.same_customer = later.same_customer, true)
 
 )

@@ -82,8 +82,8 @@ def ingest_file(
     data_dir : Path
         The load is written to ``<data_dir>/raw/<load_id>/``.
     mapping : SourceMapping, optional
-        Column names and formats that the file cannot tell by itself. Without one, a preset is
-        taken where the header is that of the preset.
+        Column names and formats that the file does not show by itself. Without one, the preset
+        with this header is used, if there is one.
 
     Returns
     -------

@@ -151,8 +151,8 @@ def stored_id(customer: str, manifests: Sequence[Mapping[str, Any]]) -> str:
 def stored_ids(customer: str, manifests: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return every id that stands for a customer in the raw layer, `stored_id` first.
 
-    With a key these are the pseudonyms of the form that its spellings share and of the id as it
-    was typed; no other spelling can be told from a pseudonym.
+    With a key these are the pseudonyms of the form that all spellings share and of the id as
+    typed; other spellings cannot be recognised from a pseudonym.
     """
     first, key = stored_id(customer, manifests), read_key()
     return tuple(dict.fromkeys((first, *([pseudonym(key, plain_id(customer))] if key else []))))

@@ -68,8 +68,8 @@ def recognise(path: Path, mapping: SourceMapping | None = None, *, whole: bool =
     path : Path
         The file, or the directory of the files.
     mapping : SourceMapping, optional
-        What a person said of it. Without one, a preset is taken where the header is that of the
-        preset.
+        What a person stated about it. Without one, the preset with this header is used, if there
+        is one.
 
     whole : bool
         Whether to keep what further files say beyond the fields.

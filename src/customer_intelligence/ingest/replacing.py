@@ -1,7 +1,7 @@
 """Invoices that a load replaces, and invoice numbers that earlier loads use for other invoices.
 
-The same rule as in the model `int_invoice_lines_known`: an invoice is the same where number
-and customer agree (who is unknown may be anybody) and the days lie within a week.
+The rule is that of the model `int_invoice_lines_known`: invoices are the same if number and
+customer agree (an unknown customer agrees with any) and the days lie within a week.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """The rules of a data directory's shop: ``<data dir>/shop.yml``, and how it is written.
 
-The first load writes it, from its preset or mapping; from then on people edit it, and no load
-changes it. ``customer-intelligence shop`` writes it where loads are without one.
+The first load writes it, from its preset or mapping. Later loads do not change it; people do.
+``customer-intelligence shop`` writes it for loads without one.
 """
 
 import json
@@ -124,7 +124,7 @@ def renew(data_dir: Path, mapping: SourceMapping | None) -> Path:
     Raises
     ------
     CustomerIntelligenceError
-        E_SHOP_EXISTS when there is one, E_NO_SHOP when its rules cannot be told.
+        E_SHOP_EXISTS when there is one, E_NO_SHOP when its rules are not known.
     """
     path = data_dir / SHOP_FILE
     with load.open_raw(data_dir) as raw:

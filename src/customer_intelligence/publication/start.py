@@ -64,7 +64,7 @@ def start_run(
     ------
     CustomerIntelligenceError
         E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE, E_BAD_RELATION, or
-        E_DO_NOT_CONTACT and E_OTHER_KEY where it cannot be told who must not be contacted.
+        E_DO_NOT_CONTACT or E_OTHER_KEY if do_not_contact.csv cannot be used.
     """
     check_variables(variables, given)
     relation = variables["raw_relation"]

@@ -16,7 +16,7 @@ MAX_LINE_SHIFTS = 1 << 22  # 64 MB
 
 
 class LineShifts(NamedTuple):
-    """How far the line on which a record starts lies beyond the record's number.
+    """Line number minus record number at the start of each record.
 
     Records are numbered from 0, the header. The shift grows at records that follow an empty line
     or a field with a line end; between them it stays.
@@ -52,7 +52,7 @@ def measure_structure(path: Path, separator: str, width: int) -> Structure:
     Well formed means: every opening quote follows a separator or line end, every closing quote
     precedes one, line ends are all alike, no NUL, and every record has `width` fields. For such
     text every CSV reader finds the same records and fields. Text with more line shifts than fit
-    in memory is not taken for well formed.
+    in memory counts as malformed.
 
     Parameters
     ----------
