@@ -53,9 +53,9 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 	DBT_LOG_PATH=$(call quoted,PLACE)/build/logs .venv/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help build check-data data dashboard report docs pictures tutorial methodology metrics versions rollback forget \
+.PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics versions rollback forget \
 	export audience campaign \
-	test test-quick test-tools test-faults bench-dashboard lint sample lock clean
+	test test-quick test-tools test-faults conventions bench-dashboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
@@ -79,11 +79,13 @@ help:
 	@echo '                 who to contact, and who is held out to measure the effect'
 	@echo 'make test-quick  linters and the tests that need no build: at every change'
 	@echo 'make test        linters and all tests'
-	@echo 'make test-tools  other engines, and every page in every look'
+	@echo 'make test-tools  other engines, every page in every look, the conventions'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make lint        linters only'
+	@echo 'make conventions the rules of dbt-bouncer.yml, for every model'
 	@echo 'make methodology the tables of docs, from the published marts and the analyses'
+	@echo 'make tables      the lists of tables in README and docs, from the descriptions of the models'
 	@echo 'make tutorial    the tables of the tutorial, from the build of the sample'
 	@echo 'make pictures    the pictures of README and docs, from the build of the sample (needs chromium)'
 	@echo 'make sample      make the bundled sample again'
@@ -102,6 +104,12 @@ $(TREE).venv/installed: $(TREE)requirements.txt $(TREE)pyproject.toml | $(BIN)/p
 
 $(TREE).venv/installed-dev: $(TREE)requirements-dev.txt $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	touch "$@"
+
+$(TREE).venv/conventions/installed: $(TREE)requirements-conventions.txt | $(BIN)/python
+	cd $(call quoted,ROOT) && .venv/bin/python -m venv .venv/conventions
+	cd $(call quoted,ROOT) && .venv/conventions/bin/python -m pip install --quiet --require-hashes \
+		-r requirements-conventions.txt
 	touch "$@"
 
 build: $(TREE).venv/installed
@@ -161,11 +169,16 @@ test: lint
 		--dist loadfile --no-loadscope-reorder
 
 # What needs the package index, a browser for long, or builds that `make test` has no time for.
-test-tools: $(TREE).venv/installed-dev
+test-tools: $(TREE).venv/installed-dev conventions
 	cd $(call quoted,ROOT) && PYTHONPATH=tests/python .venv/bin/python -m pytest -p conftest tests/engines
 	cd $(call quoted,ROOT) && ALL_LOOKS=1 ALL_BUILDS=1 EXPORTS_OF_A_KIND=3 .venv/bin/python -m pytest \
 		tests/python/test_browser.py tests/python/test_build.py tests/python/test_check_data.py \
 		tests/python/test_drift.py tests/python/test_faults.py tests/python/test_presets.py
+
+# dbt-bouncer on dbt's manifest: dbt-bouncer.yml states what holds for every model.
+conventions: $(TREE).venv/installed $(TREE).venv/conventions/installed
+	$(DBT) parse --quiet
+	cd $(call quoted,ROOT) && DBT_PROJECT_DIR=$(call quoted,PLACE)/build .venv/conventions/bin/dbt-bouncer run
 
 # What takes hours.
 test-faults: $(TREE).venv/installed-dev
@@ -189,6 +202,9 @@ methodology: $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \
 		--analyses docs/analyses.md
 
+tables: $(TREE).venv/installed
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.model_tables
+
 # Tutorial and pictures go into the repository: they must not show anybody's own customers.
 OF_THE_SAMPLE = @test ! -d $(call quoted,PLACE)/raw || { \
 	echo 'DATA_DIR holds loads of your own: name one in which the sample was built.' >&2; exit 2; }
@@ -211,6 +227,7 @@ LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.1
 lock: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra dashboard -o requirements.txt
 	cd $(call quoted,ROOT) && $(LOCK) --all-extras -o requirements-dev.txt
+	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group conventions,$(LOCK)) -o requirements-conventions.txt
 
 clean:
 	rm -rf -- $(call quoted,PLACE)/build/target $(call quoted,PLACE)/build/logs \

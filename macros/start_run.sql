@@ -16,10 +16,30 @@
                 and value | select("string") | list | length == value | length) %}
             {% do variables.update({name: value if is_plain else value | string}) %}
         {% endfor %}
+        {% set models = [] %}
+        {% for name in ("int_customer_features", "int_churn_examples") %}
+            {% set node = graph.nodes.get("model.customer_intelligence." ~ name) %}
+            {#- None where whoever uses the project has disabled it. -#}
+            {% if node %}{% do models.append({
+                "name": name,
+                "columns": node.columns.keys() | list,
+                "described_in": (node.patch_path or "no file").split("://") | last,
+                "written_in": node.original_file_path,
+                "sql": node.raw_code,
+            }) %}{% endif %}
+        {% endfor %}
+        {% set undescribed = [] %}
+        {% for node in graph.nodes.values() %}
+            {% if node.resource_type == "model" and not node.patch_path %}
+                {% do undescribed.append(node.original_file_path) %}
+            {% endif %}
+        {% endfor %}
         {% set request = tojson({
             "command": flags.WHICH,
             "project_dir": invocation_args_dict.get("project_dir") or ".",
             "variables": variables,
+            "models": models,
+            "undescribed": undescribed,
             "given": given.keys() | map("string") | list,
             "started_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
         }) %}

@@ -1,6 +1,6 @@
 """The charts, as functions of frames, by page: no data is read and nothing is shown here.
 
-Every colour is a constant of `wording`, so that `in_dark` can exchange it.
+Every colour is a constant of `colours`, so that `in_dark` can exchange it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
-import wording
+import colours
 from altair.utils import schemapi
 
 # Visitors do not wait for Altair to check what the tests have checked.
@@ -33,7 +33,7 @@ def in_dark(spec: Any) -> Any:
         What `to_dict` of a chart returns; its data stay as they are.
     """
     if isinstance(spec, str):
-        return wording.DARK.get(spec, spec)
+        return colours.DARK.get(spec, spec)
     if isinstance(spec, list):
         return [in_dark(part) for part in spec]
     if isinstance(spec, dict):
@@ -44,9 +44,9 @@ def in_dark(spec: Any) -> Any:
     return spec
 
 
-def coloured(colours: dict[str, str]) -> alt.Scale:
+def coloured(named: dict[str, str]) -> alt.Scale:
     """Return the scale that gives each name its colour."""
-    return alt.Scale(domain=list(colours), range=list(colours.values()))
+    return alt.Scale(domain=list(named), range=list(named.values()))
 
 
 def rows_height(rows: Sequence[str]) -> int:
@@ -109,13 +109,13 @@ def heat_map(
     top = top or (None if deepest > 0 else 1.0)
     drawn = drawn.assign(is_deep=drawn[value] > 0.55 * deepest)
     base = alt.Chart(drawn).encode(x=x, y=y, tooltip=tooltip)
-    boxes = base.mark_rect(stroke=wording.PAGE, strokeWidth=2).encode(
+    boxes = base.mark_rect(stroke=colours.PAGE, strokeWidth=2).encode(
         color=alt.Color(
             f"{value}:Q",
             scale=alt.Scale(
                 domainMin=0,
                 domainMax=alt.Undefined if top is None else top,
-                range=[wording.HEAT_LOW, wording.HEAT_HIGH],
+                range=[colours.HEAT_LOW, colours.HEAT_HIGH],
                 clamp=True,
             ),
             legend=None,
@@ -124,8 +124,8 @@ def heat_map(
     texts = base.mark_text(fontSize=label_size).encode(
         text=alt.Text(f"{label}:N"),
         color=alt.ColorValue(
-            wording.STRONG_INK,
-            condition=[{"test": "datum.is_deep", "value": wording.ON_HEAT}],
+            colours.STRONG_INK,
+            condition=[{"test": "datum.is_deep", "value": colours.ON_HEAT}],
         ),
     )
     chart: alt.LayerChart = (boxes + texts).properties(height=row_height * rows + 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import altair as alt
+import colours
 import pandas as pd
 import wording
 
@@ -33,17 +34,17 @@ def dispositions(lines: pd.DataFrame, currency: str) -> alt.LayerChart:
             alt.Tooltip("amount:Q", title=currency, format=",.2f"),
         ],
     )
-    bars = base.mark_bar(strokeWidth=1.5, stroke=wording.MAIN, size=18).encode(
+    bars = base.mark_bar(strokeWidth=1.5, stroke=colours.MAIN, size=18).encode(
         x=alt.X(
             "amount:Q",
             title=f"Amount ({currency})",
             axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=5),
             scale=alt.Scale(domainMax=1.15 * top, nice=False),
         ),
-        color=alt.ColorValue(wording.MAIN),
+        color=alt.ColorValue(colours.MAIN),
         fillOpacity=alt.condition("datum.is_counted", alt.value(1), alt.value(0.12)),
     )
-    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(
+    texts = base.mark_text(align="left", dx=5, color=colours.INK).encode(
         x=alt.X("end:Q"), text=alt.Text("shown_amount:N")
     )
     chart: alt.LayerChart = (bars + texts).properties(height=rows_height(names))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 import altair as alt
+import colours
 import pandas as pd
 import wording
 
@@ -28,9 +29,9 @@ def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.L
         The model whose line is thick.
     """
     ranked = sorted(areas, key=lambda model: -areas[model])
-    colours = wording.model_colours(ranked)
+    of_model = colours.model_colours(ranked)
     labels = {model: f"{areas[model]:.3f}  {wording.model_label(model)}" for model in ranked}
-    named = {labels[model]: colours[wording.model_label(model)] for model in ranked}
+    named = {labels[model]: of_model[wording.model_label(model)] for model in ranked}
     drawn = points[points["model"].isin(ranked)]
     drawn = drawn.assign(label=drawn["model"].map(labels))
     lines = (
@@ -81,7 +82,7 @@ def _diagonal() -> alt.Chart:
     ends = pd.DataFrame({"from": [0.0, 1.0], "to": [0.0, 1.0]})
     chart: alt.Chart = (
         alt.Chart(ends)
-        .mark_line(color=wording.MUTED, strokeDash=[5, 4])
+        .mark_line(color=colours.MUTED, strokeDash=[5, 4])
         .encode(x=alt.X("from:Q"), y=alt.Y("to:Q"))
     )
     return chart
@@ -136,10 +137,10 @@ def importance(groups: pd.DataFrame) -> alt.LayerChart:
             alt.Tooltip("highest_auc_loss:Q", title="Highest", format=".3f"),
         ],
     )
-    bars = base.mark_bar(color=wording.MAIN).encode(
+    bars = base.mark_bar(color=colours.MAIN).encode(
         x=alt.X("mean_auc_loss:Q", title="ROC AUC lost when permuted")
     )
-    ranges = base.mark_rule(color=wording.INK, strokeWidth=2).encode(
+    ranges = base.mark_rule(color=colours.INK, strokeWidth=2).encode(
         x=alt.X("lowest_auc_loss:Q"), x2=alt.X2("highest_auc_loss:Q")
     )
     chart: alt.LayerChart = (bars + ranges).properties(
@@ -193,15 +194,15 @@ def confusion(matrix: pd.Series) -> alt.LayerChart | alt.FacetChart:
             alt.Tooltip("share:Q", title="Share of the row", format=".1%"),
         ],
     )
-    boxes = base.mark_rect(stroke=wording.PAGE, strokeWidth=3).encode(
+    boxes = base.mark_rect(stroke=colours.PAGE, strokeWidth=3).encode(
         color=alt.Color(
             "share:Q",
-            scale=alt.Scale(domain=[0, 1], range=[wording.HEAT_LOW, wording.HEAT_HIGH]),
+            scale=alt.Scale(domain=[0, 1], range=[colours.HEAT_LOW, colours.HEAT_HIGH]),
             legend=None,
         )
     )
     ink = alt.condition(
-        "datum.share > 0.7", alt.value(wording.ON_HEAT), alt.value(wording.STRONG_INK)
+        "datum.share > 0.7", alt.value(colours.ON_HEAT), alt.value(colours.STRONG_INK)
     )
     counts = base.mark_text(fontSize=22, fontWeight="bold", dy=-9).encode(
         text=alt.Text("label:N"), color=ink
@@ -222,7 +223,7 @@ def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str)
     currency : str
         Unit of the amounts.
     """
-    depths = wording.RISK_COLOURS
+    depths = colours.RISK_COLOURS
     present = [name for name in segments if name in set(amounts["segment"])]
     drawn = amounts.assign(
         rank=amounts["churn_risk"].map({risk: rank for rank, risk in enumerate(depths)})
@@ -275,7 +276,7 @@ def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
         .encode(
             x=_whole_share(alt.X, "contacted_share", "Customers, highest probability first"),
             y=_whole_share(alt.Y, "captured_churner_share", "Churners reached"),
-            color=alt.Color("label:N", scale=coloured(wording.model_colours(models)), legend=None),
+            color=alt.Color("label:N", scale=coloured(colours.model_colours(models)), legend=None),
             strokeWidth=alt.condition(
                 alt.datum.model == emphasised, alt.value(3.5), alt.value(1.5)
             ),
@@ -339,8 +340,8 @@ def history(months: pd.DataFrame) -> alt.LayerChart:
         `cutoff_date`, `mean_churn_probability`, `observed_churn_rate`.
     """
     names = {
-        "mean_churn_probability": ("Predicted", wording.MAIN),
-        "observed_churn_rate": ("Observed", wording.ACCENT),
+        "mean_churn_probability": ("Predicted", colours.MAIN),
+        "observed_churn_rate": ("Observed", colours.ACCENT),
     }
     drawn = months.melt(
         id_vars="cutoff_date", value_vars=list(names), var_name="kind", value_name="rate"

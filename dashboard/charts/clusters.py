@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import altair as alt
+import colours
 import pandas as pd
 import wording
 
@@ -127,7 +128,7 @@ def cluster_cells(cells: pd.DataFrame, clusters: Sequence[str], currency: str) -
 def _cluster_colour(clusters: Sequence[str]) -> alt.Color:
     return alt.Color(
         "cluster_name:N",
-        scale=coloured(wording.cluster_colours(clusters)),
+        scale=coloured(colours.cluster_colours(clusters)),
         legend=alt.Legend(
             title=None,
             orient="top",
@@ -169,12 +170,12 @@ def cluster_choice(
             alt.Tooltip("is_chosen:N", title="Chosen"),
         ],
     )
-    line = base.mark_line(color=wording.MAIN, point=alt.OverlayMarkDef(color=wording.MAIN, size=50))
+    line = base.mark_line(color=colours.MAIN, point=alt.OverlayMarkDef(color=colours.MAIN, size=50))
     chosen = base.transform_filter("datum.is_chosen")
-    dot = chosen.mark_point(color=wording.ACCENT, filled=True, size=170, opacity=1)
+    dot = chosen.mark_point(color=colours.ACCENT, filled=True, size=170, opacity=1)
     name = (
         chosen.transform_calculate(label="'k = ' + datum.k + ' chosen'")
-        .mark_text(align="left", dx=10, dy=-12, color=wording.ACCENT, fontWeight="bold")
+        .mark_text(align="left", dx=10, dy=-12, color=colours.ACCENT, fontWeight="bold")
         .encode(text=alt.Text("label:N"))
     )
     return alt.layer(line, dot, name).properties(height=260)
@@ -205,7 +206,7 @@ def centroids(
             size=260,
             filled=True,
             opacity=1,
-            stroke=wording.STRONG_INK,
+            stroke=colours.STRONG_INK,
             strokeWidth=2,
         )
         .encode(

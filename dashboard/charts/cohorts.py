@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import altair as alt
+import colours
 import pandas as pd
-import wording
 
 from charts import heat_map
 
@@ -67,7 +67,7 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
     """
     names = points["cohort"].drop_duplicates().tolist()
     ages = points["age"].drop_duplicates().tolist()
-    colours = alt.Scale(domain=ages, range=list(AGE_COLOURS[: len(ages)]))
+    scale = alt.Scale(domain=ages, range=list(AGE_COLOURS[: len(ages)]))
     base = alt.Chart(points).encode(
         x=alt.X(
             "cohort:N",
@@ -79,7 +79,7 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
         color=alt.Color(
             "age:N",
             sort=ages,
-            scale=colours,
+            scale=scale,
             legend=alt.Legend(
                 title=None, orient="top", columns=2, symbolType="stroke", symbolStrokeWidth=4
             ),
@@ -96,6 +96,6 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
     chart: alt.LayerChart = (
         base.mark_line(strokeWidth=2)
         + whole.mark_point(size=60, opacity=1, filled=True)
-        + censored.mark_point(size=60, opacity=1, fill=wording.PAGE, strokeWidth=2)
+        + censored.mark_point(size=60, opacity=1, fill=colours.PAGE, strokeWidth=2)
     ).properties(height=340)
     return chart

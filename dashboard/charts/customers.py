@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import altair as alt
+import colours
 import pandas as pd
-import wording
 
 
 def timeline(
@@ -42,12 +42,12 @@ def timeline(
         ],
     )
     amount = alt.Y("net_revenue:Q", title=f"Net revenue ({currency})", axis=alt.Axis(tickCount=4))
-    stems = base.mark_rule(color=wording.MUTED, strokeWidth=2).encode(
+    stems = base.mark_rule(color=colours.MUTED, strokeWidth=2).encode(
         y=amount, y2=alt.Y2("ground:Q")
     )
     dots = base.mark_point(filled=True, size=80, opacity=1).encode(
         y=amount,
-        color=alt.condition("datum.is_void", alt.value(wording.MUTED), alt.value(wording.MAIN)),
+        color=alt.condition("datum.is_void", alt.value(colours.MUTED), alt.value(colours.MAIN)),
     )
     chart: alt.LayerChart = (stems + dots).properties(height=240)
     return chart

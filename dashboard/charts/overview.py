@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import altair as alt
+import colours
 import pandas as pd
 import wording
 
@@ -66,7 +67,7 @@ def monthly_revenue(months: pd.DataFrame, currency: str) -> alt.LayerChart:
     )
     partial = (
         alt.Chart(wide[wide["is_partial"]])
-        .mark_text(dy=-8, color=wording.INK, fontStyle="italic")
+        .mark_text(dy=-8, color=colours.INK, fontStyle="italic")
         .encode(x=x, y=alt.Y("net_revenue:Q"), text=alt.TextValue("partial"))
     )
     chart: alt.LayerChart = (bars + partial).properties(height=320)
@@ -96,9 +97,9 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         f"{wording.percent(share, 0)} {measure}"
         for share, measure in zip(long["share"], long["measure"], strict=True)
     ]
-    colours = {
-        name: colour if not highlighted or name in highlighted else wording.FADED
-        for name, colour in wording.segment_colours(names).items()
+    shown = {
+        name: colour if not highlighted or name in highlighted else colours.FADED
+        for name, colour in colours.segment_colours(names).items()
     }
     base = alt.Chart(long).encode(
         y=alt.Y("segment:N", sort=names, title=None, axis=alt.Axis(labelLimit=130)),
@@ -116,12 +117,12 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         ],
     )
     bars = base.mark_bar(strokeWidth=1.5).encode(
-        color=alt.Color("segment:N", scale=coloured(colours), legend=None),
-        stroke=alt.Stroke("segment:N", scale=coloured(colours), legend=None),
+        color=alt.Color("segment:N", scale=coloured(shown), legend=None),
+        stroke=alt.Stroke("segment:N", scale=coloured(shown), legend=None),
         fillOpacity=alt.condition(
             alt.datum.measure == labels["customer_share"], alt.value(0.25), alt.value(1)
         ),
     )
-    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text=alt.Text("label:N"))
+    texts = base.mark_text(align="left", dx=5, color=colours.INK).encode(text=alt.Text("label:N"))
     chart: alt.LayerChart = (bars + texts).properties(height=62 * len(names) + 50)
     return chart

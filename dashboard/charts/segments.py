@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import altair as alt
+import colours
 import pandas as pd
 import wording
 
@@ -45,7 +46,7 @@ def histogram(
             ),
             y=alt.Y("customers:Q", title="Customers", axis=alt.Axis(tickMinStep=1)),
             color=alt.Color(
-                "segment:N", scale=coloured(wording.segment_colours(segments)), legend=None
+                "segment:N", scale=coloured(colours.segment_colours(segments)), legend=None
             ),
             order=alt.Order("rank:Q"),
             tooltip=[
@@ -103,7 +104,7 @@ def spread(
     base = alt.Chart(drawn).encode(
         y=alt.Y("segment:N", sort=present, title=None, axis=alt.Axis(labelLimit=200)),
         color=alt.Color(
-            "segment:N", scale=coloured(wording.segment_colours(segments)), legend=None
+            "segment:N", scale=coloured(colours.segment_colours(segments)), legend=None
         ),
         tooltip=[
             alt.Tooltip("segment:N", title="Segment"),
@@ -122,8 +123,8 @@ def spread(
     halves = base.mark_bar(size=16).encode(x=alt.X("lower_quarter:Q"), x2=alt.X2("upper_quarter:Q"))
     medians = base.mark_point(size=55, opacity=1, strokeWidth=1.5, filled=True).encode(
         x=alt.X("median:Q"),
-        color=alt.ColorValue(wording.PAGE),
-        stroke=alt.StrokeValue(wording.STRONG_INK),
+        color=alt.ColorValue(colours.PAGE),
+        stroke=alt.StrokeValue(colours.STRONG_INK),
     )
     return alt.layer(ranges, halves, medians).properties(height=rows_height(present))
 

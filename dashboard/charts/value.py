@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import altair as alt
+import colours
 import pandas as pd
 import wording
 
@@ -42,7 +43,7 @@ def value_by_segment(
         f"{wording.short_amount(amount)} {kind.partition(':')[0].lower()}"
         for amount, kind in zip(drawn["amount"], drawn["kind"], strict=True)
     ]
-    colours = coloured(wording.segment_colours(segments))
+    scale = coloured(colours.segment_colours(segments))
     top = float(drawn["amount"].max()) if len(drawn) else 1.0
     base = alt.Chart(drawn).encode(
         y=alt.Y("segment:N", sort=present, title=None, axis=alt.Axis(labelLimit=130)),
@@ -63,12 +64,12 @@ def value_by_segment(
     )
     is_predicted = alt.datum.kind == PREDICTED
     bars = base.mark_bar(strokeWidth=1.5).encode(
-        color=alt.Color("segment:N", scale=colours, legend=None),
-        stroke=alt.Stroke("segment:N", scale=colours, legend=None),
+        color=alt.Color("segment:N", scale=scale, legend=None),
+        stroke=alt.Stroke("segment:N", scale=scale, legend=None),
         fillOpacity=alt.condition(is_predicted, alt.value(0.15), alt.value(1)),
         strokeDash=alt.condition(is_predicted, alt.value([4, 3]), alt.value([1, 0])),
     )
-    texts = base.mark_text(align="left", dx=5, color=wording.INK).encode(text=alt.Text("label:N"))
+    texts = base.mark_text(align="left", dx=5, color=colours.INK).encode(text=alt.Text("label:N"))
     chart: alt.LayerChart = (bars + texts).properties(height=62 * len(present) + 50)
     return chart
 
@@ -111,19 +112,19 @@ def concentration(points: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     ends = pd.DataFrame({"from": [0.0, 1.0], "to": [0.0, 1.0]})
     even = (
         alt.Chart(ends)
-        .mark_line(color=wording.MUTED, strokeDash=[5, 4])
+        .mark_line(color=colours.MUTED, strokeDash=[5, 4])
         .encode(x=alt.X("from:Q"), y=alt.Y("to:Q"))
     )
     line = base.mark_area(
-        color=wording.MAIN, fillOpacity=0.15, line={"color": wording.MAIN, "strokeWidth": 2.5}
+        color=colours.MAIN, fillOpacity=0.15, line={"color": colours.MAIN, "strokeWidth": 2.5}
     )
     marked = base.transform_filter("indexof([1, 10, 20, 50], datum.top_percent) >= 0")
-    dots = marked.mark_point(color=wording.ACCENT, filled=True, size=90, opacity=1)
+    dots = marked.mark_point(color=colours.ACCENT, filled=True, size=90, opacity=1)
     texts = (
         marked.transform_calculate(
             label="'top ' + datum.top_percent + ' %: ' + format(datum.net_revenue_share, '.0%')"
         )
-        .mark_text(align="left", dx=9, dy=9, color=wording.INK)
+        .mark_text(align="left", dx=9, dy=9, color=colours.INK)
         .encode(text=alt.Text("label:N"))
     )
     return alt.layer(even, line, dots, texts).properties(height=360)
@@ -138,8 +139,8 @@ def tracking(weeks: pd.DataFrame) -> alt.LayerChart:
         `week`, `predicted_purchase_days`, `actual_purchase_days`, cumulative.
     """
     names = {
-        "actual_purchase_days": ("Observed", wording.ACCENT),
-        "predicted_purchase_days": ("Predicted", wording.MAIN),
+        "actual_purchase_days": ("Observed", colours.ACCENT),
+        "predicted_purchase_days": ("Predicted", colours.MAIN),
     }
     drawn = weeks.melt(
         id_vars="week", value_vars=list(names), var_name="kind", value_name="purchase_days"
@@ -201,10 +202,10 @@ def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     )
     right = (
         alt.Chart(pd.DataFrame({"right": [1.0]}))
-        .mark_rule(color=wording.ACCENT, strokeWidth=2, strokeDash=[5, 4])
+        .mark_rule(color=colours.ACCENT, strokeWidth=2, strokeDash=[5, 4])
         .encode(x=alt.X("right:Q"))
     )
-    ranges = base.mark_rule(color=wording.MAIN, strokeWidth=3).encode(
+    ranges = base.mark_rule(color=colours.MAIN, strokeWidth=3).encode(
         x=alt.X(
             "ci_low:Q",
             title="Predicted ÷ actual",
@@ -213,7 +214,7 @@ def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         ),
         x2=alt.X2("ci_high:Q"),
     )
-    dots = base.mark_point(color=wording.MAIN, filled=True, size=110, opacity=1).encode(
+    dots = base.mark_point(color=colours.MAIN, filled=True, size=110, opacity=1).encode(
         x=alt.X("value:Q")
     )
     return alt.layer(right, ranges, dots).properties(height=rows_height(names))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import colours
 import layout
 import links
 import marts_reader
@@ -187,7 +188,7 @@ def draw_curves(metrics: pd.DataFrame, population: str, model: str) -> None:
             "Does a probability of 70 % mean 70 %?",
             charts.calibration(
                 queries.churn_calibration(population, model),
-                wording.model_colours([model])[wording.model_label(model)],
+                colours.model_colours([model])[wording.model_label(model)],
             ),
             "Observed churn against predicted churn by decile of the predicted probability.",
             "One point per decile of the predicted probability. Below the dashed line fewer "

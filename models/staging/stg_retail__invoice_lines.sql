@@ -37,7 +37,7 @@ typed as (
         ---------- numbers
         {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} as quantity,
         cast(unit_price as decimal(18, 4)) as unit_price,
-        -- One sign is enough to take a line back; two are a discount taken back.
+        -- One minus takes a line back; a second one takes back a discount.
         cast(
             case
                 when quantity < 0 and unit_price >= 0 and line_amount > 0
@@ -45,7 +45,7 @@ typed as (
                 else
                     coalesce(
                         line_amount,
-                        -- Decimals of 18 digits multiply to as few.
+                        -- Without the cast the product would have 18 digits, too few.
                         cast(quantity as decimal(38, 4)) * unit_price
                     )
             end as decimal(38, 4)
@@ -63,7 +63,7 @@ typed as (
         coalesce(is_refund_estimated, false) as is_refund_estimated,
 
         ---------- quarantine
-        -- Loads of before held whole units of up to 18 digits.
+        -- Earlier loads stored whole units of up to 18 digits.
         case
             when
                 quantity is not null

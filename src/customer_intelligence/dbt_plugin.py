@@ -16,6 +16,7 @@ from scipy.special import chdtrc
 from customer_intelligence.data_dir import lock, preflight
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.publication.gate import end_command, readers_see
+from customer_intelligence.publication.project_parts import check_parts
 from customer_intelligence.publication.publish import next_number
 from customer_intelligence.publication.start import start_run
 from customer_intelligence.variables import VARIABLES
@@ -65,6 +66,14 @@ class Plugin(BasePlugin):
 
     def _start(self, cursor: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> str:
         """Prepare the command, and take the number that the build would publish under."""
+        churn_models = importlib.import_module("customer_intelligence.churn.models")
+        check_parts(
+            Path(request["project_dir"]),
+            request["variables"],
+            request.pop("models"),
+            request.pop("undescribed"),
+            churn_models.names(churn_models.MODELS),
+        )
         words = start_run(cursor, self._data_dir(), **request)
         self._number = next_number(self._data_dir())
         return words

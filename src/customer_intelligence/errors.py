@@ -1,4 +1,7 @@
-"""An error that a person can act on: a code, what is wrong and where, and what to do about it."""
+"""An error that a person can act on: a code, what is wrong and where, and what to do about it.
+
+The words stand where an error is raised: search for its code.
+"""
 
 
 class CustomerIntelligenceError(Exception):

@@ -22,6 +22,14 @@ def text_ids(frame: pd.DataFrame) -> pd.Series:
     ------
     ValueError
         Where the column is missing, holds a null, or holds numbers (17850.0 is not '17850').
+
+    Examples
+    --------
+    >>> text_ids(pd.DataFrame({"customer_id": ["17850", "13047"]})).tolist()
+    ['17850', '13047']
+    >>> text_ids(pd.DataFrame({"customer_id": [17850.0]}))
+    Traceback (most recent call last):
+    ValueError: column 'customer_id' must be text, not numbers
     """
     if "customer_id" not in frame.columns:
         raise ValueError("column 'customer_id' is missing")
@@ -40,6 +48,11 @@ def numeric(frame: pd.DataFrame, column: str) -> np.ndarray:
     ------
     ValueError
         Where the column is missing or holds an infinite value.
+
+    Examples
+    --------
+    >>> numeric(pd.DataFrame({"orders": [1, None]}), "orders")
+    array([ 1., nan])
     """
     if column not in frame.columns:
         raise ValueError(f"column {column!r} is missing")
@@ -94,6 +107,12 @@ def sample_positions(ids: Iterable[str], size: int) -> np.ndarray:
     -------
     ndarray of int64, shape (min(n, size),)
         Ascending positions.
+
+    Examples
+    --------
+    >>> ids = ["17850", "13047", "12583", "14688"]
+    >>> [ids[position] for position in sample_positions(ids, 2)]
+    ['12583', '14688']
     """
     ids = list(ids)
     if len(ids) <= size:

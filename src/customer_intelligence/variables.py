@@ -101,20 +101,11 @@ VARIABLES: dict[str, tuple[str, Check]] = {
     "dashboard_countries": _whole(0, 1_000),
     "dashboard_sample": COUNT,
     "churn_scoring_model": _or_null(
-        _one_of(
-            "base_rate",
-            "recency_only",
-            "rfm_logistic",
-            "buy_till_you_die",
-            "logistic_regression",
-            "gradient_boosting",
-            "random_forest",
-            "logit_average",
-        )
+        _text("a model of seeds/churn_models.csv", "[a-z][a-z0-9_]{0,62}")
     ),
     "churn_min_customers": COUNT,
     "churn_suspicious_auc": SHARE,
-    "churn_features": _columns(),
+    "churn_features": _or_null(_columns()),
     "bootstrap_resamples": _whole(1, 100_000),
     "bootstrap_customers": _whole(1, 1_000_000_000),
     "clusters_k": _or_null(_whole(1, 1_000)),

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import ROOT
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -13,7 +12,6 @@ from customer_intelligence.churn import calibration, explanations, leaky, models
 from customer_intelligence.churn.examples import FOLDS, RFM, folds_of
 from customer_intelligence.churn.predictions import _PREDICTIONS, _SCORES
 from customer_intelligence.frames import sample_positions
-from customer_intelligence.variables import VARIABLES
 
 FEATURES = ["days_since_last_order", "purchase_days", "net_revenue", "tenure_days", "mean_gap_days"]
 NAMES = models.names(churn.MODELS)
@@ -542,15 +540,6 @@ def test_too_few_customers_for_buy_till_you_die_are_said_and_not_guessed(shop):
     assert rows["churn_probability"].isna().all()
     others = result[result["model"] != "buy_till_you_die"]
     assert others["model_status"].eq("ok").all()
-
-
-def test_every_model_has_a_place_in_the_order_of_simplicity_and_can_be_named():
-    seed = pd.read_csv(ROOT / "seeds" / "churn_models.csv")
-    assert seed["simplicity_rank"].tolist() == list(range(1, len(seed) + 1))
-    assert sorted(seed["model"]) == sorted(NAMES)
-    what, is_allowed = VARIABLES["churn_scoring_model"]
-    assert what == f"null or one of {', '.join(seed['model'])}"
-    assert all(map(is_allowed, seed["model"]))
 
 
 # ---------------------------------------------------------------- explanations

@@ -572,7 +572,10 @@ def test_every_exposure_names_the_marts_that_its_page_reads(published, published
         app.run()
         # Asked only where a model could not be fitted, to say why.
         told = named[f"dashboard_{view.removesuffix('.py')}"]
-        assert read <= told <= read | {"rpt_model_status"}, view
+        assert read <= told <= read | {"rpt_model_status"}, (
+            f"dashboard/views/{view} reads {', '.join(sorted(read ^ told))}, or does so no more: "
+            f"correct dashboard_{view.removesuffix('.py')} in models/_exposures.yml"
+        )
     pages = [
         marts for name, marts in named.items() if f"{name.removeprefix('dashboard_')}.py" in VIEWS
     ]
@@ -624,7 +627,7 @@ def test_figures_that_are_old_say_so(republish):
 def test_every_colour_of_a_chart_speaks_on_a_dark_page_too():
     import altair as alt
     import charts
-    import wording
+    import colours
 
     def luminance(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
@@ -635,18 +638,18 @@ def test_every_colour_of_a_chart_speaks_on_a_dark_page_too():
         high, low = sorted((luminance(one), luminance(other)), reverse=True)
         return (high + 0.05) / (low + 0.05)
 
-    dark = wording.DARK[wording.PAGE]
-    for colour in (*wording.SEGMENT_COLOURS.values(), *wording.COLOURS, wording.ACCENT):
-        assert contrast(wording.DARK.get(colour, colour), dark) >= 2.5, colour
-    for page, ink in ((wording.PAGE, wording.INK), (dark, wording.DARK[wording.INK])):
+    dark = colours.DARK[colours.PAGE]
+    for colour in (*colours.SEGMENT_COLOURS.values(), *colours.COLOURS, colours.ACCENT):
+        assert contrast(colours.DARK.get(colour, colour), dark) >= 2.5, colour
+    for page, ink in ((colours.PAGE, colours.INK), (dark, colours.DARK[colours.INK])):
         assert contrast(page, ink) >= 7
-    text = alt.Chart(pd.DataFrame({"x": [wording.INK]})).mark_text(color=wording.INK)
-    spec = (text + text.encode(color=alt.value(wording.PAGE))).to_dict()
+    text = alt.Chart(pd.DataFrame({"x": [colours.INK]})).mark_text(color=colours.INK)
+    spec = (text + text.encode(color=alt.value(colours.PAGE))).to_dict()
     told = json.dumps(charts.in_dark(spec))
-    assert told.count(wording.DARK[wording.INK]) == 2
+    assert told.count(colours.DARK[colours.INK]) == 2
     assert told.count(dark) == 1
     # A value of the data may look like a colour.
-    assert told.count(wording.INK) == 1
+    assert told.count(colours.INK) == 1
 
 
 def test_the_evidence_equals_the_marts(published):

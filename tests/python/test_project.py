@@ -13,7 +13,7 @@ import jinja2
 import pytest
 from conftest import ROOT, run_dbt
 
-from tools import doc_tables
+from tools import doc_tables, model_tables
 
 # dbt runs its newer deprecation checks for some adapters only; this one follows them too.
 STRICT_PARSE = """
@@ -108,27 +108,36 @@ def test_every_mart_has_an_enforced_contract_and_a_key(own):
         if (test.get("test_metadata") or {}).get("name") == "is_unique_key"
     }
     for node in own["model"]:
-        assert node["unique_id"] in keys, f"{node['name']} has no test of its key"
+        assert node["unique_id"] in keys, (
+            f"{node['name']} has no test of its key. Give it is_unique_key under data_tests in "
+            f"{node['patch_path'].partition('://')[2]}."
+        )
         # A step that reads marts lies beside the mart that it is part of: no layer before may.
         is_published = node["fqn"][1] in PUBLISHED and not node["name"].startswith("int_")
         assert node["config"]["contract"]["enforced"] == is_published, node["name"]
         assert (node["access"] == "public") == is_published, node["name"]
 
 
-@pytest.mark.parametrize(
-    ("schema", "document"), [("marts", "README.md"), ("evidence", "docs/evidence.md")]
-)
-def test_every_published_table_answers_the_questions_that_the_documents_name(own, schema, document):
+@pytest.mark.parametrize("document", model_tables.DOCUMENTS)
+def test_every_published_table_answers_the_questions_that_the_documents_name(document):
     text = (ROOT / document).read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| ([^|]+\?) \|$", text, re.M)
-    described = {
-        node["name"]: " ".join(node["description"].split())
-        for node in own["model"]
-        if node["schema"] == schema
-    }
-    assert sorted(name for name, _ in rows) == sorted(described)
-    for name, questions in rows:
-        assert described[name].endswith(f"For example: {questions}"), name
+    described = model_tables.descriptions(ROOT, document)
+    assert len(described) > 15
+    assert text == model_tables.filled(text, described), f"{document}: run `make tables`"
+
+
+@pytest.mark.parametrize("room", ["queries", "charts"])
+def test_every_query_and_every_chart_is_shown_on_a_page(room):
+    sources = {path: path.read_text("utf-8") for path in (ROOT / "dashboard").rglob("*.py")}
+    for path, source in sources.items():
+        if path.parent.name != room:
+            continue
+        elsewhere = "".join(text for other, text in sources.items() if other != path)
+        for name in re.findall(r"^def ([a-z]\w*)", source, re.MULTILINE):
+            assert re.search(rf"\b{name}\b", elsewhere), (
+                f"dashboard/{room}/{path.name}: no page calls {name}(). Call it in "
+                f"dashboard/views/{path.name}, or remove it."
+            )
 
 
 def test_the_methodology_of_the_dbt_docs_is_that_of_the_documents():
@@ -199,7 +208,10 @@ def test_every_published_table_is_read_by_somebody(manifest, own):
         node["name"] for node in own["model"]
         if node["access"] == "public" and node["unique_id"] not in read
     }  # fmt: skip
-    assert unread == {"dim_dates"}
+    assert unread == {"dim_dates"}, (
+        f"nobody reads {', '.join(sorted(unread - {'dim_dates'}))}: name it in "
+        "models/_exposures.yml under the page or report that does"
+    )
 
 
 def test_no_model_is_a_giant(own):
@@ -239,12 +251,16 @@ def test_no_model_is_pickled_and_no_file_names_this_machine():
 
 
 def test_requirements_hold_names_versions_and_hashes_only():
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name, least in (
+        *(("requirements.txt", 50), ("requirements-dev.txt", 50)),
+        ("requirements-conventions.txt", 10),
+    ):
         text = (ROOT / name).read_text()
         assert "://" not in text
         pinned = re.findall(r"^[a-z0-9][^\s=]*==\S+", text, re.M)
-        assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.M)) > 50
-        assert re.search(r"^duckdb==2\.0\.", text, re.M)
+        assert len(pinned) == len(re.findall(r"^[a-z0-9]", text, re.M)) > least
+        assert re.search(r"^duckdb==", text, re.M)
+        assert (re.search(r"^duckdb==2\.0\.", text, re.M) is None) == ("conventions" in name)
 
 
 def test_the_model_functions_know_no_engine_and_two_modules_know_dbt():

@@ -1,4 +1,4 @@
-{%- set features = var("churn_features") -%}
+{%- set features = churn_features() -%}
 with examples as (
 
     select * from {{ ref("int_churn_examples") }}

@@ -7,7 +7,7 @@ with invoice_days as (
 
 ),
 
--- What is dated later than the as-of date of a variable tells nothing of what is usual.
+-- Lines dated after the var as_of_date do not count when the usual dates are found.
 known_days as (
 
     select * from invoice_days
@@ -46,13 +46,13 @@ gaps as (
     select
         *,
         {{ day_difference("previous_date", "invoice_date") }} as gap_days,
-        -- At either end; of few lines none is the exception.
+        -- At either end of the dates; with few lines, none is an exception.
         least(greatest(3, all_lines / 1000.0), all_lines / 5.0) as tolerated_lines
     from counted
 
 ),
 
--- The longest gap between days that most lines lie around.
+-- The longest gap between days on which most lines lie.
 usual as (
 
     select
@@ -67,7 +67,7 @@ usual as (
 
 ),
 
--- A load that covers three days says by itself when it was.
+-- The dates of a load that covers three days are believed.
 loads as (
 
     select
@@ -128,7 +128,7 @@ believed as (
 
 ),
 
--- One or two days are no rest that others could lie far from.
+-- With one or two days left there is nothing that other days could lie far from.
 weighed as (
 
     select

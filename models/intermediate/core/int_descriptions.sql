@@ -1,4 +1,4 @@
--- Rules are tried on each text once, as those of int_stock_codes on each code.
+-- Each distinct text is matched once, as int_stock_codes does with codes.
 with descriptions as (
 
     select distinct description

@@ -5,7 +5,7 @@ with readable_lines as (
 
 ),
 
--- The day on which something was paid back is a day of trade as well.
+-- Days with a refund are days of trade, too.
 days as (
 
     select

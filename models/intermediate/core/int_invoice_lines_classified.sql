@@ -1,5 +1,5 @@
--- Units of sales are positive and those of returns negative, whatever the source
--- writes; an amount without a quantity is one unit, three quarters of a unit are not.
+-- Units of sales are positive and units of returns negative, whatever sign the source
+-- uses. An amount without a quantity counts as one unit; a quantity of 0.75 stays 0.75.
 with signed as (
 
     select
@@ -30,8 +30,8 @@ lines as (
 
 ),
 
--- What was paid back of a sale is a line of its own, on its own day; so is what a
--- discount, which takes from the sales of its order, then takes no more.
+-- A refund of a sale becomes a line of its own on the day of the refund. So does the
+-- part of a discount that no longer applies, as the sales it reduced were refunded.
 refunds as (
 
     select
@@ -76,7 +76,7 @@ select
     disposition
 from lines
 union all
--- Units came back as far as the money pays for whole ones.
+-- Units returned: the whole units that the refund pays for.
 select
     -refunds.line_id as line_id,
     refunds.line_id as refunded_line_id,

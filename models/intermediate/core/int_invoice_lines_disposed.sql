@@ -34,7 +34,7 @@ invoice_numbers as (
 
 ),
 
--- A refund whose amount is stated is no more than that, whatever the status says.
+-- A stated refund amount counts as stated, even if the status says more was refunded.
 partly_refunded_invoices as (
 
     select distinct
@@ -88,8 +88,8 @@ described as (
 
 )
 
--- The first rule that holds decides, in the order of the seed line_dispositions. Where
--- signs mark returns, that of the amount decides, whatever carries it.
+-- The first matching rule decides, in the order of the seed line_dispositions. Where
+-- signs mark returns, the sign of the amount decides, from quantity or price alike.
 select
     line_id,
     load_number,

@@ -27,7 +27,7 @@ known_lines as (
         ) as is_far_off
     from readable_lines
     cross join as_of
-    -- What lies beyond the last day of trade is known where no variable says otherwise.
+    -- Without the var as_of_date, days after the last day of trade are known, too.
     where
         readable_lines.invoice_date <= as_of.as_of_date
         or readable_lines.invoice_date > case
@@ -61,7 +61,8 @@ reloaded_days as (
 
 ),
 
--- A corrected file replaces an invoice of the same number and customer, within a week.
+-- A corrected file replaces an invoice with the same number and customer, if the dates
+-- lie within a week.
 replaced_days as (
 
     select distinct
@@ -77,7 +78,7 @@ replaced_days as (
             and abs(
                 {{ day_difference("earlier.invoice_date", "later.invoice_date") }}
             ) <= 7
-            -- Who is unknown may be anybody.
+            -- An unknown customer agrees with any.
             and coalesce(earlier.same_customer = later.same_customer, true)
 
 )

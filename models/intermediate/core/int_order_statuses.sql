@@ -1,4 +1,4 @@
--- Words are looked up once each; the shop's own come before those that many shops use.
+-- Each word is looked up once. The shop's own meaning comes before the common one.
 with order_statuses as (
 
     select distinct order_status
@@ -49,7 +49,7 @@ meanings as (
 
 ),
 
--- One word that speaks against an order decides, whatever the others say.
+-- One word against the order decides, whatever the other words say.
 ranked as (
 
     select

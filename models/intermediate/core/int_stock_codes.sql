@@ -1,5 +1,5 @@
--- Rules are tried on each code once, because a pattern that comes out of a column costs
--- a hundred times as much as a comparison.
+-- Each distinct code is matched once: a pattern read from a column costs a hundred
+-- times as much as a comparison.
 with stock_codes as (
 
     select distinct stock_code

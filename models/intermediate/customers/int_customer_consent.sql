@@ -21,8 +21,8 @@ listed as (
 
 ),
 
--- A word that nobody knows permits nothing; some words say nothing at all. A refusal is
--- a refusal, whether or not its day can be read.
+-- An unknown word is no permission; some words mean no answer. A refusal counts even if
+-- its day cannot be read.
 read as (
 
     select

@@ -58,7 +58,7 @@ discount_days as (
 
 ),
 
--- Products bought for the first time, whether or not they came back.
+-- Products bought for the first time, returned or not.
 new_product_days as (
 
     select
@@ -70,7 +70,7 @@ new_product_days as (
 
 ),
 
--- The gap to the purchase before looks back only, so that the past never changes.
+-- The gap to the previous purchase looks back only, so that the past never changes.
 purchase_gaps as (
 
     select

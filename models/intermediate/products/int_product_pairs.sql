@@ -125,8 +125,8 @@ class_purchases as (
 
 ),
 
--- One column per class, of which there are few: a join over classes would cost more
--- than all else, and its sums would depend on their order.
+-- One column for each of the few classes: a join over classes would cost more than the
+-- rest of the model, and its sums would depend on their order.
 customers_by_class as (
 
     select
@@ -138,7 +138,7 @@ customers_by_class as (
 
 )
 
--- Within a class, the one product is expected to be bought whether or not the other is.
+-- Expected under independence: within a class, one product says nothing of the other.
 select
     products.stock_code,
     other_products.stock_code as other_stock_code,

@@ -6,7 +6,7 @@ with sale_lines as (
 
 ),
 
--- The last complete window, which the churn models are tested on too.
+-- The last complete window, the test window of the churn models, too.
 later_period as (
 
     select cutoff_date as later_period_start_date
@@ -46,8 +46,8 @@ purchases as (
 
 ),
 
--- Who buys many products buys any two of them: customers are compared with those who
--- bought about as many.
+-- Customers who buy many products buy any two of them, so customers are compared with
+-- those who bought about as many.
 ranges as (
 
     select

@@ -1,4 +1,4 @@
--- The classic recipe sells postage as if it were merchandise.
+-- The classic recipe counts postage as merchandise.
 with classified_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}
@@ -54,7 +54,7 @@ products as (
 
 ),
 
--- Write-offs carry notes such as "damaged" where the name of the product should be.
+-- Write-offs have notes such as "damaged" in place of the product's name.
 names as (
 
     select

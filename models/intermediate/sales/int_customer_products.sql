@@ -1,4 +1,4 @@
--- A line without a code is of no product in particular.
+-- A line without a code belongs to no product.
 with sale_lines as (
 
     select * from {{ ref("int_invoice_lines_classified") }}

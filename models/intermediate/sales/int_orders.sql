@@ -18,8 +18,8 @@ matched_returns as (
 
 ),
 
--- Returns are looked for by customer. Of a sale to nobody known, the source itself says
--- what was paid back.
+-- Returns are matched by customer. An anonymous sale has refunds only where the source
+-- states them on the sale itself.
 anonymous_refunds as (
 
     select
@@ -57,7 +57,7 @@ returns as (
 
 ),
 
--- THE pass over the lines: everything about orders and customers is built on it.
+-- The only pass over all lines: orders and customers are built on it.
 orders as (
 
     select
@@ -91,8 +91,8 @@ returns_by_order as (
 
 ),
 
--- An invoice number that serves several customers, or several days, makes one order for
--- each: what is dated later must not count on the first day.
+-- An invoice number used for several customers or days becomes one order for each, so
+-- that later lines do not count on the first day.
 identified as (
 
     select

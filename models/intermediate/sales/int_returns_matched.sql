@@ -24,7 +24,7 @@ returned_products as (
 
 ),
 
--- What the source says was paid back of a sale is no longer there to be returned.
+-- Units that the source states as refunded cannot be returned again.
 refunds as (
 
     select
@@ -40,7 +40,7 @@ refunds as (
 
 ),
 
--- Only products that a customer ever returned need matching.
+-- Only products that the customer returned at least once need matching.
 events as (
 
     select
@@ -135,8 +135,8 @@ counted as (
 
 ),
 
--- Units share the money of their return; the last ones take what is left of it, so that
--- the parts add up to the penny.
+-- The money of a return is divided among its units; the last part takes the remainder,
+-- so that the parts add up to the penny.
 shared as (
 
     select
@@ -167,13 +167,13 @@ select
             partition by shared.return_line_id order by shared.units_so_far
         ), 0) as decimal(38, 4)
     ) as returned_amount,
-    -- The whole line taken back on the day it was bought was never really a purchase.
+    -- A line that is returned whole on the day of the purchase was no purchase.
     shared.match_tier = 'exact_line'
     and shared.return_date = purchases.invoice_date as is_order_correction
 from shared
 left join events as purchases on shared.purchase_line_id = purchases.line_id
 union all
--- Its own line is known. All of it paid back on the day of the sale leaves no purchase.
+-- The refunded line is known. A sale refunded whole on its own day was no purchase.
 select
     refunds.line_id as return_line_id,
     refunds.refunded_line_id as purchase_line_id,

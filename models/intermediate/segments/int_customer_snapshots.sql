@@ -61,7 +61,7 @@ customers as (
 
 ),
 
--- The tutorial recipe counts invoices, and whole days to one day after the last sale.
+-- The tutorial recipe counts invoices, and days up to the day after the last sale.
 measured as (
 
     select

@@ -104,7 +104,7 @@ scores as (
 
 measures as (
 
-    {% for feature in var("churn_features") -%}
+    {% for feature in churn_features() -%}
         select
             'feature' as kind,
             '{{ feature }}' as subject,

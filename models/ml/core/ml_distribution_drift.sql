@@ -32,7 +32,7 @@ watched as (
     from churn_features
     where
         feature in (
-            {% for feature in var("churn_features") -%}
+            {% for feature in churn_features() -%}
                 '{{ feature }}'{{ "," if not loop.last }}
             {% endfor %}
         )

@@ -13,10 +13,13 @@ def model(dbt, session):
     examples = dbt.ref("int_churn_examples")
     customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
+    features = dbt.ref("churn_features").df()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.permutation_importance(
         examples.filter(churn.readable(customers)).df(),
-        churn.feature_groups(dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")),
+        churn.feature_groups(
+            features, churn.chosen_features(features, dbt.config.meta_get("churn_features"))
+        ),
         chosen[0][0] if chosen else None,
         horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),

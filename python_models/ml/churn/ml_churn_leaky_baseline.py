@@ -14,7 +14,9 @@ def model(dbt, session):
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.leaky_baseline(
         examples.filter(churn.readable(customers, "example_set = 'test'")).df(),
-        dbt.config.meta_get("churn_features"),
+        churn.chosen_features(
+            dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")
+        ),
         horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),
     )

@@ -16,7 +16,9 @@ def model(dbt, session):
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     predictions = churn.fit_predict(
         examples,
-        dbt.config.meta_get("churn_features"),
+        churn.chosen_features(
+            dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")
+        ),
         horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),
         min_customers=int(dbt.config.meta_get("churn_min_customers")),

@@ -18,7 +18,9 @@ def model(dbt, session):
         examples.filter(f"example_set = 'current' or ({churn.readable(customers)})")
         .order("cutoff_date, customer_id")
         .df(),
-        dbt.config.meta_get("churn_features"),
+        churn.chosen_features(
+            dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")
+        ),
         chosen[0][0] if chosen else None,
         dbt.ref("ml_churn_predictions").order("cutoff_date, customer_id").df(),
         horizon_days=int(horizon.fetchall()[0][0]),

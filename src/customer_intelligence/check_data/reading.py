@@ -1,4 +1,4 @@
-"""Read a file as a load and a build would, in a directory that is gone afterwards."""
+"""Read a file as a load and a build would, in a temporary directory."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ Build = Callable[[Path], None]
 
 
 class Found(NamedTuple):
-    """What a load and a build make of a file."""
+    """The result that a load and a build would have for a file."""
 
     load: load.LoadResult
     manifest: dict[str, Any]

@@ -7,6 +7,7 @@ a fitted model: that is SQL's work. The functions take and return frames and kno
 
 from customer_intelligence.churn.examples import readable
 from customer_intelligence.churn.explanations import feature_groups, permutation_importance, reasons
+from customer_intelligence.churn.features import chosen_features
 from customer_intelligence.churn.leaky import leaky_baseline
 from customer_intelligence.churn.models import AVERAGED, MODELS, SkewLog
 from customer_intelligence.churn.predictions import describe_fit, fit_predict, score
@@ -16,6 +17,7 @@ __all__ = [
     "AVERAGED",
     "MODELS",
     "SkewLog",
+    "chosen_features",
     "describe_fit",
     "feature_groups",
     "fit_predict",

@@ -131,7 +131,7 @@ def create(path: Path, content: bytes | str, mode: int = 0o644) -> None:
 
 
 def write_atomically(path: Path, content: bytes | str, mode: int = 0o644) -> None:
-    """Replace a file by new content in one step that survives a crash.
+    """Replace the content of a file in one step that survives a crash.
 
     A link at this name is replaced, and what it leads to is left alone.
     """
@@ -144,7 +144,7 @@ def write_atomically(path: Path, content: bytes | str, mode: int = 0o644) -> Non
 
 
 def replace_durably(pending: Path, path: Path) -> None:
-    """Give what lies at `pending` the name `path` in one step, and sync their directory.
+    """Rename `pending` to `path` in one step, and sync their directory.
 
     The content of `pending` must be on the disk already: see `sync`.
     """

@@ -1,4 +1,4 @@
-"""What the files and folders of a data directory are called. No other module spells these names.
+"""The names of files and folders in a data directory. No other module spells them.
 
 raw/                                loads, and who was erased
 0001-<hash>/                    one load: `invoice_lines.parquet` and `load.json`
@@ -92,7 +92,7 @@ def data_directory(data_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def data_dir_option(data_dir: Path) -> str:
-    """Return what `make` needs, after a target, to use a data directory that is not its own."""
+    """Return the option for `make` to use a data directory other than the default."""
     if data_dir.resolve() == Path(__file__).parents[3] / DEFAULT_DATA_DIR:
         return ""
     return f" DATA_DIR={shlex.quote(printable(data_dir))}"

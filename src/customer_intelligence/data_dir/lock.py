@@ -61,7 +61,7 @@ def acquire(data_dir: Path) -> bool:
 
 
 def release(data_dir: Path) -> None:
-    """Let go of the data directory; nothing happens when this process does not hold it."""
+    """Release the data directory; nothing happens if this process does not hold it."""
     descriptor = _HELD.pop(data_dir.resolve() / BUILD / LOCK_FILE, None)
     if descriptor is not None:
         os.close(descriptor)
@@ -79,7 +79,7 @@ def held(data_dir: Path) -> Iterator[None]:
 
 
 def locked(directory: Path, holder: str) -> CustomerIntelligenceError:
-    """Return the refusal to work where another process works."""
+    """Return the error for a directory in which another process works."""
     return CustomerIntelligenceError(
         "E_LOCKED",
         f"Another process ({files.printable(holder) or 'unknown'}) is at work in {directory}.",
@@ -88,7 +88,7 @@ def locked(directory: Path, holder: str) -> CustomerIntelligenceError:
 
 
 def not_writable(path: Path, error: OSError) -> CustomerIntelligenceError:
-    """Return the refusal of a directory or a file that cannot be written to."""
+    """Return the error for a directory or file that cannot be written to."""
     return CustomerIntelligenceError(
         "E_DATA_DIR",
         f"{files.printable(path)} cannot be written to: {error.strerror}.",

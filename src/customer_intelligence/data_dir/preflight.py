@@ -73,14 +73,14 @@ def begin_run(data_dir: Path) -> None:
 
 
 def end_run(data_dir: Path, *, is_sound: bool) -> None:
-    """Let go of the data directory.
+    """Release the data directory.
 
     Parameters
     ----------
     data_dir : Path
         The data directory.
     is_sound : bool
-        Whether no node ended in an error; only then is the work database taken for readable.
+        Whether no node ended in an error; otherwise the next command checks the work database.
     """
     if is_sound:
         (data_dir / BUILD / UNFINISHED).unlink(missing_ok=True)

@@ -1,1 +1,1 @@
-"""Erasure: take a customer out of a data directory, and find where one is still named."""
+"""Erasure: remove a customer from a data directory, and find files that still name one."""

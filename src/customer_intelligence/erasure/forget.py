@@ -65,7 +65,7 @@ class Erasure(NamedTuple):
 
 
 class Verification(NamedTuple):
-    """Where a customer is named after all, and what cannot be told."""
+    """Where a customer is still named, and what could not be searched."""
 
     named: tuple[str, ...]
     """Files, and tables or columns in them, that name the customer."""
@@ -92,7 +92,7 @@ class Verification(NamedTuple):
 
 
 def erase(data_dir: Path, customer: str) -> Erasure:
-    """Take a customer out of the raw files, and out of every file loaded from now on.
+    """Remove a customer from the raw files, and from every file loaded from now on.
 
     It can be repeated after an interruption; what was done stays done.
 

@@ -231,7 +231,7 @@ class Traces:
 
 
 def walk(root: Path) -> Iterator[tuple[Path, os.stat_result | OSError]]:
-    """Yield everything below a directory but the directories that can be entered."""
+    """Yield everything below a directory, except directories that can be entered."""
     try:
         with os.scandir(root) as entries:
             names = sorted(entry.name for entry in entries)
@@ -262,7 +262,7 @@ def is_customer_column(name: str) -> bool:
 
 
 def _why_not(path: Path, state: os.stat_result | OSError, root: Path) -> str | None:
-    """Return why something cannot be searched; nothing for a file, or where there is no need."""
+    """Return why something cannot be searched, or nothing if it can be or need not be."""
     if isinstance(state, OSError):
         return f"it cannot be read ({state.strerror})"
     if stat.S_ISLNK(state.st_mode):
@@ -281,7 +281,7 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 class _Spellings(NamedTuple):
-    """How files write ids, and what is quicker to look for: letters and digits, never escaped."""
+    """How files write ids; letters and digits are never escaped and searched first."""
 
     pattern: re.Pattern[bytes]
     runs: tuple[bytes, ...]
@@ -308,7 +308,7 @@ def _as_json(text: str) -> list[str]:
 
 
 def _pattern(ids: Sequence[str], written: Callable[[str], Sequence[str]]) -> str:
-    """Return a pattern, for DuckDB, of ids between anything but letters and digits."""
+    """Return a pattern for DuckDB of ids that no letter or digit surrounds."""
     found = [
         ("(?i:" if "@" in name else "(?:") + re.escape(text) + ")"
         for name in ids

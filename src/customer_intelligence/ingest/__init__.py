@@ -41,103 +41,100 @@ mapping.yml states what a file does not show by itself. All keys are optional.
 Key            Meaning
 ============== ====================================================================================
 columns        field to column: invoice_no, stock_code, quantity, invoice_date, customer_id,
-               unit_price or line_amount, description, country. What a line costs is its
-               ``line_amount`` where the file states one, else ``quantity`` × ``unit_price``; a
-               price that is not stated is worked out and rounded to four decimals. Two more have
-               to be named: ``cancelled``, where a time, yes, true or 1 says that the order does
-               not count, and ``currency``, which must hold one code. So have ``status``, the word
-               for what became of the order (see ``statuses`` below), ``refunded_amount``, what was
-               paid back for the goods of the line, and ``refunded_at``, when. Stock code,
-               description, customer_id and country may have a list of columns: the first that is
-               filled counts; invoice_date may have two: ``[Date, Time]``. Of several columns of a
-               status each word counts, and further ones that the file does not have are passed
-               over.
-optional       columns of ``columns`` that not every export of the kind has
-only           column to the words that stand in it where a record is a line, such as
+               unit_price or line_amount, description, country. A line costs its ``line_amount``
+               if the file states one, else ``quantity`` × ``unit_price``; a missing price is
+               computed and rounded to four decimals. These are never guessed and must be named:
+               ``cancelled`` (a time, yes, true or 1: the order does not count), ``currency``
+               (must hold one code), ``status`` (the order's status, see ``statuses`` below),
+               ``refunded_amount`` (refund for the goods of the line) and ``refunded_at`` (its
+               date). Stock code, description, customer_id and country may have a list of columns,
+               of which the first filled one counts; invoice_date may have two: ``[Date, Time]``.
+               Of several status columns every word counts, and missing ones are ignored.
+optional       columns of ``columns`` that some exports of the kind lack
+only           column to the words that mark a record as a line, such as
                ``{Type: [Item, Refund]}``; "" is a blank
 derived        quantity, unit_price, line_amount or refunded_amount to arithmetic over columns, as
                ``{quantity: 'Cases * 12', line_amount: 'Price * Qty - "Line Discount"'}``: names
-               (in double quotes where they are no plain word), numbers, ``+ - * /``, parentheses.
-               Where a value in it cannot be read, the field cannot; ``12%`` is .12.
+               (in double quotes unless they are a plain word), numbers, ``+ - * /``, parentheses.
+               If one of the values cannot be read, the field cannot be; ``12%`` is .12.
 header_row     line of a text, or row of a sheet, with the names of the columns; without it, the
                first of 50 that names the fields
 encoding       of a text file, such as cp1252
 sheet          of a workbook; without it, all that hold the table
-quotes         false where quotes are signs like others, and hold no field of a text together
+quotes         false if quotes are ordinary characters and do not enclose fields
 dates          ymd, mdy, dmy or a strptime format
-timezone       Area/City where the file shows UTC: days are those of that zone. Without it, a time
+timezone       Area/City if the file shows UTC: days are those of that zone. Without it, a time
                counts as the file shows it; an offset or zone is not converted
 decimal        the decimal mark of numbers stored as text, ``.`` or ``,``
-thousands      the mark between thousands; without it and decimal, what all numbers of the file
-               prove
-currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml. Where a
-               column names currencies, lines of others are set apart
-absent         invoice_no, stock_code, quantity or customer_id where the file has none: what a
-               customer bought at one time is an invoice, lines are of no product in particular, of
-               one unit, or of nobody known
+thousands      the thousands mark; without it and ``decimal``, the marks that all numbers of the
+               file prove
+currency       ISO 4217 code; it or its symbol may stand beside an amount; goes to shop.yml. If a
+               column names currencies, lines in others are quarantined
+absent         invoice_no, stock_code, quantity or customer_id if the file has none: the lines of
+               one customer at one time form an invoice; lines have no product, one unit, or no
+               customer
 once_per_order fields that stand on an order's first line only, such as invoice_date; with
                invoice_no among them, a line without one belongs to the order above it
-order_amount   arithmetic as in ``derived`` that gives what the lines of an order add up to; it is
-               divided among them in proportion to their own amounts, to the last decimal; a gift
-               card keeps its own
-order_discount arithmetic that gives what was taken off an order and not off its lines; it counts
-               once where all lines of the order repeat it, else each line's
-order_id       column that tells orders of one number apart, on an order's first line at least; the
-               file may lack it
-order_refund   arithmetic for the ``amount`` paid back of an order, and for what its goods
-               (``subtotal``) and their ``tax`` came to, such as ``{amount: Refunded, subtotal:
-               Subtotal, tax: Taxes}``: the goods' part of it, refund × subtotal ÷ (subtotal +
-               tax) and at most the subtotal, is divided among the lines, unless one of them
-               states a refund of its own. Blanks in it are 0
-files          files that belong together, by names of their own: the first holds the lines, each
-               further one is joined to it, or to another before it, by its ``key``, such as
-               ``{lines: {file: items.csv}, orders: {file: orders.csv, key: order_id}}``. They lie
-               beside the file that is given, or in the directory that is given; ``*`` in a name
-               stands for anything, and ``sheet`` names one of a workbook. ``matches`` is what the
-               files before it call the key, where that is not the same; both may be lists. Of a
-               name that several files have, the columns are ``orders.name`` and ``lines.name``; a
-               key called the same is there once. A key has to be that of one record, so that no
-               line counts twice. ``encoding`` and
-               marks of numbers are those of all files, ``header_row`` that of the first
-zero_if_blank  columns of numbers in which a blank is nothing, such as ``[Discount]``
-credit_notes   words of the status that make an invoice a credit note: it takes back what its lines
-               come to, whichever sign they have
+order_amount   arithmetic as in ``derived`` for the total of an order's lines; it is divided among
+               them in proportion to their own amounts, to the last decimal; a gift card keeps its
+               own amount
+order_discount arithmetic for a discount of the order that its lines do not contain; it counts once
+               if all lines of the order repeat it, else the lines' discounts add up
+order_id       column that separates orders with the same number, on an order's first line at
+               least; the file may lack it
+order_refund   arithmetic for the refund of an order (``amount``), the price of its goods
+               (``subtotal``) and their ``tax``, such as ``{amount: Refunded, subtotal: Subtotal,
+               tax: Taxes}``. The goods' part, refund × subtotal ÷ (subtotal + tax) and at most the
+               subtotal, is divided among the lines, unless one of them states a refund of its own.
+               Blanks count as 0
+files          files that belong together, each under a name: the first holds the lines; each
+               further one is joined to a file before it by its ``key``, such as ``{lines: {file:
+               items.csv}, orders: {file: orders.csv, key: order_id}}``. They lie beside the given
+               file, or in the given directory; ``*`` in a name stands for anything, and ``sheet``
+               names a sheet of a workbook. ``matches`` is the name of the key in the files before,
+               if it differs; both may be lists. A column name that several files have becomes
+               ``orders.name`` and ``lines.name``; a key with the same name occurs once. A key must
+               be unique, so that no line counts twice. ``encoding`` and the marks of numbers hold
+               for all files, ``header_row`` for the first
+zero_if_blank  columns of numbers in which a blank means 0, such as ``[Discount]``
+credit_notes   status words that make an invoice a credit note: its total is negative, whatever the
+               signs of its lines
 rules          what the shop's codes, invoice numbers and signs mean: keys of shop.yml, see below
 ============== ====================================================================================
 
 The first load writes ``shop.yml`` into the data directory, from ``rules`` and ``currency`` of its
-mapping or preset; from then on it is changed by hand, and no load changes it.
+mapping or preset. Later loads do not change it; edit it by hand.
 
 ========================== ========================================================================
-Key of shop.yml            Meaning, and what holds without the key
+Key of shop.yml            Meaning; default
 ========================== ========================================================================
 currency                   ISO 4217 code of all amounts; XXX
-cancellation_prefix        how numbers of invoices that cancel sales start; none do
-adjustment_prefix          how numbers of bad-debt adjustments start; none do
+cancellation_prefix        prefix of the numbers of cancelling invoices; none
+adjustment_prefix          prefix of the numbers of bad-debt adjustments; none
 negative_lines_are_returns whether a negative amount is a return (``false``: only the invoice
                            number tells); true
-copies                     ``drop`` where the export repeats lines, so that the second and later
-                           lines that are equal in all columns do not count; ``count``
+copies                     ``drop`` if the export repeats lines: of lines that are equal in all
+                           columns only the first counts; ``count``
 invoice_numbers            ``restart`` if they restart each month, year or till, so that no
                            load replaces an invoice of an earlier one; ``lasting``
-far_off_dates              ``count`` where the few lines that are dated far from all others are
-                           dated right; ``set_apart``
-product_code_pattern       regular expression of the stock codes that are merchandise, in any case
-                           of letters; a code that no rule knows is then unclassified, and a test
-                           fails. Without it all codes but those named below are merchandise
+far_off_dates              ``count`` if the few lines dated far from all others have correct dates;
+                           ``set_apart``
+product_code_pattern       regular expression of the stock codes that are merchandise, ignoring
+                           case; a code without a rule is then unclassified, and a test fails.
+                           Without it all codes except those named below are merchandise
 codes                      stock code to class, such as ``{POST: shipping}``
 code_patterns              class to regular expression, such as ``{shipping: '^SHIP'}``
 description_patterns       class to regular expression of the products' text, such as
-                           ``{gift_voucher: '^Gift card'}``, in any case of letters; a code named
-                           under ``codes`` comes before it
-nobody                     list of customer ids that stand for nobody, such as ``[0, Guest]``, in
-                           any case of letters
-statuses                   words of an order's status by what they mean: ``counts``, ``cancelled``
-                           (it did not take place), ``refunded`` (it did, and all of it was paid
-                           back where no amount is stated), ``test``. They come before the words of
-                           ``seeds/order_status_words.csv``; payment that is pending counts and is
-                           told, and so does a word that is not known. Case, ``_``, ``-`` and the
-                           prefix ``wc-`` make no difference
+                           ``{gift_voucher: '^Gift card'}``, ignoring case; a code named under
+                           ``codes`` comes before it
+nobody                     customer ids that mean an unknown customer, such as ``[0, Guest]``,
+                           ignoring case
+statuses                   status words by their meaning: ``counts``, ``cancelled`` (the order
+                           did not take place), ``refunded`` (it did; all of it was refunded if no
+                           amount is stated), ``test``. They come before the words of
+                           ``seeds/order_status_words.csv``. Orders with pending payment or an
+                           unknown word count and are reported. Case, ``_``, ``-`` and the prefix
+                           ``wc-`` are ignored
 ========================== ========================================================================
 
 Classes are those of ``seeds/stock_code_classes.csv``. A code by name comes before

@@ -1,4 +1,4 @@
-"""What to say when most records of a file could not be read: probably it was read wrongly."""
+"""The warning where most records of a file could not be read: the file was probably misread."""
 
 import glob
 import json
@@ -68,7 +68,7 @@ def is_alarming(records: int, reasons: Mapping[str, int], quarantined: int) -> b
 def without_number(
     connection: duckdb.DuckDBPyConnection, rows: Path, reasons: Mapping[str, int]
 ) -> str | None:
-    """Say what the records without an invoice number come to, and what to do; or None."""
+    """Return the amount of the records without an invoice number and what to do, or None."""
     if "R_INVOICE_NO" not in reasons:
         return None
     ((count, amount),) = connection.execute(

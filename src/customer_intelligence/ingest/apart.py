@@ -1,4 +1,4 @@
-"""Money that is set apart, in words: how much, why, and what to do when it is much."""
+"""Amounts that do not count, in words: how much, why, and what to do if it is much."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -65,13 +65,13 @@ def quarantined(reasons: Mapping[str, int], amounts: Mapping[str, Decimal]) -> l
 
 
 def listed(ledger: Sequence[Apart]) -> str:
-    """Return in a line what counts neither as sale nor as return, with its number of lines."""
+    """Return one line on what counts neither as sale nor as return, with the number of lines."""
     apart = [part for part in ledger if not part.is_counted]
     return " · ".join(f"{part.label} {money(part.amount)} ({part.lines:,})" for part in apart)
 
 
 def warnings(ledger: Sequence[Apart]) -> list[str]:
-    """Return a sentence for every way in which much of the money is set apart."""
+    """Return a sentence for each reason for which much of the money does not count."""
     total = sum((abs(part.amount or Decimal(0)) for part in ledger), Decimal(0))
     said = []
     for part in ledger:

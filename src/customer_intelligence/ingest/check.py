@@ -1,4 +1,4 @@
-"""Fourth room: one query that types every record and says what could not be typed, and why.
+"""Step 4: one query that types every record and gives the reason where a field cannot be typed.
 
 The query goes in steps: blanks filled, values worked out, fields typed, what follows from other
 fields, the verdict. A rule is one `Check`: when it does not hold, the record is quarantined.
@@ -185,7 +185,7 @@ def _completed(reading: Reading) -> str:
 
 
 def _signed(reading: Reading) -> str:
-    """Write the step that lets a credit note take back, whichever sign the file gives it."""
+    """Write the step that makes credit notes negative, whatever their sign in the file."""
     if not reading.mapping.credit_notes:
         return "select * from divided"
     return f"""select * exclude (is_credited) replace (
@@ -196,7 +196,7 @@ def _signed(reading: Reading) -> str:
 
 
 def _set_apart(reading: Reading) -> str:
-    """Write the step that takes out what is no line: the header again, and totals of lines."""
+    """Write the step that removes records that are no lines: repeated headers and totals."""
     header = f"case when not is_clean and {_is_header(reading)} then 'R_REPEATED_HEADER' end"
     is_line = complete.is_line(reading)
     if is_line is not None:
@@ -229,7 +229,7 @@ def _set_apart(reading: Reading) -> str:
 
 
 def _is_header(reading: Reading) -> str:
-    """Return whether a record is the header again, as in exports that were joined."""
+    """Return whether a record repeats the header, as in concatenated exports."""
     texts = [at for at in sorted(reading.columns.used) if reading.types[at] == "VARCHAR"]
     names = [(at, plain_id(reading.header[at].replace("\ufeff", ""))) for at in texts]
     conditions = [
@@ -336,7 +336,7 @@ def _price(reading: Reading, cell: Cell) -> Typed:
 
 
 def _computed_columns(reading: Reading) -> list[tuple[str, str]]:
-    """Return name and SQL of what is worked out from columns."""
+    """Return name and SQL of the fields that are computed from columns."""
     columns, computed = reading.columns, []
     for field, formula in columns.derived.items():
         # Of a refund, columns tell what there was, and are blank where there was none.

@@ -98,7 +98,7 @@ PLAUSIBLE: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Formula:
-    """Arithmetic over columns: the expression, and where each column that it names stands."""
+    """Arithmetic over columns: the expression, and the position of each column in it."""
 
     expression: Expression
     positions: Mapping[str, int]
@@ -128,7 +128,7 @@ class Columns:
     """Column that seems to say what a line costs, beside a price that is read."""
 
     def __contains__(self, name: object) -> bool:
-        """Return whether a field is read from a column or worked out."""
+        """Return whether a field is read from a column or computed."""
         return name in self.positions or name in self.derived
 
     def first(self, name: str) -> int | None:
@@ -272,7 +272,7 @@ def without_absent(header: Sequence[str], mapping: SourceMapping) -> SourceMappi
 
 
 def names_fields(header: Sequence[str], mapping: SourceMapping) -> bool:
-    """Tell, without a word of why not, whether a row names what every line has."""
+    """Return whether a row names the fields that every line needs; it gives no reason."""
     if len(header) > MAX_COLUMNS or sum(map(len, header)) > LONGEST_HEADER:
         return False
     mapping = without_absent(header, mapping)
@@ -306,7 +306,7 @@ def _missing_fields(
 
 
 def position_of(wanted: str, header: Sequence[str], name: str, key: str) -> int:
-    """Return where the column stands that a key of the mapping of a file names.
+    """Return the position of the column that a key of the mapping names.
 
     Raises
     ------
@@ -401,7 +401,7 @@ def is_unique(name: str, header: Sequence[str]) -> bool:
 
 
 def normalise(column: str) -> str:
-    """Return the name of a column without what may differ: case, blanks, marks."""
+    """Return the name of a column without case, blanks and punctuation."""
     # Marks such as a zero-width space are not seen, and not meant.
     seen = "".join(sign for sign in column if unicodedata.category(sign) != "Cf")
     return re.sub(r"[\s_.*\-]+", "", seen).casefold()

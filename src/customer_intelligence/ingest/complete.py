@@ -1,4 +1,4 @@
-"""Third room, order by order: values that other lines of the file give."""
+"""Step 3, per order: values that come from other lines of the file."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _SOMETHING_SEEN = r"[^\s\p{Z}\p{Cf}]"
 
 
 def is_seen(name: str) -> str:
-    """Return whether a value shows anything; null where there is none."""
+    """Return whether a value has a visible character; null for null."""
     text = f"cast({name} as varchar)"
     # Of most values the first sign is seen, and a letter, digit or mark of ASCII.
     return (
@@ -76,7 +76,7 @@ def _filled_value(field: str, kind: str, reading: Reading) -> str:
 
 
 def _filled_date_cell(reading: Reading) -> str:
-    """Return the date cell of a workbook, of the order's first line where the own is blank."""
+    """Return the date cell of a workbook; a blank one takes that of the order's first line."""
     positions = reading.columns.positions["invoice_date"]
     filled = "date_cell"
     if len(positions) > 1:
@@ -90,7 +90,7 @@ def _filled_date_cell(reading: Reading) -> str:
 
 
 def counted_columns(reading: Reading) -> Iterator[tuple[str, str]]:
-    """Yield name and SQL of the columns that stand for those in which a blank is nothing."""
+    """Yield name and SQL of the columns in which a blank counts as zero."""
     for position in sorted(reading.columns.zeros):
         value = _or_zero(_unless_blank(position, reading), reading.types[position])
         yield f"counted_c{position}", value
@@ -102,7 +102,7 @@ def _or_zero(value: str, kind: str) -> str:
 
 
 def is_credit_note(reading: Reading) -> str:
-    """Return whether a line's status has a word of credit notes, spelled in any case or marks."""
+    """Return whether a line's status is a word for credit notes, ignoring case and punctuation."""
     words = ", ".join(literal(_plain_word(word)) for word in reading.mapping.credit_notes)
     found = f"string_split(translate(lower(status), '_-', '  '), '{WORD_SEPARATOR}')"
     return f"list_has_any(list_transform({found}, lambda word: trim(word)), [{words}])"
@@ -113,7 +113,7 @@ def _plain_word(word: str) -> str:
 
 
 def credited(reading: Reading) -> str:
-    """Return whether a line of a credit note has the sign of a sale: the note as a whole has."""
+    """Return whether a line belongs to a credit note whose total has the sign of a sale."""
     total = f"sum({_STATED_OR_AMOUNT}) {_over_order(reading)}{_WHOLE_ORDER}"
     return f"coalesce({is_credit_note(reading)} and {total} > 0, false)"
 
@@ -131,7 +131,7 @@ def filled_invoice_no(reading: Reading) -> list[tuple[str, str]]:
 
 
 def order_key(reading: Reading) -> list[tuple[str, str]]:
-    """Return name and SQL of what tells orders of one number apart, where a column does.
+    """Return name and SQL of the column that separates orders with the same number, if any.
 
     What stands on the first line of an order holds for those below it.
     """
@@ -145,7 +145,7 @@ def order_key(reading: Reading) -> list[tuple[str, str]]:
 
 
 def is_line(reading: Reading) -> str | None:
-    """Return whether a record is a line by the words of its columns; None where all are."""
+    """Return the condition that a record is a line, by the key ``only``; None where all are."""
     conditions = []
     for at, words in reading.columns.only.items():
         allowed = ", ".join(literal(word.strip().lower()) for word in words)
@@ -204,7 +204,7 @@ def _is_gift_card(reading: Reading) -> str | None:
 
 
 def goods_refunded(reading: Reading) -> str:
-    """Return the goods' part of what was paid back of a line's order, at most what they cost.
+    """Return the part of the order's refund that is for goods, at most what the goods cost.
 
     A refund that no more is known of is one of goods, tax and whatever else was paid: the goods'
     part is in proportion to what they and their tax came to.
@@ -226,7 +226,7 @@ def goods_refunded(reading: Reading) -> str:
 
 
 def goods_cost(reading: Reading) -> str:
-    """Return what the lines of a line's order add up to."""
+    """Return the sum of the lines of a line's order."""
     return f"sum({_STATED_OR_AMOUNT}) {_over_order(reading)}{_WHOLE_ORDER}"
 
 
@@ -275,7 +275,7 @@ def copies_query(reading: Reading) -> str:
 
 
 def made_invoice_no(file_sha256: str) -> str:
-    """Return a number for what a customer bought at one time; it does not name the customer."""
+    """Return an invoice number for a customer's lines at one time, without the customer's id."""
     order = "coalesce(trim(customer_id), 'line ' || record_number), invoiced_at"
     # Relations have no hash, and are never read beside other loads.
     return f"coalesce(left({file_sha256}, 8) || '-', '') || dense_rank() over (order by {order})"

@@ -1,4 +1,4 @@
-"""Fields that are worked out from columns, such as ``"Line Total" / Quantity``.
+"""Fields that are computed from columns, such as ``"Line Total" / Quantity``.
 
 The grammar is arithmetic and nothing else::
 

@@ -1,8 +1,8 @@
 """Who must not be contacted: `do_not_contact.csv` of the data directory.
 
-One customer id a line, in any spelling (`pseudonyms.same_id`); a first line `customer_id` is
-taken for a header. Every list leaves these customers out from the moment the file is saved, the
-marts from the next build on.
+The file has one customer id per line, in any spelling (`pseudonyms.same_id`), and may have the
+header `customer_id`. Lists leave these customers out as soon as the file is saved, the marts from
+the next build on.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def listed_ids(data_dir: Path, manifests: Sequence[Mapping[str, Any]] | None = N
     Raises
     ------
     CustomerIntelligenceError
-        `E_DO_NOT_CONTACT` where the file cannot be read; `E_OTHER_KEY` or `E_BAD_KEY` where ids
+        `E_DO_NOT_CONTACT` if the file cannot be read; `E_OTHER_KEY` or `E_BAD_KEY` where ids
         are pseudonyms and their key is not set, so that nobody could be told by them.
     """
     customers = _read(data_dir / DO_NOT_CONTACT_FILE)

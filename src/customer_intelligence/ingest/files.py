@@ -1,4 +1,4 @@
-"""What kind of file this is, decided by its bytes and not by its name."""
+"""The kind of a file, by its bytes and not by its name."""
 
 import hashlib
 import os
@@ -63,7 +63,7 @@ SHOWN_REASON = 300
 
 
 def check_regular_file(path: Path) -> os.stat_result:
-    """Refuse what is no plain, readable, non-empty file of a size and at a place allowed.
+    """Refuse anything but a regular, readable, non-empty file of allowed size and place.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def identity(status: os.stat_result) -> tuple[int, ...]:
-    """Return what stays the same while nobody writes to a file or puts another in its place."""
+    """Return what changes if a file is written to or replaced."""
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -185,12 +185,12 @@ def detect_format(path: Path) -> str:
 
 
 def shown_name(path: Path) -> str:
-    r"""Return the name of a file as text; bytes that are none as ``\xNN``."""
+    r"""Return the name of a file as text, with undecodable bytes as ``\xNN``."""
     return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
 def is_directory(path: Path) -> bool:
-    """Return whether a path is that of a directory; one that cannot be looked at is none."""
+    """Return whether a path is a directory; False if it cannot be inspected."""
     try:
         return path.is_dir()
     except OSError:
@@ -203,7 +203,7 @@ def shorten(text: str, limit: int = SHOWN_CHARS) -> str:
 
 
 def shown_names(names: Sequence[str]) -> str:
-    """List names of a file in a message, in quotes, and not all of very many."""
+    """List names of a file in quotes for a message, shortened if there are many."""
     listed = ", ".join(repr(shorten(name)) for name in names[:SHOWN_NAMES])
     return listed if len(names) <= SHOWN_NAMES else f"{listed}, … ({len(names):,} in all)"
 
@@ -246,7 +246,7 @@ def empty_file(path: Path) -> CustomerIntelligenceError:
 
 
 def check_inside_root(path: Path) -> None:
-    """Refuse what lies outside of the directory that files may be read from.
+    """Refuse a path outside of the directory that files may be read from.
 
     Raises
     ------
@@ -311,7 +311,7 @@ def _check_workbook(path: Path) -> None:
 
 
 def xlsx_bomb(path: Path, what: str) -> CustomerIntelligenceError:
-    """Return the refusal of a workbook that would take more than there is room for."""
+    """Return the refusal of a workbook that would expand beyond the limit."""
     return CustomerIntelligenceError(
         "E_XLSX_BOMB",
         f"{path.name} {what}.",

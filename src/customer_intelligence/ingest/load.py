@@ -34,7 +34,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What became of one file."""
+    """The result of loading one file."""
 
     source_file: str
     load_id: str
@@ -80,7 +80,7 @@ class LoadResult:
 
 @contextlib.contextmanager
 def open_raw(data_dir: Path) -> Iterator[Path]:
-    """Hold the raw layer for one load and tidy up what a killed one left behind.
+    """Lock the raw layer for one load and remove what a killed load left behind.
 
     Yields
     ------
@@ -132,7 +132,7 @@ def temporary_load(raw: Path) -> Iterator[Path]:
 
 
 def read_manifests(raw: Path) -> list[dict[str, Any]]:
-    """Return the manifests of all loads, oldest first, each held to its directory and its rows.
+    """Return the manifests of all loads, oldest first, each verified against its files.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def _read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _first_wrong(manifest: object, load_id: str, number: int, hash_start: str) -> str | None:
-    """Return the first key of a manifest that a load would not have written so."""
+    """Return the first key of a manifest whose value no load would have written."""
     if not isinstance(manifest, dict):
         return "content"
 
@@ -265,7 +265,7 @@ def publish(directory: Path, manifest: Mapping[str, Any], shop: str | None) -> P
 
 
 def settle_shop(data_dir: Path) -> None:
-    """Move ``shop.yml`` from the load that brought it to its place in the data directory.
+    """Move ``shop.yml`` from the load that wrote it to its place in the data directory.
 
     Whoever reads loads or rules calls this first, so that a load that was killed after its commit
     has left both.
@@ -282,7 +282,7 @@ def settle_shop(data_dir: Path) -> None:
 
 
 def _set_sample_campaigns_aside(data_dir: Path) -> None:
-    """Keep campaigns of the bundled sample from the shop that is loaded now: ids may coincide."""
+    """Set campaigns of the bundled sample aside: their ids may occur in the shop that is loaded."""
     campaigns = data_dir / CAMPAIGNS
     aside = campaigns / SAMPLE_CAMPAIGNS
     for assignment in campaigns.glob("*.parquet"):

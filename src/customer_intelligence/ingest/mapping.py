@@ -1,4 +1,4 @@
-"""What a person says of a file and its shop: the keys of mapping.yml and what they allow."""
+"""What a person states about a file and its shop: the keys of mapping.yml and their values."""
 
 import codecs
 import json
@@ -42,7 +42,7 @@ THOUSANDS = (",", ".", " ", "'", "\u00a0", "\u202f")
 
 @dataclass(frozen=True)
 class SourceMapping:
-    """What a person said about a source file; everything else is found out or refused.
+    """What a person states about a source file; everything else is detected or refused.
 
     Parameters
     ----------
@@ -67,33 +67,33 @@ class SourceMapping:
         ISO 4217 code; with it, the code or its symbol may stand at either end of a price.
     absent : list of str
         ``stock_code``, ``quantity``, ``invoice_no`` or ``customer_id`` where the file has none: a
-        line is then of no product in particular, one unit, or sold to nobody known; what a
-        customer bought at one time is an invoice, with a number that only this file knows.
+        line then has no product, one unit, or no customer; the lines of one customer at one
+        time form an invoice, with a number that is unique to this file.
     once_per_order : list of str
         Fields that an order states on its first line only; blank ones take that value.
     order_amount : str, optional
-        Arithmetic over columns that gives what the lines of an order add up to. It is divided
-        among them in proportion to their own amounts.
+        Arithmetic over columns for the total of an order's lines. It is divided among them in
+        proportion to their own amounts.
     order_discount : str, optional
-        Arithmetic for what was taken off an order and not off the amounts of its lines. Where
-        every line of the order repeats it, it counts once; where they differ, all of them count.
+        Arithmetic for a discount of the order that the amounts of its lines do not contain. If
+        every line of the order repeats it, it counts once; if they differ, they add up.
     order_refund : dict of str to str
-        Arithmetic for what was paid back of an order (``amount``), and for what its goods
-        (``subtotal``) and their ``tax`` came to. The goods' part of the refund is divided among
-        the lines in proportion to their amounts, in orders of which no line states a refund.
+        Arithmetic for the refund of an order (``amount``), the price of its goods
+        (``subtotal``) and their ``tax``. The goods' part of the refund is divided among the
+        lines in proportion to their amounts, in orders without a refund on a line.
     order_id : str, optional
-        Column that tells orders of one number apart, as where the exports of two shops were
-        joined. It may stand on an order's first line only, or be absent.
+        Column that separates orders with the same number, such as in the joined exports of two
+        shops. It may be filled on an order's first line only, or be absent.
     optional : list of str
-        Columns that not every export of the kind has, of those that `columns` names.
+        Columns of `columns` that some exports of the kind lack.
     only : dict of str to list of str
-        Column to the words that stand in it where a record is a line; other records are set apart.
-        An empty word stands for a blank.
+        Column to the words that mark a record as a line; other records are quarantined. An
+        empty word stands for a blank.
     zero_if_blank : list of str
-        Columns of numbers in which a blank is nothing, such as a discount that was not given.
+        Columns of numbers in which a blank means 0, such as a discount.
     credit_notes : list of str
-        Words of the status that make an invoice a credit note: it takes back what its lines come
-        to, whichever sign they have.
+        Status words that make an invoice a credit note: its total is negative, whatever the
+        signs of its lines.
     rules : dict
         What the shop's codes, invoice numbers and signs mean, for the ``shop.yml`` that the first
         load writes (see `customer_intelligence.ingest.rules`).
@@ -102,13 +102,21 @@ class SourceMapping:
     sheet : str, optional
         The sheet of a workbook; without it, all that hold the table.
     quotes : bool
-        Whether quotes may hold a field of a text together; ``false`` where they are signs like
-        others, as in the tab-separated reports of a marketplace.
+        Whether quotes may enclose a field of a text; ``false`` if they are ordinary characters,
+        as in the tab-separated reports of a marketplace.
     files : dict of str to dict
         Files that belong together: a name to its ``file``, beside the one that is given or in the
         directory that is given, and to its ``sheet``. The first holds the lines; each further one
         has the ``key`` by which it is joined, and ``matches`` where the files before it call that
         otherwise.
+
+    Examples
+    --------
+    >>> SourceMapping(columns={"invoice_no": "Beleg"}, dates="dmy", currency="EUR").dates
+    'dmy'
+    >>> SourceMapping(dates="sometimes")
+    Traceback (most recent call last):
+    customer_intelligence.errors.CustomerIntelligenceError: E_BAD_MAPPING: ...
     """
 
     columns: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
@@ -354,13 +362,13 @@ class SourceMapping:
                 _require(fits, f"files.{name}.matches", matches, hint)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return how files are read, as plain values for the manifest; rules are not of it."""
+        """Return how files are read, as plain values for the manifest, without the rules."""
         content: dict[str, Any] = json.loads(json.dumps({**asdict(self), "rules": None}))
         return content
 
 
 def read_mapping(path: Path) -> SourceMapping:
-    """Read mapping.yml.
+    r"""Read mapping.yml.
 
     Parameters
     ----------
@@ -376,6 +384,12 @@ def read_mapping(path: Path) -> SourceMapping:
     CustomerIntelligenceError
         E_NOT_FOUND when there is no such file, E_BAD_MAPPING when it cannot be read or says
         something unknown.
+
+    Examples
+    --------
+    >>> _ = Path("mapping.yml").write_text("columns: {invoice_no: Beleg}\ndates: dmy\n")
+    >>> read_mapping(Path("mapping.yml")).columns
+    {'invoice_no': 'Beleg'}
     """
     if not path.exists():
         raise CustomerIntelligenceError(
@@ -452,7 +466,7 @@ def _check_formula(key: str, text: object, example: str) -> None:
 
 
 def _check_texts(key: str, value: object) -> None:
-    """Refuse texts that no column, format or formula has: control characters, endless ones."""
+    """Refuse texts with control characters and texts that are too long."""
     if isinstance(value, Mapping):
         for name, part in value.items():
             _check_texts(f"{key}.{name}", part)

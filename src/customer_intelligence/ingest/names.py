@@ -1,4 +1,4 @@
-"""What the name of a column says: its words' meanings, and how well they make a field.
+"""The meanings of the words in a column's name, and how well the name fits a field.
 
 The words, in five languages, and the points are data: ``words.yml`` beside this file.
 """
@@ -28,7 +28,7 @@ _LONGEST_NAME = 120
 
 
 class Said(NamedTuple):
-    """What a name says."""
+    """The meanings of a name."""
 
     meanings: frozenset[str]
     unknown: int
@@ -67,7 +67,7 @@ def said(name: str) -> Said:
 
 
 def points(field: str, name: str) -> int:
-    """Return how well a name fits a field; 0 where nothing speaks for it."""
+    """Return how well a name fits a field; 0 if nothing in it does."""
     meanings, unknown = said(name)
     rules = _table()[1][field]
     says = {meaning: rules.is_[meaning] for meaning in meanings if meaning in rules.is_}
@@ -88,7 +88,7 @@ def points(field: str, name: str) -> int:
 
 @cache
 def status_classes() -> Mapping[str, str]:
-    """Return what common words for what became of an order mean, plain as `rules.plain_word`."""
+    """Return the meaning of common status words, as `rules.plain_word` writes them."""
     return _seed("order_status_words.csv")
 
 
@@ -100,7 +100,7 @@ def consent_words() -> Mapping[str, str]:
 
 @cache
 def nobody_words() -> frozenset[str]:
-    """Return what stands for a customer where a shop knows none, plain as `plain`."""
+    """Return the words that shops write for an unknown customer, as `plain` writes them."""
     listed = read_yaml(WORDS, "E_BAD_MAPPING")["nobody_words"]
     return frozenset(plain(word) for word in listed.split(","))
 
@@ -120,7 +120,7 @@ def _seed(name: str) -> dict[str, str]:
 
 
 def code_class(code: str) -> str | None:
-    """Return of which class a code is, where all its words speak of it, or None."""
+    """Return the class of a code if all its words mean that class, or None."""
     words, found = _words(code), set()
     kinds, neutral = _code_words()
     while words:
@@ -186,7 +186,7 @@ def _words(name: str) -> list[str]:
 
 @cache
 def _parts(word: str) -> tuple[str, ...]:
-    """Return the meanings of the parts of a compound; none where it is not cut without a rest."""
+    """Return the meanings of the parts of a compound; none if a part is unknown."""
     words = _table()[0]
     if word in words:
         return (words[word],)

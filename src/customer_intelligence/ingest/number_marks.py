@@ -1,4 +1,4 @@
-"""What the shapes of all numbers of a file prove of its decimal mark, thousands and currency."""
+"""What the numbers of a file prove about its decimal mark, thousands mark and currency."""
 
 import re
 from collections.abc import Iterable

@@ -1,19 +1,19 @@
 """The path of a file through the ingest, forward only.
 
 ============================ ==================================================================
-Room                         What a `Reading` gains in it
+Step                         What it adds to a `Reading`
 ============================ ==================================================================
-`files`, `recognise`         format, header, types, which column is which field; `together` has
-                             what is more where several files belong together
-`read`                       a view ``source`` over its records, in whatever format they came
-`survey`                     what only all values together tell: order of day and month, currency
+`files`, `recognise`         format, header, types, the column of each field; `together` does so for
+                             several files that belong together
+`read`                       a view ``source`` over its records, whatever the format
+`survey`                     what only all values together show: order of day and month, currency
 `type_fields`, `complete`    SQL of every field, from its own value and from its order's lines
-`check`                      one query: typed rows, each with the reasons against it
+`check`                      one query: typed rows, each with its reasons for the quarantine
 `write`                      the rows as a file, counted, and the manifest beside it
 ============================ ==================================================================
 
-A room knows those before it and none after it. What lies below all of them: what a person said
-(`mapping`, `presets`, `columns`), how formats work (`formats`), and the engine.
+A step knows the steps before it and none after it. All of them use what a person stated (`mapping`,
+`presets`, `columns`), the formats (`formats`) and the engine.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ FUTURE_TOLERANCE = dt.timedelta(days=1)
 
 
 class DryRun(NamedTuple):
-    """What a load would make of a file."""
+    """The result that a load would have."""
 
     reading: Reading
     written: Written
@@ -72,7 +72,7 @@ class DryRun(NamedTuple):
 def ingest_file(
     path: Path, data_dir: Path, mapping: SourceMapping | None = None
 ) -> load.LoadResult:
-    """Add one file of invoice lines to the raw layer, or files that belong together.
+    r"""Add one file of invoice lines to the raw layer, or files that belong together.
 
     Parameters
     ----------
@@ -82,8 +82,8 @@ def ingest_file(
     data_dir : Path
         The load is written to ``<data_dir>/raw/<load_id>/``.
     mapping : SourceMapping, optional
-        Column names and formats that the file cannot tell by itself. Without one, a preset is
-        taken where the header is that of the preset.
+        Column names and formats that the file does not show by itself. Without one, the preset
+        with this header is used, if there is one.
 
     Returns
     -------
@@ -94,6 +94,14 @@ def ingest_file(
     ------
     CustomerIntelligenceError
         The file is refused and nothing is written.
+
+    Examples
+    --------
+    >>> lines = "order_id,order_date,customer_id,sku,qty,price\n1,2024-01-05,a,MUG,2,2.50\n"
+    >>> _ = Path("orders.csv").write_text(lines)
+    >>> loaded = ingest_file(Path("orders.csv"), Path("shop"), SourceMapping(currency="EUR"))
+    >>> loaded.records, loaded.quarantined, loaded.accepted_amount
+    (1, 0, Decimal('5.0000'))
     """
     reading = recognise(path, mapping)
     check_space(sum(file.first_status.st_size for file in reading.files), data_dir)
@@ -147,7 +155,7 @@ def ingest_file(
 
 @contextlib.contextmanager
 def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
-    """Read a file exactly as a load would, into a directory that is gone afterwards.
+    """Read a file exactly as a load would, into a temporary directory.
 
     Yields
     ------
@@ -179,7 +187,7 @@ def dry_run(path: Path, mapping: SourceMapping | None) -> Iterator[DryRun]:
 def probe(
     path: Path, files: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
-    """Show the first records of a file of which no column is known.
+    """Return the first records of a file whose columns are unknown.
 
     Parameters
     ----------
@@ -231,7 +239,7 @@ def probe(
 
 @contextlib.contextmanager
 def _scratch(path: Path) -> Iterator[Path]:
-    """Yield a directory that is gone afterwards, to read a file into."""
+    """Yield a temporary directory to read a file into."""
     try:
         with tempfile.TemporaryDirectory(prefix="check-data-") as name:
             yield Path(name)
@@ -291,7 +299,7 @@ def _convert(
 
 
 def _disagreement(claims: tuple[Any, ...]) -> str | None:
-    """Say how far the two amounts of lines differ."""
+    """Return how far the two amounts of lines differ, in words."""
     lines, stated, computed = claims
     if not lines:
         return None
@@ -310,7 +318,7 @@ def _write_load(
     manifests: list[dict[str, Any]],
     rules: Mapping[str, Any],
 ) -> tuple[load.LoadResult, dict[str, Any], str | None]:
-    """Write the rows of a load; return what became of the file, its manifest and currency."""
+    """Write the rows of a load; return the result, its manifest and its currency."""
     load_id = f"{number:04d}-{sha256[:12]}"
     final = directory.parent / load_id
     loaded_at = dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -380,7 +388,7 @@ def _skipped(raw: Path, manifest: dict[str, Any], reading: Reading) -> load.Load
 
 
 def _reading(mapping: dict[str, Any], columns: dict[str, str]) -> dict[str, object]:
-    """Return what decides how a file is read, however its columns were found."""
+    """Return what decides how a file is read, as the manifest records it."""
     several = {
         field: column
         for field, column in dict(mapping["columns"]).items()

@@ -12,7 +12,7 @@ PRESETS = Path(__file__).parent / "presets"
 
 
 def find_mapping(name: str) -> SourceMapping:
-    """Return the preset of this name, or else read the mapping file of this name.
+    """Return the preset with this name, or read the mapping file with this name.
 
     Parameters
     ----------

@@ -1,15 +1,15 @@
-"""What the raw layer does not hold: customer ids where a key is set, and who was erased.
+"""What must not reach the raw layer: plain customer ids if a key is set, and erased customers.
 
-Rows are changed on their way from the source file to the raw layer; nothing is written first and
-changed afterwards. A source value that may name a customer stands in these places:
+Rows are changed on their way from the source file to the raw layer, before anything is written. A
+customer may be named in these columns:
 
-* ``customer_id``: its pseudonym is stored where a key is set, null for a customer who was erased.
-* ``description`` and ``country``: the customer's id within such a text gives way as well, in
-  whatever case, where it can be told from other words and numbers.
+* ``customer_id``: with a key, its pseudonym is stored; null for an erased customer.
+* ``description`` and ``country``: a customer's id in the text is replaced as well, in any case, if
+  it is distinctive.
 * ``raw_record``, the source values of a quarantined record: with a key, columns that are no field
-  are left out and the customer's value gives way to the pseudonym; of a record that could not be
-  cut into its fields only their lengths stay. It is withheld whole when a value in it names a
-  customer who was erased.
+  are left out and the customer's id is replaced by the pseudonym; of a record that could not be
+  split into fields only their lengths are kept. The whole record is withheld if a value in it
+  names an erased customer.
 """
 
 import json
@@ -62,7 +62,7 @@ class Privacy:
     fields : sequence of str
         Names of all columns in ``raw_record`` that are read into fields.
     nobody : sequence of str
-        Ids that stand for nobody, by the shop's rules: as pseudonyms they could not be told later.
+        Ids that mean an unknown customer, by the shop's rules: pseudonyms would hide them.
     """
 
     key: str | None

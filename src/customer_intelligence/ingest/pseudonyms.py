@@ -1,4 +1,4 @@
-"""Customer ids that only the holder of a key can tell: HMAC-SHA256 (RFC 2104)."""
+"""Pseudonyms of customer ids, for which a key is needed: HMAC-SHA256 (RFC 2104)."""
 
 import hashlib
 import hmac
@@ -76,7 +76,7 @@ def plain_id(text: str) -> str:
 
 
 def without_unseen(text: str) -> str:
-    """Write a text in SQL without the characters that nobody sees."""
+    """Write a text in SQL without invisible characters."""
     return f"regexp_replace({text}, '[{_UNSEEN}]', '', 'g')"
 
 
@@ -132,7 +132,7 @@ def check_key(manifests: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def is_distinctive(customer_id: str) -> bool:
-    """Return whether an id within a text means the customer."""
+    """Return whether an id is so distinctive that it means the customer anywhere in a text."""
     return len(customer_id) >= DISTINCTIVE_CHARS and not re.fullmatch("[0-9]*", customer_id)
 
 
@@ -151,8 +151,8 @@ def stored_id(customer: str, manifests: Sequence[Mapping[str, Any]]) -> str:
 def stored_ids(customer: str, manifests: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return every id that stands for a customer in the raw layer, `stored_id` first.
 
-    With a key these are the pseudonyms of the form that its spellings share and of the id as it
-    was typed; no other spelling can be told from a pseudonym.
+    With a key these are the pseudonyms of the form that all spellings share and of the id as
+    typed; other spellings cannot be recognised from a pseudonym.
     """
     first, key = stored_id(customer, manifests), read_key()
     return tuple(dict.fromkeys((first, *([pseudonym(key, plain_id(customer))] if key else []))))

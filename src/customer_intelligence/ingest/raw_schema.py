@@ -132,7 +132,7 @@ def make_raw_schema(
     Raises
     ------
     CustomerIntelligenceError
-        E_DO_NOT_CONTACT and E_OTHER_KEY where it cannot be told who must not be contacted.
+        E_DO_NOT_CONTACT or E_OTHER_KEY if the list of who must not be contacted cannot be used.
     """
     rules = {**DEFAULTS, **shop.rules}
     refused = do_not_contact.listed_ids(data_dir, shop.manifests)

@@ -1,4 +1,4 @@
-"""Second room: a recognised source as rows of text, numbered and with what is wrong with them.
+"""Step 2: a recognised source as numbered rows of text, with the faults of each row.
 
 Each reader turns a reading into a `Source`: a query whose rows have the columns ``record_number``,
 ``line_number``, ``c0``, ``c1``, …, ``found_reasons``, ``found_raw_record`` and ``date_cell``.
@@ -70,7 +70,7 @@ def readers(reading: Reading) -> list[Reader]:
 
 
 def read_relation(reading: Reading) -> Source:
-    """Read a relation where it is: without a connection, and without a count of its own."""
+    """Read a relation in place, without a connection and without counting its rows."""
     layout = reading.layout_as(RelationLayout)
     query = _selected(layout.record_number, reading.header, layout.relation, layout.zones)
     return Source(query, None)
@@ -171,7 +171,7 @@ def _staged(directory: Path, records: Iterable[stage.StagedRecord], width: int) 
 
 
 def _joined(reading: Reading, connection: duckdb.DuckDBPyConnection, directory: Path) -> Source:
-    """Read each file by its own reader, then look up for every line what the others say of it."""
+    """Read each file by its own reader, then join the other files to the lines."""
     layout = reading.layout_as(JoinedLayout)
     parts = layout.parts
     sides = [*(side for part in parts for side in part.matches)]
@@ -247,7 +247,7 @@ def _read_part(
 def _check_part(
     parts: Sequence[Part], at: int, connection: duckdb.DuckDBPyConnection
 ) -> Iterator[str]:
-    """Refuse a file whose key is that of several records; say what of it cannot be read."""
+    """Refuse a file with a repeated key; note records that cannot be read."""
     part = parts[at]
     key = ", ".join(f"k{position}" for position in part.key)
     is_filled = " and ".join(f"k{position} is not null" for position in part.key)
@@ -276,7 +276,7 @@ def _check_part(
 def _partners(
     parts: Sequence[Part], at: int, connection: duckdb.DuckDBPyConnection
 ) -> Iterator[str]:
-    """Say which lines found no partner and which records belong to no line; refuse no fit."""
+    """Note lines without a partner and records without a line; refuse files without a match."""
     part = parts[at]
     names, file = _key_names(part), part.reading.name
     # What a file before it did not say of a line, it cannot be asked for.

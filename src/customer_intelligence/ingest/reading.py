@@ -20,7 +20,7 @@ _SMALLEST_SPILL = 1 << 30
 
 @dataclass(frozen=True)
 class TextLayout:
-    """How a delimited text is cut into records."""
+    """How a delimited text is split into records."""
 
     encoding: Encoding
     separator: Separator
@@ -103,7 +103,7 @@ L = TypeVar("L", TextLayout, SheetsLayout, ParquetLayout, RelationLayout, Joined
 
 @dataclass(frozen=True)
 class Marks:
-    """What stands in and beside the numbers of a text."""
+    """The marks and signs of the numbers of a text."""
 
     decimal: str = "."
     thousands: str | None = None
@@ -115,7 +115,7 @@ class Marks:
 
 @dataclass(frozen=True)
 class Reading:
-    """A recognised source: every room of the ingest takes it and adds what it finds out."""
+    """A recognised source: each step of the ingest adds what it finds out."""
 
     name: str
     """Of the file or relation, for messages."""
@@ -144,7 +144,7 @@ class Reading:
     """Of the file, before anything of it was read."""
 
     def layout_as(self, kind: type[L]) -> L:
-        """Return the layout for who works on one kind only; else `TypeError`."""
+        """Return the layout if it is of this kind; else raise `TypeError`."""
         if not isinstance(self.layout, kind):
             raise TypeError(f"{self.name} has another layout than {kind.__name__}")
         return self.layout
@@ -172,7 +172,7 @@ class Reading:
 
     @property
     def is_text(self) -> bool:
-        """Whether people may have written lines of their own into the file."""
+        """Whether the file is a text or workbook, into which people may have written."""
         return isinstance(self.files[0].layout, TextLayout | SheetsLayout)
 
     @property

@@ -1,4 +1,4 @@
-"""First room: what kind of file this is, what its columns are, and which of them is which field."""
+"""Step 1: the kind of a file, its columns, and which column is which field."""
 
 import contextlib
 import dataclasses
@@ -68,8 +68,8 @@ def recognise(path: Path, mapping: SourceMapping | None = None, *, whole: bool =
     path : Path
         The file, or the directory of the files.
     mapping : SourceMapping, optional
-        What a person said of it. Without one, a preset is taken where the header is that of the
-        preset.
+        What a person stated about it. Without one, the preset with this header is used, if there
+        is one.
 
     whole : bool
         Whether to keep what further files say beyond the fields.
@@ -123,7 +123,7 @@ def known_preset(path: Path) -> str | None:
 
 
 def read_header(path: Path, files: Mapping[str, Mapping[str, Any]] | None = None) -> list[str]:
-    """Return the names of the columns, whatever they mean; of all files that belong together.
+    """Return the names of the columns, of all files that belong together.
 
     Raises
     ------
@@ -235,7 +235,7 @@ def _text(path: Path, mapping: SourceMapping) -> Reading:
 def _text_tables(
     path: Path, encoding: text.Encoding, header_row: int | None
 ) -> list[tuple[text.Separator, list[text.Head]]]:
-    """Return the ways to cut a text, each with the records that may be its header."""
+    """Return the ways to split a text, each with the records that may be its header."""
     separators: list[text.Separator] = list(text.SEPARATORS)
     tables = [
         (separator, text.read_heads(path, encoding, separator, header_row))
@@ -308,7 +308,7 @@ def _workbook(path: Path, mapping: SourceMapping) -> Reading:
 
 
 def _sheets(workbook: Workbook, mapping: SourceMapping, name: str) -> list[str]:
-    """Return the sheets to look at: that which the mapping names, or all."""
+    """Return the sheets to look at: the one that the mapping names, or all."""
     if mapping.sheet is None:
         return list(workbook.heads)
     if mapping.sheet not in workbook.heads:
@@ -352,7 +352,7 @@ def _sheet_heads(
 
 
 def _resembles(heads: Sequence[Sequence[str]], main: Sequence[str], columns: Columns) -> bool:
-    """Return whether a sheet has half of the columns that are read of the first one."""
+    """Return whether a sheet has at least half of the columns that are read from the first one."""
     wanted = {normalise(main[at]) for at in columns.used}
     shared = (len(wanted & {normalise(name) for name in head[:MAX_COLUMNS]}) for head in heads[:2])
     return max(shared, default=0) * 2 >= len(wanted)
@@ -361,7 +361,7 @@ def _resembles(heads: Sequence[Sequence[str]], main: Sequence[str], columns: Col
 def _order(
     main: Sequence[str], columns: Columns, header: Sequence[str], own: Columns
 ) -> list[int | None]:
-    """Return where each column of the first sheet stands on another one."""
+    """Return the position of each column of the first sheet on another sheet."""
     order: list[int | None] = [
         next((at for at, name in enumerate(header) if normalise(name) == normalise(wanted)), None)
         for wanted in main
@@ -377,7 +377,7 @@ def _listed(sheets: Sequence[str]) -> str:
 
 
 def _by_fields(headers: Sequence[Sequence[str]]) -> list[int]:
-    """Return the positions of headers, first those whose names speak of most fields of a sale."""
+    """Return the positions of headers, first those that name most fields of a sale."""
 
     def speaks(field: str, header: Sequence[str]) -> bool:
         return any(points(field, name) >= PROPOSED for name in header[:MAX_COLUMNS])
@@ -412,7 +412,7 @@ def _first_table(
 
 
 def _check_names(header: Sequence[str], name: str) -> None:
-    """Refuse values where names of columns should stand: the first sale would be lost."""
+    """Refuse a first row of values in place of a header: the first sale would be lost."""
     cells = [cell.strip() for cell in header if cell.strip()]
     values = [cell for cell in cells if _VALUE.fullmatch(cell)]
     if len(values) >= FEWEST_VALUES and 2 * len(values) >= len(cells):

@@ -1,4 +1,4 @@
-"""A relation of a database in place of files: the same columns and reasons, as one query.
+"""A relation of a database instead of files: the same columns and reasons, as one query.
 
 What a relation may be: a table or view, a folder of Parquet files, or a schema with the tables of
 a connector (`connectors`).

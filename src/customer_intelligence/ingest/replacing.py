@@ -1,7 +1,7 @@
-"""What a load holds again of earlier loads, and numbers that are there for other invoices.
+"""Invoices that a load replaces, and invoice numbers that earlier loads use for other invoices.
 
-The same rule as in the model `int_invoice_lines_known`: an invoice is the same where number
-and customer agree (who is unknown may be anybody) and the days lie within a week.
+The rule is that of the model `int_invoice_lines_known`: invoices are the same if number and
+customer agree (an unknown customer agrees with any) and the days lie within a week.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def compare(
     rules: Mapping[str, Any],
     name: str,
 ) -> list[str]:
-    """Return in words what a new load replaces of earlier ones.
+    """Return in words which invoices of earlier loads a new load replaces.
 
     Parameters
     ----------

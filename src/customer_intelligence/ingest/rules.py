@@ -1,4 +1,4 @@
-"""What a shop's own words mean: which codes, invoice numbers and signs say what.
+"""The rules of a shop: the meaning of its codes, invoice numbers, status words and signs.
 
 The same keys stand in ``shop.yml`` and under ``rules:`` of a mapping or preset. A key that is not
 there has the meaning that holds for any shop: every code is merchandise, no prefix of an invoice
@@ -88,7 +88,7 @@ def check_rules(content: object, where: str, code: str) -> dict[str, Any]:
 
 
 def code_rules(rules: Mapping[str, Any]) -> list[tuple[str | None, str | None, str]]:
-    """Return which stock code is of which class, in the order in which the rules are tried.
+    """Return the rules for the classes of stock codes, in the order in which they are tried.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def code_rules(rules: Mapping[str, Any]) -> list[tuple[str | None, str | None, s
 
 
 def description_rules(rules: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return pattern and class of products told by their text, in the order of their trial."""
+    """Return pattern and class of products recognised by their text, in the order of trial."""
     return [(text, kind) for kind, text in rules.get("description_patterns", {}).items()]
 
 
@@ -116,7 +116,7 @@ def status_rules(rules: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def differences(stated: Mapping[str, Any], rules: Mapping[str, Any]) -> list[str]:
-    """Return in words where a mapping says something else than the shop's rules."""
+    """Return in words where a mapping differs from the shop's rules."""
     found = []
     for key, value in stated.items():
         if isinstance(value, Mapping):
@@ -258,7 +258,7 @@ def _statuses(value: object) -> dict[str, list[str]]:
 
 
 def plain_word(word: str) -> str:
-    """Return a status without what may differ: case, outer blanks, ``_-``, the prefix ``wc-``."""
+    """Return a status without case, outer blanks, ``_-``, the prefix ``wc-``."""
     return re.sub("^wc ", "", re.sub("[_-]", " ", word.strip().lower())).strip()
 
 

@@ -1,7 +1,7 @@
-"""The rules of a data directory's shop: ``<data dir>/shop.yml``, and how it comes to be.
+"""The rules of a data directory's shop: ``<data dir>/shop.yml``, and how it is written.
 
-The first load writes it, from its preset or mapping; from then on people edit it, and no load
-changes it. ``customer-intelligence shop`` writes it where loads are without one.
+The first load writes it, from its preset or mapping. Later loads do not change it; people do.
+``customer-intelligence shop`` writes it for loads without one.
 """
 
 import json
@@ -71,7 +71,7 @@ def shop_of_loads(data_dir: Path) -> dict[str, Any]:
 
 
 def stated_rules(mapping: SourceMapping, currency: str | None) -> dict[str, Any]:
-    """Return what a mapping says of the shop; `currency` is what was read from the file."""
+    """Return the shop's rules that a mapping states; `currency` comes from the file."""
     named = {} if currency is None else {"currency": currency}
     return {**named, **mapping.rules}
 
@@ -85,7 +85,7 @@ def shop_text(stated: Mapping[str, Any]) -> str:
 
 
 def compare(name: str, stated: Mapping[str, Any], rules: Mapping[str, Any]) -> list[str]:
-    """Return notes on a file whose mapping says something else than the shop's rules.
+    """Return notes on a file whose mapping differs from the shop's rules.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def renew(data_dir: Path, mapping: SourceMapping | None) -> Path:
     Raises
     ------
     CustomerIntelligenceError
-        E_SHOP_EXISTS when there is one, E_NO_SHOP when its rules cannot be told.
+        E_SHOP_EXISTS when there is one, E_NO_SHOP when its rules are not known.
     """
     path = data_dir / SHOP_FILE
     with load.open_raw(data_dir) as raw:

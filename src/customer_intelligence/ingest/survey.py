@@ -1,4 +1,4 @@
-"""Between reading and typing: what only all values of a column together can tell."""
+"""Between reading and typing: what only all values of a column together can show."""
 
 import dataclasses
 import re
@@ -39,7 +39,7 @@ Fetch = Callable[[str], Sequence[tuple[Any, ...]]]
 
 
 def survey(reading: Reading, fetch: Fetch) -> Reading:
-    """Find the order of day and month, the currency, and on what clock times are.
+    """Find the order of day and month, the currency, and the clock of the times.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def survey(reading: Reading, fetch: Fetch) -> Reading:
 
 
 class _Look(NamedTuple):
-    """What one pass over the records tells."""
+    """What one pass over the records shows."""
 
     offsets: Sequence[str]
     """That stand after times; empty for none."""
@@ -104,7 +104,7 @@ def _first_look(reading: Reading, fetch: Fetch) -> _Look:
 
 
 def total_columns(reading: Reading) -> list[int]:
-    """Return the columns in which a record may call itself a total: the first, and of texts."""
+    """Return the columns in which a word such as Total may stand: the first, and those of texts."""
     # Typed columns come from programs, which write no totals but those of the invoice's place.
     others = ("stock_code", "description", "customer_id") if reading.is_text else ()
     fields = ("invoice_no", *others)
@@ -236,7 +236,7 @@ def _date_query(column: str) -> str:
 
 
 def _clock(reading: Reading, found: Sequence[str]) -> str:
-    """Say on what clock the times are, and which offsets stand beside them."""
+    """Return the clock of the times, and the offsets that stand beside them."""
     position = reading.columns.positions["invoice_date"][0]
     zones = getattr(reading.layout, "zones", {})
     if reading.mapping.timezone is not None:

@@ -1,4 +1,4 @@
-"""Files that belong together: which they are, and how the columns of all are called."""
+"""Files that belong together: how they are found, and the names of all their columns."""
 
 import dataclasses
 import itertools
@@ -24,7 +24,7 @@ _STAND_INS = ("invoice_no", "invoice_date", "customer_id", "line_amount", "descr
 
 
 def find_files(path: Path, mapping: SourceMapping) -> dict[str, Path]:
-    """Return the files that a mapping takes together, by the names that it gives them.
+    """Return the files that a mapping joins, by the names that it gives them.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def join(
 def read_joined_header(
     path: Path, mapping: SourceMapping, recognise: Callable[[Path, SourceMapping], Reading]
 ) -> list[str]:
-    """Return the names of the columns that `join` finds, whatever they mean."""
+    """Return the names of the columns that `join` finds."""
     parts, plain = _parts(path, mapping, recognise)
     return _unambiguous(plain, [part.reading for part in parts], [part.name for part in parts])
 
@@ -166,7 +166,7 @@ def _parts(
 
 
 def without_unused(whole: Reading) -> Reading:
-    """Leave out what further files say beyond the fields: it would be there for every line."""
+    """Leave out columns of further files that are no fields: every line would repeat them."""
     layout, columns = whole.layout_as(JoinedLayout), whole.columns
     used = columns.used | {at for at in [columns.rival_amount] if at is not None}
     kept = [at for at, (part, _) in enumerate(layout.columns) if part == 0 or at in used]
@@ -216,7 +216,7 @@ def _with_names(whole: Reading) -> Reading:
 def _stand_in(
     mapping: SourceMapping, name: str, key: Sequence[str], *, is_first: bool
 ) -> SourceMapping:
-    """Return a mapping of the key alone, with all that is said of how files are written."""
+    """Return a mapping of the key alone, with all that it states about formats."""
     return dataclasses.replace(
         mapping,
         columns=dict(zip(_STAND_INS, itertools.cycle(key), strict=False)),
@@ -275,7 +275,7 @@ def _side(
 def _unambiguous(
     columns: Sequence[tuple[int, int]], readings: Sequence[Reading], files: Sequence[str]
 ) -> list[str]:
-    """Name columns: those whose name is in several files by their file too."""
+    """Name the columns; names that occur in several files get the name of their file."""
     owners: dict[str, set[int]] = {}
     for at, position in columns:
         owners.setdefault(normalise(readings[at].header[position]), set()).add(at)

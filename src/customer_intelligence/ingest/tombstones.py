@@ -1,4 +1,4 @@
-"""Who was erased and must not come back: salted hashes, never the ids themselves."""
+"""Erased customers, who must not come back: salted hashes, never the ids themselves."""
 
 import datetime as dt
 import hashlib
@@ -27,8 +27,8 @@ def read_tombstones(raw: Path) -> dict[str, Any] | None:
     Raises
     ------
     CustomerIntelligenceError
-        `E_TOMBSTONES` when the file is anything but such a list: taken for no list at all, it
-        would bring back who was erased.
+        `E_TOMBSTONES` if the file is damaged: treated as empty, it
+        would bring erased customers back.
     """
     path = raw / TOMBSTONES_FILE
     try:

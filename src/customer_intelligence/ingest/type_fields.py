@@ -1,4 +1,4 @@
-"""Third room, value by value: the SQL that types one field, and the reason where it cannot.
+"""Step 3, per value: the SQL that types one field, and the reason where it cannot.
 
 Good values meet the first branch of each `case`; dearer ones are evaluated only for the values
 that do not, because DuckDB computes a branch only for its rows.
@@ -141,7 +141,7 @@ def is_nobody(name: str) -> str:
 
 
 def has_lost_digits(cell: Cell) -> str:
-    """Return whether a code is a number of which a spreadsheet or a float kept the first digits."""
+    """Return whether a code is a number of which only the first digits are left."""
     name, kind = cell
     if kind in _EXACT_UP_TO:
         return f"coalesce(isfinite({name}) and abs({name}) > {_EXACT_UP_TO[kind]}, false)"
@@ -155,7 +155,7 @@ def has_lost_digits(cell: Cell) -> str:
 
 
 def quantity(cell: Cell, marks: Marks) -> Typed:
-    """Units, or what was weighed or measured."""
+    """Units, or a weight or length."""
     return _decimal(cell, marks, "R_QUANTITY", with_currency=False)
 
 
@@ -165,7 +165,7 @@ def amount(cell: Cell, marks: Marks, reason: str) -> Typed:
 
 
 def _decimal(cell: Cell, marks: Marks, reason: str, *, with_currency: bool) -> Typed:
-    """Type a number with at most four decimals that mean something; more are noise of a float."""
+    """Type a number with at most four significant decimals; more are noise of a float."""
     name, kind = cell
     text = _number_text(cell, marks, with_currency=with_currency)
     if kind in _INTEGER_TYPES:
@@ -222,7 +222,7 @@ def formula(formula: Formula, reading: Reading, *, blank_is_nothing: bool = Fals
 
 
 def moment(cell: Cell, reading: Reading, date_cell: str) -> Typed:
-    """Day and time on the clock that the file shows, or on that of a zone where it shows UTC."""
+    """Day and time as the file shows them, or in the mapping's zone where the file shows UTC."""
     name, kind = cell
     date_order, timezone = reading.date_order, reading.mapping.timezone
     reason = "'R_INVOICE_DATE'"

@@ -1,4 +1,4 @@
-"""Last room: the raw rows of a source as one Parquet file, and what stands beside it."""
+"""Step 5: the raw rows of a source as one Parquet file, with its manifest."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ class Written(NamedTuple):
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know, as predicates of the file."""
+        """What a person should know about the file, as predicates of it."""
         notes = []
         if self.records == 0:
             notes.append("has a header and no records")

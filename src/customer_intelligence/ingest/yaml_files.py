@@ -142,6 +142,6 @@ def _reason(error: Exception) -> str:
 
 
 def _shown(text: str) -> str:
-    """Return a text without what a terminal would obey, and no longer than a message can be."""
+    """Return a text without control characters, shortened for a message."""
     seen = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
     return seen if len(seen) <= 300 else f"{seen[:299]}…"

@@ -39,7 +39,7 @@ def end_command(
     number : int
         The number that the command was given when it began.
     report : mapping
-        What the macro `publish_marts` tells of the command: `command`, `started_at`,
+        What the macro `publish_marts` reports about the command: `command`, `started_at`,
         `invocation_id`, `publish_empty`; `narrowed`, the options that leave out a part;
         `results` with `id`, `name`, `type` and `status`; `nodes` with `id`, `name` and `type` of
         all that is enabled; `models` and `keys` as `tables` takes them.

@@ -204,7 +204,7 @@ def publish(
 
 
 def remove_leftovers(published: Path) -> None:
-    """Delete what a publication that did not end has left."""
+    """Delete what an interrupted publication left behind."""
     for leftover in published.iterdir():
         if leftover.name.startswith(_LEFTOVERS):
             files.remove(leftover)
@@ -247,7 +247,7 @@ def _copy(
     tables: Sequence[Table],
     erasures: int,
 ) -> dict[str, int]:
-    """Copy tables and what is known of them; returns the rows of each, by schema and name."""
+    """Copy tables with their metadata; return the number of rows, by schema and name."""
     rows = {}
     with _attached(connection, path):
         for schema in SCHEMAS:
@@ -354,7 +354,7 @@ def _write_summary(folder: Path) -> None:
 
 
 def versions_to_prune(data_dir: Path, new: str, erasures: int) -> list[str]:
-    """Return the versions that go once a new one is current.
+    """Return the versions to delete once a new one is current.
 
     The newest are kept. After an erasure only those stay that know of it: what was built before
     still names who was erased.
@@ -395,7 +395,7 @@ def _write_through(building: Path) -> None:
 
 
 def _tidy(published: Path, outdated: Sequence[str]) -> None:
-    """Remove outdated versions and what an earlier release left; what stays goes next time."""
+    """Remove outdated versions and files of earlier releases; retry failures next time."""
     try:
         old = [path for path in published.iterdir() if OLD_FILES.fullmatch(path.name)]
     except OSError as error:

@@ -74,6 +74,11 @@ def current_version(data_dir: str | os.PathLike[str] | None = None) -> str:
         `E_NOT_PUBLISHED` when no build has published marts in this directory, `E_OLD_LAYOUT` when
         the last one was published by an earlier release, `E_DAMAGED` when `current` is not a link
         to a version beside it.
+
+    Examples
+    --------
+    >>> current_version("data/local") in os.listdir("data/local/published")
+    True
     """
     data_dir = data_directory(data_dir)
     current = data_dir / PUBLISHED / CURRENT
@@ -127,6 +132,12 @@ def open_marts(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBP
     CustomerIntelligenceError
         Those of `current_version`; `E_DAMAGED` when the file of the version is missing, no
         database or no regular file.
+
+    Examples
+    --------
+    >>> with open_marts("data/local") as marts:
+    ...     marts.sql("select segment from rpt_segments where segment_rank = 1").fetchall()
+    [('Champions',)]
     """
     directory = data_directory(data_dir)
     version = current_version(directory)
@@ -189,6 +200,13 @@ def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.D
     CustomerIntelligenceError
         Those of `open_marts`; `E_DAMAGED` when the file is damaged beyond what opening it showed,
         `E_OLD_MARTS` when it lacks a table or column that the block reads.
+
+    Examples
+    --------
+    >>> with reading("data/local") as marts:
+    ...     marts.sql("from rpt_churn_metrics select no_such_column")
+    Traceback (most recent call last):
+    customer_intelligence.errors.CustomerIntelligenceError: E_OLD_MARTS: ...
     """
     directory = data_directory(data_dir)
     with open_marts(directory) as marts:
@@ -275,7 +293,7 @@ def reason_of(error: BaseException) -> str:
 
 
 def damaged(data_dir: Path, what: str) -> CustomerIntelligenceError:
-    """Return the refusal of a damaged publication, which names the way back where there is one."""
+    """Return the error for a damaged publication, with a version to go back to if there is one."""
     option = data_dir_option(data_dir)
     try:
         ways = [f"`make rollback VERSION={name}{option}`" for name in sound_versions(data_dir)]
@@ -370,7 +388,7 @@ def previous_horizon(
 
 
 def opened_before(data_dir: Path) -> duckdb.DuckDBPyConnection:
-    """Open what was published last, in the layout of an earlier release too."""
+    """Open what was published last, also in the layout of an earlier release."""
     try:
         return open_marts(data_dir)
     except CustomerIntelligenceError as error:

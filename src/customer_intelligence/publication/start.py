@@ -1,4 +1,4 @@
-"""What every dbt command begins with: vars checked, the source found, the schema ``raw`` made.
+"""The start of every dbt command: check the vars, find the source, make the schema ``raw``.
 
 The schema is made anew each time and appears whole: invoice lines and loads, the rules of the
 shop, who must not be contacted, campaigns, and the clusters that are published now.
@@ -68,7 +68,7 @@ def start_run(
     ------
     CustomerIntelligenceError
         E_BAD_VARS, E_BAD_SHOP, E_NO_SHOP, E_DAMAGED_LOAD, E_LOADS_GONE, E_BAD_RELATION, or
-        E_DO_NOT_CONTACT and E_OTHER_KEY where it cannot be told who must not be contacted.
+        E_DO_NOT_CONTACT or E_OTHER_KEY if do_not_contact.csv cannot be used.
     """
     check_variables(variables, given)
     relation = variables["raw_relation"]
@@ -93,7 +93,7 @@ def start_run(
 
 
 def find_shop(data_dir: Path, sample: Path) -> Shop:
-    """Return the shop of the loads; the sample only where nothing was ever loaded or published.
+    """Return the shop of the loads, or the sample if nothing was ever loaded or published.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
 def _check_copies_are_known(
     data_dir: Path, manifests: Sequence[Mapping[str, Any]], rules: Mapping[str, Any]
 ) -> None:
-    """Refuse loads made before copies were told, where the shop drops copies."""
+    """Refuse loads without `copy_number` if the shop drops copies."""
     if rules.get("copies") != "drop":
         return
     for manifest in manifests:
@@ -157,7 +157,7 @@ def _shop_of_relation(
     latest: dt.datetime,
     project: Path,
 ) -> Shop:
-    """Return the shop of a relation; its rules are those of its mapping where there is no file."""
+    """Return the shop of a relation; without `shop.yml`, the rules are those of its mapping."""
     path = data_dir / MAPPING_FILE
     stated = read_yaml(path, "E_BAD_MAPPING") if path.exists() else None
     found = find_relation(connection, relation, latest, stated, base=project)

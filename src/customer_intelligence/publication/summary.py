@@ -171,7 +171,7 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
 
 
 def taken_for_granted(marts: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
-    """Collect what counts although the source does not quite say so; none where it all does.
+    """Collect what counts by a default rule, because the source does not state it.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def taken_for_granted(marts: duckdb.DuckDBPyConnection) -> dict[str, dict[str, A
 
 
 def _ledger(marts: duckdb.DuckDBPyConnection) -> list[apart.Apart]:
-    """Return what became of all lines: dispositions, then reasons of the quarantine."""
+    """Return the lines and amounts of all dispositions, then of all reasons of the quarantine."""
     dispositions = marts.execute(
         "select disposition, label, counts_in, lines, amount from rpt_line_dispositions "
         "order by rule_order desc"
@@ -222,7 +222,7 @@ def _ledger(marts: duckdb.DuckDBPyConnection) -> list[apart.Apart]:
 
 
 def _apart_lines(summary: dict[str, Any]) -> list[str]:
-    """Return what is set apart in a line, and what is much in another."""
+    """Return one line on amounts that do not count, and one for each that is large."""
     set_apart = apart.listed([apart.Apart(**part) for part in summary.get("ledger", [])])
     much = summary.get("warnings", [])
     return [
@@ -281,7 +281,7 @@ def _granted_lines(granted: dict[str, dict[str, Any]], currency: str) -> list[st
 
 
 def _far_off_lines(summary: dict[str, Any]) -> list[str]:
-    """Return what is set apart by its date, with the way out; a summary of before has none."""
+    """Return one line on lines dated far off, with the way out; earlier summaries have none."""
     found = summary.get("far_off_dates")
     if found is None:
         return []
@@ -326,7 +326,7 @@ def _horizon_lines(horizon: dict[str, Any]) -> list[str]:
 
 
 def _drift_lines(drift: dict[str, Any]) -> list[str]:
-    """Return one line on what drifted, or none where nothing could be told."""
+    """Return one line on what drifted, or none if nothing could be judged."""
     if not drift["watched"]:
         return []
     if not drift["drifted"]:

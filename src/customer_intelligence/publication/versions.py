@@ -58,6 +58,11 @@ def list_versions(data_dir: Path) -> list[Version]:
     ------
     CustomerIntelligenceError
         `E_NOT_PUBLISHED` or `E_OLD_LAYOUT` when there is none.
+
+    Examples
+    --------
+    >>> [version.is_current for version in list_versions(Path("data/local"))]
+    [True]
     """
     names = version_names(data_dir)
     current = None
@@ -149,7 +154,7 @@ def verify(folder: Path, version: str, rows: dict[str, int] | None = None) -> No
 
 
 def check_current(published: Path) -> None:
-    """Refuse a directory in the place of the link, which nothing can replace in one step."""
+    """Refuse a directory in place of the link: it cannot be replaced in one step."""
     if files.is_directory(published / CURRENT):
         raise CustomerIntelligenceError(
             "E_CANNOT_PUBLISH",

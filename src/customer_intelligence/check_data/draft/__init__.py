@@ -1,4 +1,4 @@
-"""The draft of a mapping and of the rules of a shop, for a file of which nothing was said.
+"""The draft of a mapping and of the rules of a shop, for a file without a mapping.
 
 `column` sees what the values of a column are, `evidence` what they say of a field, `choosing` holds
 what is chosen, `money` and `orders` find prices and amounts by arithmetic, `mapping` chooses all

@@ -24,7 +24,7 @@ class Proposal:
 
 @dataclass
 class Draft:
-    """A mapping as it would stand in the file, and what a person should know of it."""
+    """A mapping as it would be written, and what a person should know about it."""
 
     content: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Work:
 
 
 def categories(work: Work) -> list[Column]:
-    """Return columns that group products: the last that may stand for one."""
+    """Return columns that group products, to be used if there is no column of products."""
     return [
         column
         for column in work.columns

@@ -1,4 +1,4 @@
-"""What is seen of a column: of which kind its values are, and how numbers and dates are written."""
+"""The values of a column: their kind, and how numbers and dates are written."""
 
 import re
 from collections import Counter
@@ -48,7 +48,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 @dataclass
 class Column:
-    """What is seen of a column.
+    """The values of a column.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Column:
         return sum(self.values.values())
 
     def is_mostly(self, holds: Callable[[str], object]) -> bool:
-        """Tell whether something holds for the values of most records."""
+        """Return whether something holds for the values of most records."""
         kind = sum(count for value, count in self.values.items() if holds(value))
         return self.filled > 0 and (
             kind >= MOST * self.filled or (kind == self.filled - 1 and kind >= FEW_RECORDS)

@@ -1,4 +1,4 @@
-"""The mapping as it would stand in the file, and what a person should know of it."""
+"""The mapping as it would be written, and what a person should know about it."""
 
 import itertools
 import re
@@ -98,7 +98,7 @@ def drafted(work: Work) -> Draft:
 
 
 def _are_lines(work: Work) -> bool:
-    """Tell whether the records are lines of orders: a product, its quantity or price, its money."""
+    """Return whether records are lines of orders: a product, its quantity or price, its money."""
     money = work.chosen.get("line_amount") or work.chosen.get("unit_price")
     product = work.chosen.get("stock_code")
     is_dated = {"invoice_no", "invoice_date"} & set(work.chosen)
@@ -116,7 +116,7 @@ def _are_lines(work: Work) -> bool:
 
 
 def _draft_order(draft: Draft, work: Work, invoice: Column) -> None:
-    """Say what an order states once, on its first line or on all of them."""
+    """Draft the keys for what an order states once, on its first line or on all lines."""
     amount = work.order_amount
     if amount is not None:
         several = [rows for rows in by_order(amount, invoice) if len(rows) > 1]
@@ -141,7 +141,7 @@ def _draft_order(draft: Draft, work: Work, invoice: Column) -> None:
 
 
 def _draft_discount(draft: Draft, work: Work, invoice: Column | None) -> None:
-    """Say that prices are before a discount, and count it where arithmetic proves it."""
+    """Note that prices are before a discount, and subtract it if arithmetic proves it."""
     for column in work.columns:
         meanings = names.said(column.name).meanings
         amounts = [amount for amount in column.decimals if amount]
@@ -175,7 +175,7 @@ def _draft_discount(draft: Draft, work: Work, invoice: Column | None) -> None:
 
 
 def _amount_before(work: Work, discount: Column, invoice: Column | None) -> Column | None:
-    """Return the amount of an order that, less its discount, gives another amount of it."""
+    """Return the amount of an order that equals another amount once the discount is subtracted."""
     of_orders = [
         column
         for column in work.columns
@@ -202,7 +202,7 @@ def _amount_before(work: Work, discount: Column, invoice: Column | None) -> Colu
 
 
 def identity_notes(customer: Column, invoice: Column) -> list[str]:
-    """Say what is odd of the ids of customers: one with many of the orders, two that are one."""
+    """Note odd customer ids: one with many of the orders, or two columns that are one id."""
     notes = []
     orders = Counter(
         who
@@ -258,7 +258,7 @@ def _draft_formats(draft: Draft, chosen: dict[str, Column], numeric: Sequence[Co
 
 
 def draft_dates(draft: Draft, date: Column) -> None:
-    """Say how dates are written, where it is no usual way."""
+    """Draft the format of dates if it is unusual."""
     if date.date_format == "known":
         if date.date_order is not None:
             draft.content["dates"] = date.date_order

@@ -1,4 +1,4 @@
-"""What the values of a column say of the field that it may be."""
+"""How far the values of a column support each field that it may be."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -42,7 +42,7 @@ def _invoice_evidence(column: Column) -> tuple[int, str] | None:
 
 
 def _is_label(column: Column) -> bool:
-    """Tell whether there are too few values for those of an identity."""
+    """Return whether a column has too few distinct values to identify anything."""
     return len(column.values) <= FEW_VALUES and column.filled >= MANY_RECORDS
 
 

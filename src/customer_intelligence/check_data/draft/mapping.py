@@ -1,4 +1,4 @@
-"""Draft a mapping for a file of which nothing was said.
+"""Draft a mapping for a file without one.
 
 A column is a field by three kinds of evidence: its name (`names`, words in five languages), its
 values, and arithmetic between columns (quantity times price is the total). What is drafted is a
@@ -32,6 +32,12 @@ def draft_mapping(columns: Sequence[Column]) -> Draft:
     ----------
     columns : sequence of Column
         Of the file, with names that no other column has.
+
+    Examples
+    --------
+    >>> columns = [Column("Bestellnr", ["7", "7", "8"]), Column("Kunde", ["a", "a", "b"])]
+    >>> draft_mapping(columns).content["columns"]
+    {'invoice_no': 'Bestellnr', 'customer_id': 'Kunde'}
     """
     work = Work([column for column in columns if column.filled])
     date = work.choose("invoice_date") or _choose_only_date(work)
@@ -87,7 +93,7 @@ def _choose_description(work: Work) -> None:
 
 
 def _choose_last_resorts(work: Work) -> None:
-    """Take a group for the product, and a bare name for the customer, where all else fails."""
+    """As a last resort take a group as the product, and a bare name as the customer."""
     groups = categories(work)
     if groups and "quantity" in work.chosen and "description" not in work.chosen:
         work.chosen["description"] = groups[0]
@@ -99,7 +105,7 @@ def _choose_last_resorts(work: Work) -> None:
 
 
 def _choose_any_customer(work: Work) -> None:
-    """Take a telephone, a bare name, or who receives, for the customer, where all else fails."""
+    """As a last resort take a telephone, a bare name or the recipient as the customer."""
     if "customer_id" in work.chosen:
         return
     phones = work.ranked("customer_id", LEAST_OF_PHONE)
@@ -125,7 +131,7 @@ def _choose_any_customer(work: Work) -> None:
 
 
 def _choose_any_number(work: Work) -> None:
-    """Take a bare reference or number for that of the order, where all else fails."""
+    """As a last resort take a bare reference or number as the order number."""
     if "invoice_no" in work.chosen or "description" not in work.chosen:
         return
     for column in work.columns:
@@ -143,7 +149,7 @@ def _choose_any_number(work: Work) -> None:
 
 
 def _add_fallbacks(work: Work) -> None:
-    """Name the columns that stand in where a field's own is blank."""
+    """Name the columns that fill in where a field's own column is blank."""
     taken = {column.name for column in work.chosen.values()}
     for name in ("customer_id", "country"):
         column = work.chosen.get(name)
@@ -169,7 +175,7 @@ def _add_fallbacks(work: Work) -> None:
 
 
 def _is_stand_in(name: str, column: Column, other: Column) -> bool:
-    """Tell whether another column is of the same kind, and filled where the first is blank."""
+    """Return whether another column is of the same kind, and filled where the first is blank."""
     if name == "country":
         return any(not one and two for one, two in zip(column.rows, other.rows, strict=True))
     kinds = [names.said(one.name).meanings for one in (column, other)]

@@ -57,7 +57,7 @@ def _choose_proven(
     totals: Sequence[Candidate],
     invoice: Column | None,
 ) -> bool:
-    """Choose a price and a total of which arithmetic shows that they are."""
+    """Choose a price and a total that arithmetic confirms."""
     proven = []
     for price, total in itertools.product(prices[:6], totals[:24]):
         if price.column is not total.column:
@@ -153,7 +153,7 @@ def _take_of_order(work: Work, of_order: Sequence[Candidate]) -> None:
 
 
 def _tell_rivals(work: Work, taken: Candidate, totals: Sequence[Candidate]) -> None:
-    """Say which other columns claim to be the amount, and how far they differ."""
+    """Note other columns that may be the amount, and how far they differ."""
     proposal = work.proposals["line_amount"]
     is_proven = "unit_price" in work.chosen and proposal.verdict == "ok"
     for rival in totals:
@@ -197,7 +197,7 @@ def _products(quantity: Column, price: Column, total: Column) -> tuple[int, int,
 
 
 def _is_of_line(work: Work, quantity: Column, money: Column) -> bool:
-    """Tell whether an amount grows with the quantity of one and the same product."""
+    """Return whether an amount grows with the quantity of one and the same product."""
     ranked = work.ranked("stock_code") + work.ranked("description")
     products = [one.column for one in ranked] + categories(work)
     for product in products[:3]:
@@ -222,7 +222,7 @@ def _is_of_line(work: Work, quantity: Column, money: Column) -> bool:
 def _fails_on_orders(
     quantity: Column, price: Column, total: Column, invoice: Column | None
 ) -> bool:
-    """Tell whether arithmetic that holds on orders of one line fails on those of several."""
+    """Return whether arithmetic that holds on orders of one line fails on those of several."""
     if invoice is None:
         return False
     lines = Counter(invoice.rows)

@@ -1,4 +1,4 @@
-"""How amounts stand in orders: on every line, the same on all, or on the first one only."""
+"""Where orders state amounts: on every line, the same on all lines, or on the first only."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from customer_intelligence.check_data.draft.column import Column
 
 
 def is_of_order(amount: Column, invoice: Column | None) -> bool:
-    """Tell whether an amount is the order's: said once, or the same on all of its lines."""
+    """Return whether an amount is the order's: stated once, or the same on all of its lines."""
     if invoice is None:
         return False
     orders = [rows for rows in by_order(amount, invoice) if len(rows) > 1]
@@ -18,7 +18,7 @@ def is_of_order(amount: Column, invoice: Column | None) -> bool:
 
 
 def is_once_per_order(amount: Column, invoice: Column | None) -> bool:
-    """Tell whether an amount stands on the first line of an order and on no other."""
+    """Return whether only the first line of an order states an amount."""
     return invoice is not None and is_on_first_line(amount, invoice)
 
 

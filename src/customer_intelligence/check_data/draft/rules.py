@@ -26,7 +26,7 @@ def draft_rules(codes: Sequence[tuple[str, int]]) -> tuple[dict[str, Any], list[
     rules : dict
         Keys of ``shop.yml``.
     notes : list of str
-        What was taken for what.
+        Which code was given which class.
     """
     found: dict[str, dict[str, int]] = {}
     for code, records in codes:
@@ -68,7 +68,7 @@ def draft_statuses(words: Sequence[tuple[str, int]]) -> tuple[dict[str, Any], li
     rules : dict
         ``statuses`` of ``shop.yml``; words for a payment that is pending need no rule.
     notes : list of str
-        What each word is taken for, and which are not known.
+        The meaning given to each word, and unknown words.
     """
     known = names.status_classes()
     classes: dict[str, list[tuple[str, int]]] = {}

@@ -1,4 +1,4 @@
-"""Tables of connectors as one relation: by the names of the tables that a schema holds.
+"""Tables of connectors as one relation, recognised by the names of the tables in a schema.
 
 A connector is two files of this folder. ``<name>.sql`` is a query over its tables that gives one
 row per invoice line. ``<name>.yml`` has the keys
@@ -135,7 +135,7 @@ def _connected(
 
 
 def _merged(said: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a connector says, but for what the shop says otherwise."""
+    """Return the connector's mapping, with the shop's own keys in place of its defaults."""
     return {
         key: {**said[key], **stated[key]}
         if isinstance(said.get(key), Mapping) and isinstance(stated.get(key), Mapping)
@@ -147,7 +147,7 @@ def _merged(said: Mapping[str, Any], stated: Mapping[str, Any]) -> dict[str, Any
 def _zone(
     connection: duckdb.DuckDBPyConnection, name: str, place: Mapping[str, str], tables: str
 ) -> str:
-    """Return the shop's zone, which one of the tables names."""
+    """Return the time zone of the shop, from the table that names it."""
     column, table = place["column"], identifier(place["table"])
     query = f"select distinct {column} from {table} where {column} <> ''"  # noqa: S608  # nosec
     zones: list[str] = [zone for (zone,) in connection.execute(tables + query).fetchall()]

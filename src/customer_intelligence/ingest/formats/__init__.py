@@ -1,1 +1,1 @@
-"""Formats of files: text, workbook, Parquet. Here no field has a meaning yet."""
+"""Formats of files: text, workbook, Parquet. Fields have no meaning yet."""

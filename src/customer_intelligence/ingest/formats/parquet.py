@@ -1,4 +1,4 @@
-"""Parquet files: how DuckDB scans one, and how much it holds, which its size does not show."""
+"""Parquet files: how DuckDB scans one, and how large its content is once expanded."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def scan(path: Path, *, numbered: bool = False) -> str:
 
 
 def check_expansion(path: Path, connection: duckdb.DuckDBPyConnection) -> int:
-    """Refuse a file that holds far more than its size, before anything is made of its values.
+    """Refuse a file that expands far beyond its size, before its values are read.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def check_expansion(path: Path, connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def _length(column: str, kind: str) -> str | None:
-    """Write the bytes of a value as SQL, None for types of a few bytes."""
+    """Write the length of a value in bytes as SQL; None for types of a few bytes."""
     if kind == "VARCHAR":
         return f"coalesce(strlen({column}), 0)::hugeint"
     if kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION", "VARIANT", "BLOB")):

@@ -1,4 +1,4 @@
-"""Records that were read one at a time, written to Parquet so that one query can check them."""
+"""Records that were read one at a time, staged as Parquet so that one query can check them."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ UNREADABLE_REASONS = ("R_FIELD_COUNT", "R_QUOTE", "R_FIELD_LIMIT")
 
 
 class StagedRecord(NamedTuple):
-    """One source record as text fields, with what was already found wrong with it."""
+    """One source record as text fields, with the faults found so far."""
 
     fields: Sequence[str | None]
     reasons: Sequence[str] = ()
@@ -161,7 +161,7 @@ def record_keys(header: Sequence[str]) -> list[str]:
 
 
 def raw_value_chars(width: int) -> int:
-    """Return the length from which on a value of a raw record is cut."""
+    """Return the length at which a value of a raw record is cut."""
     return max(RAW_VALUE_CHARS, RAW_RECORD_CHARS // max(width, 1))
 
 

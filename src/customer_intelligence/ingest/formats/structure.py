@@ -16,7 +16,7 @@ MAX_LINE_SHIFTS = 1 << 22  # 64 MB
 
 
 class LineShifts(NamedTuple):
-    """How far the line on which a record starts lies beyond the record's number.
+    """Line number minus record number at the start of each record.
 
     Records are numbered from 0, the header. The shift grows at records that follow an empty line
     or a field with a line end; between them it stays.
@@ -39,7 +39,7 @@ ONE_LINE_A_RECORD = LineShifts(np.array([0]), np.array([1]))
 
 @dataclass(frozen=True)
 class Structure:
-    """What counting found, header included in the number of records."""
+    """The result of counting; the header counts as a record."""
 
     records: int
     is_well_formed: bool
@@ -52,7 +52,7 @@ def measure_structure(path: Path, separator: str, width: int) -> Structure:
     Well formed means: every opening quote follows a separator or line end, every closing quote
     precedes one, line ends are all alike, no NUL, and every record has `width` fields. For such
     text every CSV reader finds the same records and fields. Text with more line shifts than fit
-    in memory is not taken for well formed.
+    in memory counts as malformed.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def _line_shifts(lines: np.ndarray, first_record: int, before: np.int64 | None) 
 
 
 def _quotes_are_placed(data: np.ndarray, quotes: np.ndarray, separator: int) -> bool:
-    """Tell whether quotes open after and close before a separator or line end, or are doubled."""
+    """Return whether quotes are doubled, or open and close a whole field."""
     opening, closing = quotes[::2], quotes[1::2]
     before = data[opening - 1]
     opens = np.isin(before, [separator, ord("\n"), ord('"')]) | (opening == 0)

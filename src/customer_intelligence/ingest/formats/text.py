@@ -69,7 +69,7 @@ class Encoding:
 
 
 class Record(NamedTuple):
-    """One source record: its fields, and why it could not be cut into fields if it could not."""
+    """One source record: its fields, or the reason why it could not be split into fields."""
 
     fields: list[str]
     reason: str | None = None
@@ -186,7 +186,7 @@ def likely_header(rows: Sequence[Sequence[str]]) -> int:
 
 
 def blank_separator(path: Path, encoding: Encoding) -> Separator | None:
-    """Return how blanks divide the columns of a text: as runs, or by places that stay blank."""
+    """Return how blanks separate the columns of a text: runs of blanks, or fixed positions."""
     lines: list[str] = []
     with open_text(path, encoding) as stream:
         while len(lines) < MAX_HEAD and (line := stream.readline(_MAX_FIXED_CHARS)):
@@ -204,7 +204,7 @@ def blank_separator(path: Path, encoding: Encoding) -> Separator | None:
 
 
 def _cut_at(line: str, gaps: tuple[int, ...]) -> list[str]:
-    """Cut a line at the places that are blank on every line; the line whole where one is not."""
+    """Split a line at positions that are blank on every line; whole if one of them is not."""
     if any(line[at : at + 1].strip() for at in gaps):
         return [line]
     edges = [-1, *gaps, max(len(line), gaps[-1] + 2)]
@@ -216,7 +216,7 @@ def _cut_at(line: str, gaps: tuple[int, ...]) -> list[str]:
 
 
 def skip_lines(stream: TextIO, count: int) -> None:
-    """Read past lines, however long."""
+    """Skip lines, however long."""
     while count > 0 and (line := stream.readline(CHUNK_BYTES)):
         count -= line.endswith(("\n", "\r"))
 
@@ -257,7 +257,7 @@ def read_records(
     *,
     is_quoted: bool = True,
 ) -> Iterator[Record]:
-    """Cut text into records, one at a time, losing none.
+    """Split text into records, one at a time, without losing any.
 
     Empty lines are no records, nor is a first line ``sep=;``. A quoted field may span lines; when
     it never closes, goes on after its closing quote, or the spanning record has the wrong number

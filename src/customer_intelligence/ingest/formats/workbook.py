@@ -153,7 +153,7 @@ class Workbook:
         return [*found[first : first + 1], *found[:first], *found[first + 1 :]]
 
     def rows(self, tables: Iterable[Table]) -> Iterator[Row]:
-        """Yield the records of tables in order; rows without any content are no records."""
+        """Yield the records of tables in order, without empty rows."""
         for table in tables:
             name, width = table.sheet, len(table.header)
             first_column = (self._sheets[name].start or (0, 0))[1]
@@ -235,7 +235,7 @@ class Workbook:
 
 
 class _Merged:
-    """A column in which cells are merged: the first of its rows holds what all of them say."""
+    """A column with merged cells: the value of an area stands in its first row."""
 
     def __init__(self, column: int, ends: dict[int, int]) -> None:
         self.column, self._ends = column, ends
@@ -243,7 +243,7 @@ class _Merged:
         self.date: dt.datetime | None = None
 
     def fill(self, row: int, fields: list[str], date: dt.datetime | None, dates: int) -> bool:
-        """Repeat the value of the area that a row is in; tell whether it had none of its own."""
+        """Fill in the value of a row's merged area; return whether the row had no own value."""
         if row in self._ends:
             self._text, self._until = fields[self.column], self._ends[row]
             self.date = date if self.column == dates else None
@@ -336,7 +336,7 @@ def _refuse_entities(path: Path, xml: bytes) -> None:
 
 
 class _SheetScan:
-    """What is found while the XML of a sheet goes by."""
+    """What is found while the XML of a sheet is streamed."""
 
     def __init__(self) -> None:
         self.errors: dict[int, dict[int, str]] = {}
@@ -352,7 +352,7 @@ class _SheetScan:
         return self._columns * self._rows
 
     def read(self, chunk: bytes) -> None:
-        """Read on; what follows the last row that is complete waits for more."""
+        """Read the next block; text after the last complete row waits for the next one."""
         xml = self._rest + chunk
         boundary = max(xml.rfind(b"</row>"), xml.rfind(b":row>"), 0)
         complete, self._rest = xml[:boundary], xml[boundary:]
@@ -361,7 +361,7 @@ class _SheetScan:
         self._find(complete)
 
     def finish(self) -> None:
-        """Read what followed the last row, whatever its end looked like."""
+        """Read the text after the last complete row."""
         self._find(self._rest)
         self._rest = b""
 
