@@ -299,8 +299,9 @@ def months_said() -> str:
     if len(areas) < 2:
         return ""
     return (
-        f" The intervals are over customers of one window; over {len(areas)} cutoffs, each predicted "
-        f"from what was known then, the AUC ran from {areas.min():.3f} to {areas.max():.3f}."
+        f" The intervals are over customers of one window; over {len(areas)} cutoffs, each "
+        f"predicted from what was known then, the AUC ran from {areas.min():.3f} to "
+        f"{areas.max():.3f}."
     )
 
 
