@@ -44,7 +44,7 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
             "How much money is at risk?",
             charts.value_at_risk(at_risk, names, currency),
             "Value at risk of each segment, stacked by predicted risk.",
-            f"Average spend of a customer in {window} × churn probability, summed over customers.",
+            f"Spend of a customer in {window} if they stay × churn probability, summed over customers.",
         )
     st.page_link("views/customers.py", label="See the customers and their reasons")
 

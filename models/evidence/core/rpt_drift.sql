@@ -3,6 +3,7 @@
     may reach 0.25, or 0.10 for a rate, there are too few customers to tell. -#}
 {%- set notable_index, untold_index = 0.10, 0.25 -%}
 {%- set notable_change, untold_change = 0.05, 0.10 -%}
+{%- set false_alarms = 0.05 -%}
 with measured as (
 
     select
@@ -17,9 +18,9 @@ with measured as (
         reference_value,
         compared_value,
         most_changed_bin,
+        degrees_of_freedom,
         psi,
-        critical_psi,
-        cast(null as double) as critical_difference
+        cast(null as double) as standard_error
     from {{ ref("ml_distribution_drift") }}
     union all
     select
@@ -34,10 +35,44 @@ with measured as (
         reference_value,
         compared_value,
         cast(null as varchar) as most_changed_bin,
+        cast(null as integer) as degrees_of_freedom,
         cast(null as double) as psi,
-        cast(null as double) as critical_psi,
-        critical_difference
+        standard_error
     from {{ ref("ml_churn_outcome_drift") }}
+
+),
+
+-- Everything that may raise an alarm shares the 5 % of a build (Bonferroni).
+counted as (
+
+    select
+        *,
+        {{ false_alarms }} / nullif(count(
+            case
+                when not is_structural and coalesce(psi, standard_error) is not null
+                    then 1
+            end
+        ) over (), 0) as chance_of_each
+    from measured
+
+),
+
+bounded as (
+
+    select
+        *,
+        case
+            when degrees_of_freedom = 0 then 0.0
+            else
+                (1.0 / reference_customers + 1.0 / compared_customers)
+                * {{ chi_square_critical_value(
+                    "degrees_of_freedom", "coalesce(chance_of_each, " ~ false_alarms ~ ")"
+                ) }}
+        end as critical_psi,
+        standard_error
+        * sqrt({{ chi_square_critical_value("1", "chance_of_each") }})
+            as critical_difference
+    from counted
 
 ),
 
@@ -65,9 +100,10 @@ judged as (
                 or kind = 'discrimination' and compared_value > reference_value
                 then 'steady'
             when is_structural then 'structural'
-            else 'drifted'
+            when {{ is_same_season("reference_date", "compared_date") }} then 'drifted'
+            else 'may_be_season'
         end as status
-    from measured
+    from bounded
 
 ),
 
@@ -78,10 +114,12 @@ worded as (
         {{ format_two_digits("psi") }} as index_text,
         upper(substr(subject_label, 1, 1)) || substr(subject_label, 2) as heading,
         case
-            when is_same_season
+            when not is_same_season
+                then ' Another season may be all there is to it: the same season is'
+                    || ' compared once the data reach far enough back.'
+            when psi is not null or kind = 'churn_rate'
                 then ' Find out what changed in the shop, or in its files.'
-            else ' Another season may be all there is to it: the same season is'
-                || ' compared once the data reach far enough back.'
+            else ''
         end as advice,
         cast(reference_date as varchar) as reference_day,
         cast(compared_date as varchar) as compared_day
@@ -164,6 +202,7 @@ select
                     when 'steady' then '.'
                     else '. The top of its list holds fewer of those who leave: look'
                         || ' for what changed in the files before you act on it.'
+                        || advice
                 end
         else
             heading || ': ' || {{ format_percent("reference_value") }}
@@ -175,8 +214,7 @@ select
                     || case
                         when reference_value > compared_value then 'high' else 'low'
                     end
-                    || '; the order of its list stands. Another season than those it'
-                    || ' learned from may be all there is to it.'
+                    || '; the order of its list stands.' || advice
             end
     end as varchar) as sentence
 from worded

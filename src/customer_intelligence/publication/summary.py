@@ -107,7 +107,7 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         for row in marts.execute(
             """
             select finding from rpt_insights
-            where insight in ('revenue_concentration', 'whom_to_act_on', 'consent')
+            where insight in ('revenue_concentration', 'who_to_contact_first', 'consent')
             order by insight_order
             """
         ).fetchall()
