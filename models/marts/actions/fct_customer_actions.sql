@@ -1,12 +1,18 @@
 {%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
 with playbook as (
 
+    -- Measured where campaigns have measured it, else assumed.
     select
-        *,
-        coalesce(response_rate, {{ var("offer_response_rate") }})
-            as assumed_response_rate,
-        coalesce(offer_cost, {{ var("offer_cost") }}) as assumed_offer_cost
-    from {{ ref("action_playbook") }}
+        actions.*,
+        coalesce(
+            {{ within("responses.response_rate", "0.0", "1.0") }},
+            actions.response_rate,
+            {{ var("offer_response_rate") }}
+        ) as expected_response_rate,
+        coalesce(actions.offer_cost, {{ var("offer_cost") }}) as assumed_offer_cost
+    from {{ ref("action_playbook") }} as actions
+    left join {{ ref("int_campaign_responses") }} as responses
+        on actions.action = responses.action and responses.replaces_assumption
 
 ),
 
@@ -77,7 +83,7 @@ first_matches as (
             and (not playbook.needs_silence or tenures.is_silent)
             and (
                 not playbook.needs_gain
-                or playbook.assumed_response_rate * {{ var("offer_margin") }}
+                or playbook.expected_response_rate * {{ var("offer_margin") }}
                 * tenures.value_at_risk > playbook.assumed_offer_cost
             )
     group by tenures.customer_id
@@ -96,7 +102,7 @@ ranked as (
         playbook.is_contact,
         playbook.valid_days,
         playbook.assumed_offer_cost as offer_cost,
-        playbook.assumed_response_rate as response_rate,
+        playbook.expected_response_rate as response_rate,
         row_number() over (
             order by
                 tenures.has_refused asc,
