@@ -118,9 +118,7 @@ def design(base_rate: float, assumed_effect: float, contacts: int, held_out: int
     contacts, held_out : int
         Customers in both groups.
     """
-    nothing = Design(
-        contacts, held_out, base_rate, assumed_effect, 0.0, None, None, None, None
-    )
+    nothing = Design(contacts, held_out, base_rate, assumed_effect, 0.0, None, None, None, None)
     if not contacts or not held_out:
         return nothing
 
