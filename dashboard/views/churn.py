@@ -376,8 +376,8 @@ def draw_drift() -> None:
     )
     st.caption(
         "Drifted: a change beyond chance and large enough to matter, which is a PSI above 0.10 or "
-        "five percentage points of a rate. May be season: so too, but the same season a year ago is "
-        "not in the data. Structural: the value grows with the length of the "
+        "five percentage points of a rate. May be season: so too, but the same season a year "
+        "before is not there to compare. Structural: the value grows with the length of the "
         "history in every shop."
     )
 

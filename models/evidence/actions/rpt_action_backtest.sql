@@ -23,7 +23,8 @@ deciles as (
             net_revenue_year_before,
             '{{ ranking }}' as ranking,
             1 + cast(floor(
-                10.0 * (row_number() over (order by {{ ranking }} desc, customer_id) - 1)
+                10.0
+                * (row_number() over (order by {{ ranking }} desc, customer_id) - 1)
                 / count(*) over ()
             ) as integer) as place_decile
         from customers

@@ -1,5 +1,6 @@
 {%- set arms = {"contacted": "not is_holdout", "held_out": "is_holdout"} -%}
 {%- set counted = "least(net_revenue, cast(revenue_limit as decimal(18, 4)))" -%}
+{%- set counted_square = counted ~ " * " ~ counted -%}
 with outcomes as (
 
     select * from {{ ref("int_campaign_outcomes") }}
@@ -26,8 +27,8 @@ groups as (
 
 ),
 
--- A few large customers decide the spread of revenue, and most samples hold none of them:
--- each customer counts up to the 99 % quantile of both groups together.
+-- A few large customers decide the spread of revenue, and most samples hold none of
+-- them: each customer counts up to the 99 % quantile of both groups together.
 capped as (
 
     select
@@ -56,9 +57,8 @@ counted as (
             cast(sum(case when {{ condition }} then {{ counted }} else 0 end) as double)
                 as {{ arm }}_net_revenue,
             cast(
-                sum(
-                    case when {{ condition }} then {{ counted }} * {{ counted }} else 0 end
-                ) as double
+                sum(case when {{ condition }} then {{ counted_square }} else 0 end)
+                as double
             ) as {{ arm }}_square_sum
             {%- if not loop.last %},{% endif %}
         {%- endfor %}
@@ -91,8 +91,8 @@ compared as (
 
 ),
 
--- Differences of shares after Newcombe (1998, method 10), of means with the spread of both
--- groups pooled, since the smaller one alone hardly shows it.
+-- Differences of shares after Newcombe (1998, method 10), of means with the spread of
+-- both groups pooled, since the smaller one alone hardly shows it.
 differences as (
 
     select

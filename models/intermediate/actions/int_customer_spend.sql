@@ -107,8 +107,8 @@ shop as (
 
 )
 
--- As if everybody had one more purchase day, of the shop's mean: the fewer the days, the
--- nearer to it. Whoever stays buys at least once.
+-- As if everybody had one more purchase day, of the shop's mean: the fewer the days,
+-- the nearer to it. Whoever stays buys at least once.
 select
     capped.customer_id,
     capped.cutoff_date,

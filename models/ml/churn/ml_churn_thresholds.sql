@@ -12,8 +12,8 @@ examples as (
 
 ),
 
--- What an offer to each customer would have brought: the margin of what a
--- customer who stays spends in a window, where it kept a churner, less what the offer costs.
+-- What an offer to each customer would have brought: the margin of what a customer who
+-- stays spends in a window, where it kept a churner, less what the offer costs.
 profits as (
 
     select
