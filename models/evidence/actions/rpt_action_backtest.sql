@@ -5,7 +5,6 @@
     "days_since_last_order",
     "random",
 ] -%}
-{%- set figures = ["customers", "leavers", "lost_revenue"] -%}
 with customers as (
 
     select * from {{ ref("ml_action_backtest") }}
@@ -132,7 +131,7 @@ cumulated as (
         ranking,
         resample,
         10 * place_decile as top_percent,
-        {%- for figure in figures %}
+        {%- for figure in ("customers", "leavers", "lost_revenue") %}
             sum({{ figure }}) over (
                 partition by ranking, resample order by place_decile
                 rows between unbounded preceding and current row
