@@ -3,7 +3,8 @@
     may reach 0.25, or 0.10 for a rate, there are too few customers to tell. -#}
 {%- set notable_index, untold_index = 0.10, 0.25 -%}
 {%- set notable_change, untold_change = 0.05, 0.10 -%}
-{%- set false_alarms = 0.05 -%}
+{%- set chance_of_each = "0.05 / greatest(count(case when not is_structural and "
+    ~ "coalesce(psi, standard_error) is not null then 1 end) over (), 1)" -%}
 with measured as (
 
     select
@@ -43,36 +44,20 @@ with measured as (
 ),
 
 -- Everything that may raise an alarm shares the 5 % of a build (Bonferroni).
-counted as (
-
-    select
-        *,
-        {{ false_alarms }} / nullif(count(
-            case
-                when not is_structural and coalesce(psi, standard_error) is not null
-                    then 1
-            end
-        ) over (), 0) as chance_of_each
-    from measured
-
-),
-
 bounded as (
 
     select
         *,
+        {{ is_same_season("reference_date", "compared_date") }} as is_same_season,
         case
             when degrees_of_freedom = 0 then 0.0
             else
                 (1.0 / reference_customers + 1.0 / compared_customers)
-                * {{ chi_square_critical_value(
-                    "degrees_of_freedom", "coalesce(chance_of_each, " ~ false_alarms ~ ")"
-                ) }}
+                * {{ chi_square_critical_value("degrees_of_freedom", chance_of_each) }}
         end as critical_psi,
-        standard_error
-        * sqrt({{ chi_square_critical_value("1", "chance_of_each") }})
+        standard_error * sqrt({{ chi_square_critical_value("1", chance_of_each) }})
             as critical_difference
-    from counted
+    from measured
 
 ),
 
@@ -80,9 +65,6 @@ judged as (
 
     select
         *,
-        coalesce(
-            {{ is_same_season("reference_date", "compared_date") }}, false
-        ) as is_same_season,
         case
             when
                 coalesce(
@@ -92,15 +74,14 @@ judged as (
                 )
                 then 'not_enough_data'
             when
-                psi <= critical_psi
-                or psi <= {{ notable_index }}
-                or abs(compared_value - reference_value) <= critical_difference
-                or abs(compared_value - reference_value) <= {{ notable_change }}
-                and psi is null
+                psi <= greatest(critical_psi, {{ notable_index }})
+                or psi is null
+                and abs(compared_value - reference_value)
+                <= greatest(critical_difference, {{ notable_change }})
                 or kind = 'discrimination' and compared_value > reference_value
                 then 'steady'
             when is_structural then 'structural'
-            when {{ is_same_season("reference_date", "compared_date") }} then 'drifted'
+            when is_same_season then 'drifted'
             else 'may_be_season'
         end as status
     from bounded
@@ -117,9 +98,8 @@ worded as (
             when not is_same_season
                 then ' Another season may be all there is to it: the same season is'
                     || ' compared once the data reach far enough back.'
-            when psi is not null or kind = 'churn_rate'
-                then ' Find out what changed in the shop, or in its files.'
-            else ''
+            when psi is null and kind <> 'churn_rate' then ''
+            else ' Find out what changed in the shop, or in its files.'
         end as advice,
         cast(reference_date as varchar) as reference_day,
         cast(compared_date as varchar) as compared_day
@@ -133,7 +113,7 @@ select
     cast(subject_label as varchar) as subject_label,
     reference_date,
     compared_date,
-    is_same_season,
+    coalesce(is_same_season, false) as is_same_season,
     cast(coalesce(reference_customers, 0) as bigint) as reference_customers,
     cast(coalesce(compared_customers, 0) as bigint) as compared_customers,
     cast(reference_value as double) as reference_value,

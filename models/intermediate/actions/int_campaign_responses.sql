@@ -102,7 +102,9 @@ select
         pooled.log_ratio - 1.959964 * pooled.standard_error
     ), 6) as double) as response_rate_high,
     cast(round(pooled.between_campaigns, 6) as double) as between_campaigns,
-    least(fixed.contacted_customers, fixed.held_out_customers) >= {{ needed }}
-        as replaces_assumption
+    case
+        when least(fixed.contacted_customers, fixed.held_out_customers) >= {{ needed }}
+            then cast(greatest(round(1 - exp(pooled.log_ratio), 6), 0) as double)
+    end as list_response_rate
 from fixed
 inner join pooled on fixed.action = pooled.action

@@ -1,18 +1,17 @@
 {%- set money = "(select currency from " ~ ref("stg_shop__rules") ~ ") || ' ' || " -%}
 with playbook as (
 
-    -- Measured where campaigns have measured it, else assumed.
     select
         actions.*,
+        -- Measured where campaigns have measured it, else assumed.
         coalesce(
-            {{ within("responses.response_rate", "0.0", "1.0") }},
-            actions.response_rate,
+            responses.list_response_rate, actions.response_rate,
             {{ var("offer_response_rate") }}
         ) as expected_response_rate,
         coalesce(actions.offer_cost, {{ var("offer_cost") }}) as assumed_offer_cost
     from {{ ref("action_playbook") }} as actions
     left join {{ ref("int_campaign_responses") }} as responses
-        on actions.action = responses.action and responses.replaces_assumption
+        on actions.action = responses.action
 
 ),
 
@@ -68,18 +67,9 @@ first_matches as (
                 or '|' || playbook.churn_risks || '|'
                 like '%|' || tenures.churn_risk || '|%'
             )
-            and (
-                playbook.max_purchase_days is null
-                or tenures.purchase_days <= playbook.max_purchase_days
-            )
-            and (
-                playbook.max_tenure_days is null
-                or tenures.tenure_days <= playbook.max_tenure_days
-            )
-            and (
-                playbook.min_return_rate is null
-                or tenures.return_rate > playbook.min_return_rate
-            )
+            and coalesce(tenures.purchase_days <= playbook.max_purchase_days, true)
+            and coalesce(tenures.tenure_days <= playbook.max_tenure_days, true)
+            and coalesce(tenures.return_rate > playbook.min_return_rate, true)
             and (not playbook.needs_silence or tenures.is_silent)
             and (
                 not playbook.needs_gain

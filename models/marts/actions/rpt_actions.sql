@@ -49,7 +49,7 @@ select
     responses.response_rate as measured_response_rate,
     responses.response_rate_low as measured_response_low,
     responses.response_rate_high as measured_response_high,
-    coalesce(responses.replaces_assumption, false) as is_response_measured
+    responses.list_response_rate is not null as is_response_measured
 from playbook
 left join totals on playbook.action = totals.action
 left join {{ ref("int_campaign_responses") }} as responses
