@@ -85,9 +85,9 @@ select
         when gain_high < 0 then 'Value alone does better; the list gains '
         else 'The list does not measurably beat value alone: it gains '
     end
-    || {{ format_integer("100 * gain") }} || ' points (95 % interval '
-    || {{ format_integer("100 * gain_low") }} || ' to '
-    || {{ format_integer("100 * gain_high") }} || ').' as finding,
+    || cast(round(100 * gain, 1) as varchar) || ' points (95 % interval '
+    || cast(round(100 * gain_low, 1) as varchar) || ' to '
+    || cast(round(100 * gain_high, 1) as varchar) || ').' as finding,
     share_of_list as figure,
     cast(ci_low as double) as ci_low,
     cast(ci_high as double) as ci_high,
