@@ -111,6 +111,7 @@ KPIS = {
 
 DRIFT = {
     "drifted": "drifted",
+    "may_be_season": "may be season",
     "structural": "structural",
     "steady": "steady",
     "not_enough_data": "too few data",

@@ -35,6 +35,18 @@
 {%- endmacro %}
 
 
+{% macro chi_square_critical_value(degrees_of_freedom, p_value) %}
+    {{ return(
+        adapter.dispatch("chi_square_critical_value")(degrees_of_freedom, p_value)
+    ) }}
+{% endmacro %}
+
+
+{% macro duckdb__chi_square_critical_value(degrees_of_freedom, p_value) -%}
+    chi_square_quantile({{ degrees_of_freedom }}, {{ p_value }})
+{%- endmacro %}
+
+
 {% macro false_discovery_rate(p_value, p_value_rank, tests) -%}
     {#- Benjamini and Hochberg (1995). -#}
     min(least(1.0, {{ p_value }} * {{ tests }} / {{ p_value_rank }})) over (

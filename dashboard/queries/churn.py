@@ -186,7 +186,8 @@ def drift() -> pd.DataFrame:
     return query("""
         select status, psi, critical_psi, sentence
         from rpt_drift
-        order by status <> 'drifted', kind, psi desc nulls last, subject
+        order by
+            status <> 'drifted', status <> 'may_be_season', kind, psi desc nulls last, subject
     """)
 
 

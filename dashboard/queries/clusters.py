@@ -22,11 +22,11 @@ def cluster_products(most: int = 5) -> pd.DataFrame:
     """Return the products with the highest lift in each cluster, clusters as in `clusters`."""
     return query(
         """
-        select profiles.cluster_id, profiles.cluster_name, products.* exclude (grouping, group_name)
-        from rpt_group_products as products
+        select profiles.cluster_id, products.*
+        from rpt_cluster_products as products
         inner join rpt_cluster_profiles as profiles
-            on products.group_name = profiles.cluster_name
-        where products.grouping = 'cluster' and products.product_rank <= $most
+            on products.cluster_name = profiles.cluster_name
+        where products.product_rank <= $most
         order by profiles.median_net_revenue desc, cluster_id, products.product_rank
         """,
         most=most,

@@ -45,7 +45,7 @@ def draw_prediction(names: list[str], currency: str, window: str) -> None:
             "How much money is at risk?",
             charts.value_at_risk(at_risk, names, currency),
             "Value at risk of each segment, stacked by predicted risk.",
-            f"Average spend of a customer in {window} × churn probability, summed over customers.",
+            f"Spend in {window} of customers who stay × churn probability, summed over them.",
         )
     st.page_link("views/customers.py", label="See the customers and their reasons")
 
@@ -381,7 +381,9 @@ def draw_drift() -> None:
                 "PSI", "Population stability index: 0 means no change.", digits=3
             ),
             "critical": layout.number_column(
-                "Critical PSI", "Chance alone exceeds this in 5 % of cases.", digits=3
+                "Critical PSI",
+                "Chance alone exceeds one of these bounds in at most 5 % of builds.",
+                digits=3,
             ),
             "In words": st.column_config.TextColumn("In words", width=540),
         },
@@ -390,7 +392,8 @@ def draw_drift() -> None:
     )
     st.caption(
         "Drifted: a change beyond chance and large enough to matter, which is a PSI above 0.10 or "
-        "five percentage points of a rate. Structural: the value grows with the length of the "
+        "five percentage points of a rate. May be season: so too, but the same season a year "
+        "before is not there to compare. Structural: the value grows with the length of the "
         "history in every shop."
     )
 

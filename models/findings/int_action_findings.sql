@@ -21,16 +21,24 @@ judged_rankings as (
 
 ),
 
--- What the first tenth of the list would have held at the test cutoff.
+-- The top decile of every ranking at the test cutoff.
 action_backtest as (
 
     select
-        max(case when ranking = 'value_at_risk' then leaver_revenue_share end)
-            as share_by_value,
+        max(cutoff_date) as cutoff_date,
+        max(case when ranking = 'value_at_risk' then lost_revenue_share end)
+            as share_of_list,
         max(case when ranking = 'value_at_risk' then ci_low end) as ci_low,
         max(case when ranking = 'value_at_risk' then ci_high end) as ci_high,
-        max(case when ranking = 'churn_probability' then leaver_revenue_share end)
-            as share_by_risk
+        max(case when ranking = 'value_at_risk' then gain_on_value_alone end) as gain,
+        max(case when ranking = 'value_at_risk' then gain_low end) as gain_low,
+        max(case when ranking = 'value_at_risk' then gain_high end) as gain_high,
+        max(case when ranking = 'spend_if_staying' then lost_revenue_share end)
+            as share_by_value,
+        max(case when ranking = 'churn_probability' then lost_revenue_share end)
+            as share_by_risk,
+        max(case when ranking = 'days_since_last_order' then lost_revenue_share end)
+            as share_by_recency
     from judged_rankings
     where top_percent = 10
 
@@ -43,21 +51,6 @@ offers as (
         sum(expected_gain) as expected_gain
     from {{ ref("rpt_actions") }}
     where offer_cost > 0
-
-),
-
--- Whom to act on: the same effort by value at risk and by risk alone.
-ranked_customers as (
-
-    select
-        value_at_risk,
-        count(*) over () as customers,
-        row_number() over (order by value_at_risk desc, customer_id asc) as value_rank,
-        row_number()
-            over (order by churn_probability desc, customer_id asc)
-            as risk_rank
-    from customers
-    where value_at_risk is not null and coalesce(may_be_contacted, true)
 
 ),
 
@@ -76,56 +69,34 @@ consent as (
             as unclear_word
     from customers
 
-),
-
-contact_lists as (
-
-    select
-        sum(case when value_rank <= ceil(customers / 10.0) then value_at_risk end)
-            as by_value,
-        sum(case when risk_rank <= ceil(customers / 10.0) then value_at_risk end)
-            as by_risk,
-        count(case when value_rank <= ceil(customers / 10.0) then 1 end)
-            as contacted_customers,
-        sum(value_at_risk) as value_at_risk
-    from ranked_customers
-
 )
 
 select
     21 as insight_order,
-    'whom_to_act_on' as insight,
-    'Write first to the ' || {{ count_noun("contacted_customers", "customer") }}
-    || ' with the most value at risk: '
-    || case when contacted_customers = 1 then 'it holds ' else 'they hold ' end
-    || {{ format_percent("by_value / nullif(value_at_risk, 0)") }} || ' of '
-    || {{ money }}{{ format_integer("value_at_risk") }}
-    || ' at risk; as many picked by risk alone hold '
-    || {{ format_percent("by_risk / nullif(value_at_risk, 0)") }} || '.' as finding,
-    by_value / nullif(value_at_risk, 0) as figure,
-    cast(null as double) as ci_low,
-    cast(null as double) as ci_high,
-    'dim_customers' as source_mart
-from contact_lists
-where by_value > by_risk
+    'who_to_contact_first' as insight,
+    'Backtest on ' || cast(cutoff_date as varchar)
+    || ': the top decile of the list held ' || {{ format_percent("share_of_list") }}
+    || ' of the revenue that later churners would have brought (value alone '
+    || {{ format_percent("share_by_value") }} || ', risk alone '
+    || {{ format_percent("share_by_risk") }} || ', longest silence first '
+    || {{ format_percent("share_by_recency") }} || ', random 10 %). '
+    || case
+        when gain_low > 0 then 'The list beats value alone by '
+        when gain_high < 0 then 'Value alone does better; the list gains '
+        else 'The list does not measurably beat value alone: it gains '
+    end
+    || cast(round(100 * gain, 1) as varchar) || ' points (95 % interval '
+    || cast(round(100 * gain_low, 1) as varchar) || ' to '
+    || cast(round(100 * gain_high, 1) as varchar) || ').' as finding,
+    share_of_list as figure,
+    cast(ci_low as double) as ci_low,
+    cast(ci_high as double) as ci_high,
+    'rpt_action_backtest' as source_mart
+from action_backtest
+where share_of_list is not null
 union all
 select
     22 as insight_order,
-    'whom_to_act_on_backtest' as insight,
-    'At the test cutoff, the first tenth of such a list held '
-    || {{ format_percent("share_by_value") }}
-    || ' of the past revenue of the customers who then left; the first tenth of a'
-    || ' list by risk alone held '
-    || {{ format_percent("share_by_risk") }} || '.' as finding,
-    share_by_value as figure,
-    ci_low,
-    ci_high,
-    'rpt_action_backtest' as source_mart
-from action_backtest
-where share_by_value > share_by_risk
-union all
-select
-    23 as insight_order,
     'offers_that_pay' as insight,
     'Offers to ' || {{ count_noun("customers", "customer") }}
     || ' are expected to bring ' || {{ money }}{{ format_integer("expected_gain") }}

@@ -30,7 +30,8 @@ TABLES = {
     "rpt_order_statuses": "select ''::varchar as order_status, ''::varchar as status_class, "
     "0::bigint as invoices, 0::decimal(38, 4) as amount limit 0",
     "fct_returns": "select false as is_estimated, 0::decimal(38, 4) as amount limit 0",
-    "rpt_insights": "select 'whom_to_act_on' as insight, 'Act.' as finding, 1 as insight_order",
+    "rpt_insights": "select 'who_to_contact_first' as insight, 'Act.' as finding, "
+    "1 as insight_order",
 }
 
 

@@ -673,8 +673,8 @@ def hostile(copy, monkeypatch) -> Path:
         ("dim_customers", "customer_id"),
         ("dim_customers", "cluster_name"),
         ("rpt_cluster_profiles", "cluster_name"),
-        ("rpt_group_products", "group_name"),
-        ("rpt_group_products", "description"),
+        ("rpt_cluster_products", "cluster_name"),
+        ("rpt_cluster_products", "description"),
         ("fct_churn_reasons", "reason"),
     ]
     data_dir = copy(

@@ -138,18 +138,24 @@ def test_features_of_every_cutoff_are_those_of_a_file_cut_there(published_dir, t
     One statement makes the features of all cutoffs: the first training cutoff and the test cutoff
     stand for all, unless ALL_CUTOFFS=1 is in the environment.
     """
-    features = "select * from intermediate.int_customer_features where cutoff_date = ? order by all"
+    known = [
+        f"select * from intermediate.{table} where cutoff_date = ? order by all"
+        for table in ("int_customer_features", "int_customer_spend")
+    ]
     with warehouse(published_dir) as whole:
         cutoffs = whole.execute(
             "select cutoff_date, max(horizon_days) from intermediate.int_churn_cutoffs "
-            "where example_set <> 'current' group by cutoff_date order by cutoff_date"
+            "where example_set in ('train', 'test') group by cutoff_date order by cutoff_date"
         ).fetchall()
-        expected = {cutoff: whole.execute(features, [cutoff]).fetchall() for cutoff, _ in cutoffs}
+        expected = {
+            cutoff: [whole.execute(table, [cutoff]).fetchall() for table in known]
+            for cutoff, _ in cutoffs
+        }
     assert len(cutoffs) > 3
     if not os.environ.get("ALL_CUTOFFS"):
         cutoffs = [cutoffs[0], cutoffs[-1]]
 
-    def rebuilt(cutoff: date, horizon_days: int) -> list[tuple]:
+    def rebuilt(cutoff: date, horizon_days: int) -> list[list[tuple]]:
         data_dir = load_of(
             tmp_path / str(cutoff),
             f"select * from read_parquet('{SAMPLE}') where invoiced_at::date < '{cutoff}'",
@@ -160,20 +166,20 @@ def test_features_of_every_cutoff_are_those_of_a_file_cut_there(published_dir, t
         }
         result = run_dbt(
             data_dir,
-            *("build", "--select", "+int_customer_features"),
+            *("build", "--select", "+int_customer_features", "int_customer_spend"),
             *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
             variables=variables,
             threads=1,
         )
         assert result.returncode == 0, result.stdout[-2000:]
         with warehouse(data_dir) as database:
-            return database.execute(features, [cutoff]).fetchall()
+            return [database.execute(table, [cutoff]).fetchall() for table in known]
 
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(lambda row: rebuilt(*row), cutoffs))
-    for (cutoff, _), rows in zip(cutoffs, found, strict=True):
-        assert len(rows) > 500
-        assert rows == expected[cutoff], cutoff
+    for (cutoff, _), tables in zip(cutoffs, found, strict=True):
+        assert all(len(rows) > 500 for rows in tables)
+        assert tables == expected[cutoff], cutoff
 
 
 def test_the_evaluation_in_sql_is_that_of_scikit_learn(published_dir):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, ingested, run_dbt
+from readout import newcombe, revenue_interval
 
 from customer_intelligence import open_marts
 from customer_intelligence.cli.commands import main
@@ -85,62 +86,29 @@ def test_actions_add_up(published_dir, customers):
     assert actions["customers"].to_dict() == sizes.reindex(actions.index, fill_value=0).to_dict()
     contacted = customers[~customers["is_holdout"]]
     assert sum(actions["offer_cost"]) == contacted["offer_cost"].sum()
-    assert actions["value_at_risk"].dropna().sum() == customers["value_at_risk"].sum()
+    assert actions["value_at_risk"].sum() == pytest.approx(customers["value_at_risk"].sum())
 
 
-@pytest.mark.parametrize("ranking", ["value_at_risk", "churn_probability", "past_revenue"])
-def test_the_backtest_in_sql_is_that_of_pandas(published_dir, ranking):
+def test_the_backtest_in_sql_is_that_of_pandas(published_dir):
+    """Leavers count what they brought a year before, or as comparable stayers do afterwards."""
     with duckdb.connect(
         str(published_dir / "build" / "warehouse.duckdb"), read_only=True
     ) as database:
-        known = database.execute(
-            """
-            select b.*, e.net_revenue, e.tenure_days, e.horizon_days
-            from evidence.fct_churn_backtest as b
-            inner join ml.ml_churn_model_selection as s on s.model = b.model and s.is_chosen
-            inner join intermediate.int_churn_examples as e
-                on e.customer_id = b.customer_id and e.cutoff_date = b.cutoff_date
-            where e.example_set = 'test'
-            """
-        ).df()
+        known = database.execute("select * from ml.ml_action_backtest order by customer_id").df()
         found = database.execute(
-            "select top_percent, leaver_revenue_share from evidence.rpt_action_backtest "
-            "where ranking = ? order by top_percent",
-            [ranking],
+            "select ranking, top_percent, lost_revenue_share from evidence.rpt_action_backtest"
         ).fetchall()
-    usual = known["net_revenue"].clip(lower=0) * known["horizon_days"]
-    usual /= known[["tenure_days", "horizon_days"]].max(axis=1)
-    measure = {
-        "value_at_risk": known["churn_probability"] * usual,
-        "churn_probability": known["churn_probability"],
-        "past_revenue": known["net_revenue"],
-    }[ranking]
-    order = (
-        known.assign(measure=measure)
-        .sort_values(["measure", "customer_id"], ascending=[False, True])
-        .reset_index(drop=True)
-    )
-    lost = order["net_revenue"].where(order["has_churned"], 0)
-    for percent, share in found:
+    left = known["has_churned"]
+    of_stayers = known[~left].groupby("comparable_group")["net_revenue_after"].mean()
+    lost = known["net_revenue_year_before"].fillna(known["comparable_group"].map(of_stayers))
+    lost = lost.where(left, 0).astype(float)
+    assert known.loc[left, "net_revenue_year_before"].notna().mean() > 0.2
+    assert known.loc[left, "net_revenue_year_before"].isna().mean() > 0.2
+    assert len(found) == 50
+    for ranking, percent, share in found:
+        order = known.sort_values([ranking, "customer_id"], ascending=[False, True]).index
         size = int(np.ceil(percent / 100 * len(order)))
-        assert share == pytest.approx(lost[:size].sum() / lost.sum(), abs=1e-6)
-
-
-def newcombe(a, m, b, n):
-    """Interval of a/m - b/n: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10."""
-    z = 1.959964
-
-    def wilson(x, size):
-        middle = (2 * x + z**2) / (2 * (size + z**2))
-        half = z * np.sqrt(z**2 + 4 * x * (1 - x / size)) / (2 * (size + z**2))
-        return middle - half, middle + half
-
-    (low_a, high_a), (low_b, high_b) = wilson(a, m), wilson(b, n)
-    difference = a / m - b / n
-    return (
-        difference - np.hypot(a / m - low_a, high_b - b / n),
-        difference + np.hypot(high_a - a / m, b / n - low_b),
-    )
+        assert share == pytest.approx(lost[order[:size]].sum() / lost.sum(), abs=1e-6), ranking
 
 
 @pytest.mark.parametrize(
@@ -231,7 +199,8 @@ def readouts(started, tmp_path_factory):
         ingested(file, directory)
         shutil.copytree(data_dir / "campaigns", directory / "campaigns")
         result = run_dbt(
-            directory, "build", "--select", "+rpt_campaign_readout", "--exclude",
+            directory, "build", "--select", "+rpt_campaign_readout", "int_campaign_responses",
+            "--exclude",
             "resource_type:test", "resource_type:unit_test",
             variables={"churn_horizon_days": 90},
         )  # fmt: skip
@@ -239,6 +208,13 @@ def readouts(started, tmp_path_factory):
         with duckdb.connect(str(directory / "build" / "warehouse.duckdb"), read_only=True) as built:
             found[world] = built.execute(
                 "select * from evidence.rpt_campaign_readout order by action"
+            ).df()
+            found[world].attrs["outcomes"] = built.execute(
+                "select action, is_holdout, net_revenue::double as net_revenue "
+                "from intermediate.int_campaign_outcomes"
+            ).df()
+            found[world].attrs["responses"] = built.execute(
+                "select * from intermediate.int_campaign_responses order by action"
             ).df()
     return found, assigned, len(respond(lines, assigned, 90))
 
@@ -255,8 +231,10 @@ def test_a_campaign_measures_the_effect_that_it_had(readouts):
     # An order that was void anyway counts as silence in SQL only.
     assert grown == pytest.approx(won / len(contacted), abs=0.01)
     assert with_it["status"] == "buys_more"
+    # Each customer counts up to a limit, which the orders of 50 lie below and may move.
+    assert with_it["revenue_limit"] > 50
     assert with_it["net_revenue_difference"] - without["net_revenue_difference"] == pytest.approx(
-        50 * won / len(contacted), abs=0.01
+        50 * won / len(contacted), rel=0.05
     )
     assert with_it["measured_response_rate"] == pytest.approx(RESPONSE, abs=0.15)
 
@@ -308,6 +286,33 @@ def test_the_intervals_in_sql_are_those_of_the_paper(readouts):
         )
         compared += 1
     assert compared >= 3
+
+
+def test_the_interval_of_revenue_in_sql_is_that_of_numpy(readouts):
+    found, _, _ = readouts
+    outcomes = found["won"].attrs["outcomes"]
+    for row in found["won"].itertuples():
+        chosen = outcomes if row.action == "all" else outcomes[outcomes["action"] == row.action]
+        groups = [
+            chosen.loc[chosen["is_holdout"] == held, "net_revenue"].to_numpy()
+            for held in (False, True)
+        ]
+        assert revenue_interval(*groups) == pytest.approx(
+            (float(row.net_revenue_difference_low), float(row.net_revenue_difference_high)),
+            abs=0.001,
+        ), row.action
+
+
+def test_the_response_that_the_list_goes_by_is_the_one_that_customers_had(readouts):
+    """Half of the silent were won in one world, nobody in the other."""
+    found, _, _ = readouts
+    for world, truth in (("won", RESPONSE), ("nothing", 0.0)):
+        responses = found[world].attrs["responses"]
+        assert len(responses) >= 3
+        held = responses["response_rate_low"].le(truth) & responses["response_rate_high"].ge(truth)
+        assert held.mean() > 0.7, world
+        weights = responses["held_out_customers"] / responses["held_out_customers"].sum()
+        assert (responses["response_rate"] * weights).sum() == pytest.approx(truth, abs=0.15)
 
 
 def test_contacts_are_all_but_those_held_out(started):
@@ -371,6 +376,8 @@ def test_the_command_line_says_who_is_held_out(started, tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"{begun.contacts:,} customers to contact" in said
     assert f"{begun.held_out:,} held out" in said
+    assert "smallest detectable effect: " in said
+    assert "power at the assumed response" in said
     assert main([*command, "--starts", "soon"]) == 2
     assert "E_NOT_A_DAY" in capsys.readouterr().err
 

@@ -637,9 +637,9 @@ def test_products_of_a_cluster_are_counted_as_pandas_counts_them(published_dir):
         ).df()
         members = marts.execute("select customer_id, cluster_id from dim_customers").df()
         published = marts.execute(
-            "select profiles.cluster_id, products.* from rpt_group_products as products "
-            "inner join rpt_cluster_profiles as profiles on group_name = cluster_name "
-            "where grouping = 'cluster' order by cluster_id, product_rank"
+            "select profiles.cluster_id, products.* from rpt_cluster_products as products "
+            "inner join rpt_cluster_profiles as profiles using (cluster_name) "
+            "order by cluster_id, product_rank"
         ).df()
     sizes = members["cluster_id"].value_counts()
     bought = bought.merge(members, on="customer_id")

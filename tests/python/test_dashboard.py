@@ -387,8 +387,8 @@ def test_the_chosen_number_of_clusters_is_marked(published):
 def test_the_products_of_each_cluster_are_those_with_the_highest_lift(published):
     table = next(t.value for t in run("clusters.py").dataframe if "lift" in t.value)
     best = published.execute("""
-        select group_name, description, 100 * support, lift, range_adjusted_lift
-        from rpt_group_products where grouping = 'cluster' and product_rank <= 5
+        select cluster_name, description, 100 * support, lift, range_adjusted_lift
+        from rpt_cluster_products where product_rank <= 5
     """).fetchall()
     assert sorted(table.itertuples(index=False, name=None)) == sorted(best)
     assert table["Cluster"].drop_duplicates().tolist() == [
@@ -399,7 +399,7 @@ def test_the_products_of_each_cluster_are_those_with_the_highest_lift(published)
 
 
 def test_clusters_without_a_common_product_are_shown_without_products(republish):
-    republish("delete from rpt_group_products")
+    republish("delete from rpt_cluster_products")
     app = run("clusters.py")
     assert not app.exception
     assert not any("lift" in t.value for t in app.dataframe)

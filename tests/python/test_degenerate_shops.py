@@ -241,7 +241,7 @@ def test_nothing_rests_on_what_cannot_be_told(built):
     if built.shop.churn != OK:
         assert not built.value("select count(*) from fct_churn_reasons")
         assert not built.value(
-            "select count(*) from rpt_insights where insight like 'whom_to_act%' "
+            "select count(*) from rpt_insights where insight = 'who_to_contact_first' "
             "or insight like 'goes_with%' or insight = 'offers_that_pay'"
         )
     if built.shop.customers < 30:

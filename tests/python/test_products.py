@@ -1,4 +1,4 @@
-"""Products that go together and first products, worked out again from the lines."""
+"""Products that go together, worked out again from the lines."""
 
 from __future__ import annotations
 
@@ -170,63 +170,6 @@ def test_nothing_goes_together_where_products_are_chosen_at_random(published_dir
     plain = chi2.sf(g_statistic(*numbers, by_chance.to_numpy()), 1)
     is_more = pairs["customers_together"] > by_chance
     assert ((plain * pairs["pairs_tested"] < 0.05) & is_more).sum() > 200, "even by Bonferroni"
-
-
-def test_first_products_come_out_again(data_dir):
-    with work(data_dir) as database:
-        lines = database.execute(LINES).df()
-        days = database.execute(
-            "select customer_id, activity_date from intermediate.int_customer_days "
-            "where has_purchase order by all"
-        ).df()
-        (as_of,) = database.execute("select as_of_date from intermediate.int_as_of").fetchone()
-    with open_marts(data_dir) as marts:
-        published = marts.execute(
-            "select * exclude description from rpt_first_products order by stock_code"
-        ).df()
-        censored = marts.execute(
-            "select customer_id from dim_customers where is_history_censored"
-        ).df()["customer_id"]
-    days["order"] = days.groupby("customer_id").cumcount()
-    first = days[days["order"] == 0].set_index("customer_id")["activity_date"]
-    second = days[days["order"] == 1].set_index("customer_id")["activity_date"]
-    first = first[~first.index.isin(censored)]
-    first = first[first + pd.Timedelta(days=90) <= pd.Timestamp(as_of)]
-    returned = (second.reindex(first.index) - first).dt.days.le(90).rename("returned")
-    bought = lines.merge(first.rename("first"), left_on="customer_id", right_index=True)
-    bought = bought[bought["invoice_date"] == bought["first"]]
-    bought = bought.drop_duplicates(["customer_id", "stock_code"])
-    sizes = np.frexp(bought.groupby("customer_id").size())[1].rename("size")
-    customers = pd.concat([returned, sizes], axis=1)
-    customers["chance"] = customers.groupby("size")["returned"].transform("mean")
-    bought = bought.merge(customers, left_on="customer_id", right_index=True)
-    found = bought.groupby("stock_code").agg(
-        customers=("returned", "size"),
-        returned_customers=("returned", "sum"),
-        expected=("chance", "sum"),
-    )
-    found = found[found["customers"] >= 30]
-    n, k = found["customers"], found["returned_customers"]
-    everybody, all_returned = len(customers), customers["returned"].sum()
-    found["second_order_rate"] = k / n
-    found["other_second_order_rate"] = (all_returned - k) / (everybody - n)
-    found["expected_second_order_rate"] = found.pop("expected") / n
-    found["p_value"] = chi2.sf(
-        g_statistic(k, n, all_returned, everybody, found["expected_second_order_rate"] * n), 1
-    )
-    found["q_value"] = q_values(found["p_value"].to_numpy())
-    found["is_outstanding"] = found["q_value"] <= 0.05
-    assert len(found) > 0
-    pd.testing.assert_frame_equal(
-        published[["stock_code", *found.columns]], found.reset_index(), check_dtype=False, rtol=1e-6
-    )
-    # Wilson's interval holds the rates that a score test does not reject.
-    for end in ("ci_low", "ci_high"):
-        inner = published[published[end].between(1e-9, 1 - 1e-9)]
-        distance = (inner["second_order_rate"] - inner[end]) / np.sqrt(
-            inner[end] * (1 - inner[end]) / inner["customers"]
-        )
-        assert np.allclose(np.abs(distance), 1.959964, atol=1e-4)
 
 
 def test_the_p_value_is_that_of_chi_square_everywhere(published_dir):

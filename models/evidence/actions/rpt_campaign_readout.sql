@@ -1,4 +1,6 @@
 {%- set arms = {"contacted": "not is_holdout", "held_out": "is_holdout"} -%}
+{%- set counted = "least(net_revenue, cast(revenue_limit as decimal(18, 4)))" -%}
+{%- set counted_square = counted ~ " * " ~ counted -%}
 with outcomes as (
 
     select * from {{ ref("int_campaign_outcomes") }}
@@ -25,6 +27,19 @@ groups as (
 
 ),
 
+-- A few large customers decide the spread of revenue, and most samples hold none of
+-- them: each customer counts up to the 99 % quantile of both groups together.
+capped as (
+
+    select
+        *,
+        {{ continuous_quantile("net_revenue", 0.99) }} over (
+            partition by campaign, starts_on, read_action
+        ) as revenue_limit
+    from groups
+
+),
+
 counted as (
 
     select
@@ -33,20 +48,21 @@ counted as (
         ends_on,
         is_over,
         read_action as action,
+        max(revenue_limit) as revenue_limit,
         {%- for arm, condition in arms.items() %}
             cast(count(case when {{ condition }} then 1 end) as double)
                 as {{ arm }}_customers,
             cast(count(case when {{ condition }} and has_bought then 1 end) as double)
                 as {{ arm }}_buyers,
-            cast(sum(case when {{ condition }} then net_revenue else 0 end) as double)
+            cast(sum(case when {{ condition }} then {{ counted }} else 0 end) as double)
                 as {{ arm }}_net_revenue,
             cast(
-                sum(case when {{ condition }} then net_revenue * net_revenue else 0 end)
+                sum(case when {{ condition }} then {{ counted_square }} else 0 end)
                 as double
             ) as {{ arm }}_square_sum
             {%- if not loop.last %},{% endif %}
         {%- endfor %}
-    from groups
+    from capped
     group by campaign, starts_on, ends_on, is_over, read_action
 
 ),
@@ -68,16 +84,15 @@ compared as (
                 - {{ arm }}_net_revenue * {{ arm }}_net_revenue
                 / nullif({{ arm }}_customers, 0),
                 0
-            ) / nullif(({{ arm }}_customers - 1) * {{ arm }}_customers, 0)
-                as {{ arm }}_mean_variance
+            ) as {{ arm }}_deviance
             {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from counted
 
 ),
 
--- Differences of shares after Newcombe (1998, method 10), of means after Welch with the
--- normal quantile.
+-- Differences of shares after Newcombe (1998, method 10), of means with the spread of
+-- both groups pooled, since the smaller one alone hardly shows it.
 differences as (
 
     select
@@ -92,7 +107,11 @@ differences as (
             + power(held_out_rate - held_out_rate_low, 2)
         ) as lift_high,
         contacted_mean - held_out_mean as gain,
-        1.959964 * sqrt(contacted_mean_variance + held_out_mean_variance) as gain_margin
+        1.959964 * sqrt(
+            (contacted_deviance + held_out_deviance)
+            / nullif(contacted_customers + held_out_customers - 2, 0)
+            * (1 / nullif(contacted_customers, 0) + 1 / nullif(held_out_customers, 0))
+        ) as gain_margin
     from compared
 
 ),
@@ -141,6 +160,8 @@ select
         cast(case when judged.is_over then judged.{{ arm }}_mean end as decimal(38, 4))
             as {{ arm }}_net_revenue_per_customer,
     {%- endfor %}
+    cast(case when judged.is_over then judged.revenue_limit end as decimal(38, 4))
+        as revenue_limit,
     cast(case when judged.is_over then judged.gain end as decimal(38, 4))
         as net_revenue_difference,
     cast(

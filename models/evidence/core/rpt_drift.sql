@@ -3,6 +3,8 @@
     may reach 0.25, or 0.10 for a rate, there are too few customers to tell. -#}
 {%- set notable_index, untold_index = 0.10, 0.25 -%}
 {%- set notable_change, untold_change = 0.05, 0.10 -%}
+{%- set chance_of_each = "0.05 / greatest(count(case when not is_structural and "
+    ~ "coalesce(psi, standard_error) is not null then 1 end) over (), 1)" -%}
 with measured as (
 
     select
@@ -17,9 +19,9 @@ with measured as (
         reference_value,
         compared_value,
         most_changed_bin,
+        degrees_of_freedom,
         psi,
-        critical_psi,
-        cast(null as double) as critical_difference
+        cast(null as double) as standard_error
     from {{ ref("ml_distribution_drift") }}
     union all
     select
@@ -34,10 +36,28 @@ with measured as (
         reference_value,
         compared_value,
         cast(null as varchar) as most_changed_bin,
+        cast(null as integer) as degrees_of_freedom,
         cast(null as double) as psi,
-        cast(null as double) as critical_psi,
-        critical_difference
+        standard_error
     from {{ ref("ml_churn_outcome_drift") }}
+
+),
+
+-- Everything that may raise an alarm shares the 5 % of a build (Bonferroni).
+bounded as (
+
+    select
+        *,
+        {{ is_same_season("reference_date", "compared_date") }} as is_same_season,
+        case
+            when degrees_of_freedom = 0 then 0.0
+            else
+                (1.0 / reference_customers + 1.0 / compared_customers)
+                * {{ chi_square_critical_value("degrees_of_freedom", chance_of_each) }}
+        end as critical_psi,
+        standard_error * sqrt({{ chi_square_critical_value("1", chance_of_each) }})
+            as critical_difference
+    from measured
 
 ),
 
@@ -45,9 +65,6 @@ judged as (
 
     select
         *,
-        coalesce(
-            {{ is_same_season("reference_date", "compared_date") }}, false
-        ) as is_same_season,
         case
             when
                 coalesce(
@@ -57,17 +74,17 @@ judged as (
                 )
                 then 'not_enough_data'
             when
-                psi <= critical_psi
-                or psi <= {{ notable_index }}
-                or abs(compared_value - reference_value) <= critical_difference
-                or abs(compared_value - reference_value) <= {{ notable_change }}
-                and psi is null
+                psi <= greatest(critical_psi, {{ notable_index }})
+                or psi is null
+                and abs(compared_value - reference_value)
+                <= greatest(critical_difference, {{ notable_change }})
                 or kind = 'discrimination' and compared_value > reference_value
                 then 'steady'
             when is_structural then 'structural'
-            else 'drifted'
+            when is_same_season then 'drifted'
+            else 'may_be_season'
         end as status
-    from measured
+    from bounded
 
 ),
 
@@ -78,10 +95,11 @@ worded as (
         {{ format_two_digits("psi") }} as index_text,
         upper(substr(subject_label, 1, 1)) || substr(subject_label, 2) as heading,
         case
-            when is_same_season
-                then ' Find out what changed in the shop, or in its files.'
-            else ' Another season may be all there is to it: the same season is'
-                || ' compared once the data reach far enough back.'
+            when not is_same_season
+                then ' Another season may be all there is to it: the same season is'
+                    || ' compared once the data reach far enough back.'
+            when psi is null and kind <> 'churn_rate' then ''
+            else ' Find out what changed in the shop, or in its files.'
         end as advice,
         cast(reference_date as varchar) as reference_day,
         cast(compared_date as varchar) as compared_day
@@ -95,7 +113,7 @@ select
     cast(subject_label as varchar) as subject_label,
     reference_date,
     compared_date,
-    is_same_season,
+    coalesce(is_same_season, false) as is_same_season,
     cast(coalesce(reference_customers, 0) as bigint) as reference_customers,
     cast(coalesce(compared_customers, 0) as bigint) as compared_customers,
     cast(reference_value as double) as reference_value,
@@ -164,6 +182,7 @@ select
                     when 'steady' then '.'
                     else '. The top of its list holds fewer of those who leave: look'
                         || ' for what changed in the files before you act on it.'
+                        || advice
                 end
         else
             heading || ': ' || {{ format_percent("reference_value") }}
@@ -175,8 +194,7 @@ select
                     || case
                         when reference_value > compared_value then 'high' else 'low'
                     end
-                    || '; the order of its list stands. Another season than those it'
-                    || ' learned from may be all there is to it.'
+                    || '; the order of its list stands.' || advice
             end
     end as varchar) as sentence
 from worded

@@ -2,11 +2,16 @@
 with playbook as (
 
     select
-        *,
-        coalesce(response_rate, {{ var("offer_response_rate") }})
-            as assumed_response_rate,
-        coalesce(offer_cost, {{ var("offer_cost") }}) as assumed_offer_cost
-    from {{ ref("action_playbook") }}
+        actions.*,
+        -- Measured where campaigns have measured it, else assumed.
+        coalesce(
+            responses.list_response_rate, actions.response_rate,
+            {{ var("offer_response_rate") }}
+        ) as expected_response_rate,
+        coalesce(actions.offer_cost, {{ var("offer_cost") }}) as assumed_offer_cost
+    from {{ ref("action_playbook") }} as actions
+    left join {{ ref("int_campaign_responses") }} as responses
+        on actions.action = responses.action
 
 ),
 
@@ -62,22 +67,13 @@ first_matches as (
                 or '|' || playbook.churn_risks || '|'
                 like '%|' || tenures.churn_risk || '|%'
             )
-            and (
-                playbook.max_purchase_days is null
-                or tenures.purchase_days <= playbook.max_purchase_days
-            )
-            and (
-                playbook.max_tenure_days is null
-                or tenures.tenure_days <= playbook.max_tenure_days
-            )
-            and (
-                playbook.min_return_rate is null
-                or tenures.return_rate > playbook.min_return_rate
-            )
+            and coalesce(tenures.purchase_days <= playbook.max_purchase_days, true)
+            and coalesce(tenures.tenure_days <= playbook.max_tenure_days, true)
+            and coalesce(tenures.return_rate > playbook.min_return_rate, true)
             and (not playbook.needs_silence or tenures.is_silent)
             and (
                 not playbook.needs_gain
-                or playbook.assumed_response_rate * {{ var("offer_margin") }}
+                or playbook.expected_response_rate * {{ var("offer_margin") }}
                 * tenures.value_at_risk > playbook.assumed_offer_cost
             )
     group by tenures.customer_id
@@ -96,7 +92,7 @@ ranked as (
         playbook.is_contact,
         playbook.valid_days,
         playbook.assumed_offer_cost as offer_cost,
-        playbook.assumed_response_rate as response_rate,
+        playbook.expected_response_rate as response_rate,
         row_number() over (
             order by
                 tenures.has_refused asc,

@@ -45,6 +45,12 @@ select
     cast(coalesce(totals.net_revenue, 0) as decimal(38, 4)) as net_revenue,
     cast(totals.value_at_risk as decimal(38, 4)) as value_at_risk,
     cast(coalesce(totals.offer_cost, 0) as decimal(38, 4)) as offer_cost,
-    cast(totals.expected_gain as decimal(38, 4)) as expected_gain
+    cast(totals.expected_gain as decimal(38, 4)) as expected_gain,
+    responses.response_rate as measured_response_rate,
+    responses.response_rate_low as measured_response_low,
+    responses.response_rate_high as measured_response_high,
+    responses.list_response_rate is not null as is_response_measured
 from playbook
 left join totals on playbook.action = totals.action
+left join {{ ref("int_campaign_responses") }} as responses
+    on playbook.action = responses.action

@@ -86,6 +86,7 @@ combined as (
         horizon.horizon_days,
         latest_orders.country,
         recent_revenue.net_revenue_90d,
+        spend.spend_if_staying,
         clusters.cluster_id,
         clusters.cluster_name,
         consent.may_be_contacted,
@@ -116,9 +117,7 @@ combined as (
             as is_active_90d,
         customers.first_order_date
         < {{ add_days("horizon.horizon_days", "as_of.first_invoice_date") }}
-            as is_history_censored,
-        {{ day_difference("customers.first_order_date", "as_of.as_of_date") }}
-            as tenure_days
+            as is_history_censored
     from customers
     cross join as_of
     cross join horizon
@@ -127,6 +126,10 @@ combined as (
             customers.customer_id = latest_orders.customer_id
             and latest_orders.order_recency = 1
     left join recent_revenue on customers.customer_id = recent_revenue.customer_id
+    left join {{ ref("int_customer_spend") }} as spend
+        on
+            customers.customer_id = spend.customer_id
+            and spend.cutoff_date = {{ add_days("1", "as_of.as_of_date") }}
     left join {{ ref("int_customer_consent") }} as consent
         on customers.customer_id = consent.customer_id
     left join {{ ref("ml_customer_clusters") }} as clusters
@@ -174,14 +177,8 @@ select
         when churn_probability >= {{ var("churn_risk_medium") }} then 'medium'
         else 'low'
     end as varchar) as churn_risk,
-    -- What the customer has spent per window on average, times the chance to lose it.
-    cast(
-        churn_probability * {{ spending_per_window(
-            "net_revenue",
-            "least(tenure_days, " ~ integer_var("rfm_window_days") ~ ")",
-            "horizon_days"
-        ) }} as decimal(38, 4)
-    ) as value_at_risk,
+    -- What they would bring in a window if they stay, times the chance to lose it.
+    cast(churn_probability * spend_if_staying as decimal(38, 4)) as value_at_risk,
     cast(model_status as varchar) as model_status,
     cast(predicted_purchase_days_90d as double) as predicted_purchase_days_90d,
     expected_next_order_date,

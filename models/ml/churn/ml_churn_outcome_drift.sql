@@ -20,9 +20,7 @@ earlier as (
 
     select
         *,
-        row_number() over (
-            partition by population order by cutoff_date desc
-        ) as recency_place,
+        {{ is_same_season("cutoff_date", "last_cutoff_date") }} as is_same_season,
         row_number() over (
             partition by population
             order by
@@ -31,14 +29,15 @@ earlier as (
                     else 1
                 end,
                 cutoff_date desc
-        ) as season_place
+        ) as place
     from matured
     where cutoff_date < last_cutoff_date
 
 ),
 
--- A rate is compared with a year before where that was scored, else with the cutoff
--- before, as the ranking is. The level is compared with itself: predicted and observed.
+-- Rate and ranking are compared with a year before where that was scored, else with the
+-- cutoff before. The level is compared with itself, predicted and observed; it rests on
+-- the same season where the model learned from that.
 comparisons as (
 
     select
@@ -52,10 +51,10 @@ comparisons as (
         sqrt(
             earlier.churn_rate * (1 - earlier.churn_rate) / earlier.customers
             + latest.churn_rate * (1 - latest.churn_rate) / latest.customers
-        ) as error
+        ) as standard_error
     from latest
     inner join earlier
-        on latest.population = earlier.population and earlier.season_place = 1
+        on latest.population = earlier.population and earlier.place = 1
     where latest.population = 'active_90d'
     union all
     select
@@ -69,23 +68,29 @@ comparisons as (
         sqrt(
             power(earlier.roc_auc_high - earlier.roc_auc_low, 2)
             + power(latest.roc_auc_high - latest.roc_auc_low, 2)
-        ) / (2 * 1.96) as error
+        ) / (2 * 1.96) as standard_error
     from latest
     inner join earlier
-        on latest.population = earlier.population and earlier.recency_place = 1
+        on latest.population = earlier.population and earlier.place = 1
     where latest.population = 'all_known'
     union all
     select
         'calibration' as kind,
-        cutoff_date as reference_date,
-        cutoff_date as compared_date,
-        customers as reference_customers,
-        customers as compared_customers,
-        mean_churn_probability as reference_value,
-        churn_rate as compared_value,
-        (excess_probability_high - excess_probability_low) / (2 * 1.96) as error
+        coalesce(earlier.cutoff_date, latest.cutoff_date) as reference_date,
+        latest.cutoff_date as compared_date,
+        latest.customers as reference_customers,
+        latest.customers as compared_customers,
+        latest.mean_churn_probability as reference_value,
+        latest.churn_rate as compared_value,
+        (latest.excess_probability_high - latest.excess_probability_low) / (2 * 1.96)
+            as standard_error
     from latest
-    where population = 'all_known'
+    left join earlier
+        on
+            latest.population = earlier.population
+            and earlier.place = 1
+            and earlier.is_same_season
+    where latest.population = 'all_known'
 
 ),
 
@@ -118,6 +123,6 @@ select
     comparisons.compared_customers,
     comparisons.reference_value,
     comparisons.compared_value,
-    1.96 * comparisons.error as critical_difference
+    comparisons.standard_error
 from watched
 left join comparisons on watched.kind = comparisons.kind

@@ -12,8 +12,8 @@ examples as (
 
 ),
 
--- What an offer to each customer would have brought: the margin of one window's usual
--- spending where it kept a churner, less what the offer costs.
+-- What an offer to each customer would have brought: the margin of what a customer who
+-- stays spends in a window, where it kept a churner, less what the offer costs.
 profits as (
 
     select
@@ -21,15 +21,16 @@ profits as (
         predictions.churn_probability,
         case when examples.has_churned then 1 else 0 end
         * {{ var("offer_response_rate") }} * {{ var("offer_margin") }}
-        * {{ spending_per_window(
-            "examples.net_revenue", "examples.tenure_days", "examples.horizon_days"
-        ) }}
-        - {{ var("offer_cost") }} as profit
+        * spend.spend_if_staying - {{ var("offer_cost") }} as profit
     from predictions
     inner join examples
         on
             predictions.customer_id = examples.customer_id
             and cast(predictions.cutoff_date as date) = examples.cutoff_date
+    inner join {{ ref("int_customer_spend") }} as spend
+        on
+            examples.customer_id = spend.customer_id
+            and examples.cutoff_date = spend.cutoff_date
 
 ),
 

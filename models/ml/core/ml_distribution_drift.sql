@@ -16,12 +16,6 @@ churn_features as (
 
 ),
 
-critical_values as (
-
-    select * from {{ ref("chi_square_critical_values") }}
-
-),
-
 watched as (
 
     select
@@ -163,11 +157,8 @@ select
     coalesce(indices.reference_median, indices.reference_share) as reference_value,
     coalesce(indices.compared_median, indices.compared_share) as compared_value,
     indices.most_changed_bin,
-    indices.psi,
-    (1 / indices.reference_customers + 1 / indices.compared_customers)
-    * coalesce(critical_values.critical_value, 0) as critical_psi
+    indices.degrees_of_freedom,
+    indices.psi
 from watched
 left join indices
     on watched.kind = indices.kind and watched.subject = indices.subject
-left join critical_values
-    on indices.degrees_of_freedom = critical_values.degrees_of_freedom

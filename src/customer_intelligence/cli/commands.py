@@ -392,7 +392,8 @@ def audience(
 def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | None) -> None:
     """Write the customers to contact, and record who is held out.
 
-    Later builds compare the two groups and so measure the effect of the campaign.
+    Later builds compare the two groups and so measure the effect of the campaign. The command
+    prints the smallest effect that they could detect.
     """
     import re
 
@@ -408,7 +409,9 @@ def campaign(out: str, actions: str | None, starts: str | None, data_dir: str | 
     )
     print(
         f"{started.campaign} from {started.starts_on}: {started.contacts:,} customers to contact "
-        f"in {out}, {started.held_out:,} held out; do not contact those by other means"
+        f"in {out}, {started.held_out:,} held out; do not contact those by other means",
+        *started.design.lines(),
+        sep="\n",
     )
 
 

@@ -12,6 +12,7 @@ import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ from customer_intelligence.data_dir.outputs import check_output
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.do_not_contact import not_listed
 from customer_intelligence.ingest.pseudonyms import same_id
+from customer_intelligence.lists.design import Design, design
 from customer_intelligence.lists.export import export_query, not_erased
 from customer_intelligence.publication.reader import reading
 
@@ -63,6 +65,7 @@ class Started(NamedTuple):
     contacts: int
     held_out: int
     assignment: Path
+    design: Design
 
 
 def start(
@@ -90,8 +93,8 @@ def start(
     Returns
     -------
     Started
-        Name of the campaign, its first day, customers contacted and held out, and the file of
-        the assignment.
+        Name of the campaign, its first day, customers contacted and held out, the file of the
+        assignment, and what the campaign can measure.
 
     Raises
     ------
@@ -128,12 +131,14 @@ def start(
             )
         condition, known_erased = not_erased("customer_id", data_dir / RAW)
         unlisted, known_listed = not_listed("customer_id", data_dir)
-        assigned = marts.sql(
+        listed = marts.sql(
             "select campaign, cast($first_day as date) as starts_on, customer_id, action, "  # noqa: S608  # nosec
-            "is_holdout from fct_customer_actions where list_contains($actions, action) "
+            "is_holdout, churn_probability, response_rate from fct_customer_actions "
+            "where list_contains($actions, action) "
             f"and {condition or 'true'} and {unlisted or 'true'} order by customer_id",
             params={"first_day": first_day, "actions": chosen, **known_erased, **known_listed},
         ).to_arrow_table()
+        assigned = listed.select(_FORM.names)
         if not assigned.num_rows:
             raise CustomerIntelligenceError(
                 "E_NO_CONTACTS",
@@ -153,7 +158,20 @@ def start(
             if is_new:
                 path.unlink()
             raise
-    return Started(campaign, first_day, contacts, assigned.num_rows - contacts, path)
+    held_out = assigned.num_rows - contacts
+    return Started(
+        campaign, first_day, contacts, held_out, path, _design(listed, contacts, held_out)
+    )
+
+
+def _design(listed: pa.Table, contacts: int, held_out: int) -> Design:
+    """Return what the campaign can measure; without a churn model half are taken to buy."""
+    risks = [0.5 if risk is None else risk for risk in listed["churn_probability"].to_pylist()]
+    kept = [
+        risk * response
+        for risk, response in zip(risks, listed["response_rate"].to_pylist(), strict=True)
+    ]
+    return design(1 - fmean(risks), fmean(kept), contacts, held_out)
 
 
 def rows_of(path: Path, ids: Sequence[str]) -> int:

@@ -75,8 +75,8 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         what counts by a rule that the source does not confirm, what is dated far off (null where
         nothing is), segments, the churn model's AUC with its interval (null where it was not
         tested, or nothing was left to rank), status and explanation of each model, the findings,
-        and what drifted: how many things could be told and would count, and a sentence for each
-        that did.
+        and what drifted: how many things could be told and would count, a sentence for each
+        that did, and one for each whose change may be the season.
     """
     marts.execute("select * from build_info")
     names = [column[0] for column in marts.description or []]
@@ -114,7 +114,7 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         for row in marts.execute(
             """
             select finding from rpt_insights
-            where insight in ('revenue_concentration', 'whom_to_act_on', 'consent')
+            where insight in ('revenue_concentration', 'who_to_contact_first', 'consent')
             order by insight_order
             """
         ).fetchall()
@@ -162,9 +162,12 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         },
         "findings": findings,
         "drift": {
-            "watched": sum(status in ("steady", "drifted") for _, status, _ in drift),
-            "drifted": {
-                label: sentence for label, status, sentence in drift if status == "drifted"
+            "watched": sum(
+                status in ("steady", "drifted", "may_be_season") for _, status, _ in drift
+            ),
+            **{
+                kind: {label: sentence for label, status, sentence in drift if status == kind}
+                for kind in ("drifted", "may_be_season")
             },
         },
     }
@@ -329,12 +332,17 @@ def _drift_lines(drift: dict[str, Any]) -> list[str]:
     """Return one line on what drifted, or none if nothing could be judged."""
     if not drift["watched"]:
         return []
-    if not drift["drifted"]:
-        return [f"drift: none of {drift['watched']} things watched"]
-    return [
-        f"drift: {len(drift['drifted'])} of {drift['watched']} things watched "
-        f"({', '.join(drift['drifted'])}); rpt_drift says what it means"
+    # A summary of before knows no season.
+    seasonal = drift.get("may_be_season", {})
+    words = [
+        f"{len(drift['drifted']) or 'none'} of {drift['watched']} things watched"
+        + (f" ({', '.join(drift['drifted'])})" if drift["drifted"] else "")
     ]
+    if seasonal:
+        words.append(f"{len(seasonal)} changed as the season may ({', '.join(seasonal)})")
+    if drift["drifted"] or seasonal:
+        words.append("rpt_drift says what it means")
+    return [f"drift: {'; '.join(words)}"]
 
 
 def print_summary(data_dir: Path) -> None:

@@ -1,0 +1,110 @@
+{%- set needed = 100 -%}
+with outcomes as (
+
+    select * from {{ ref("int_campaign_outcomes") }}
+    where is_over
+
+),
+
+counted as (
+
+    select
+        action,
+        campaign,
+        starts_on,
+        count(case when not is_holdout then 1 end) as contacted_customers,
+        count(case when not is_holdout and has_bought then 1 end) as contacted_buyers,
+        count(case when is_holdout then 1 end) as held_out_customers,
+        count(case when is_holdout and has_bought then 1 end) as held_out_buyers
+    from outcomes
+    group by action, campaign, starts_on
+
+),
+
+-- The response is one less the ratio of the shares who did not buy. Half a customer in
+-- every cell keeps the logarithm and its variance finite.
+ratios as (
+
+    select
+        *,
+        ln(
+            (contacted_customers - contacted_buyers + 0.5) / (contacted_customers + 1.0)
+        )
+        - ln((held_out_customers - held_out_buyers + 0.5) / (held_out_customers + 1.0))
+            as log_ratio,
+        1.0 / (contacted_customers - contacted_buyers + 0.5)
+        - 1.0 / (contacted_customers + 1.0)
+        + 1.0 / (held_out_customers - held_out_buyers + 0.5)
+        - 1.0 / (held_out_customers + 1.0) as variance
+    from counted
+    where contacted_customers > 0 and held_out_customers > 0
+
+),
+
+fixed as (
+
+    select
+        action,
+        count(*) as campaigns,
+        sum(contacted_customers) as contacted_customers,
+        sum(held_out_customers) as held_out_customers,
+        sum(1 / variance) as weight,
+        sum(1 / (variance * variance)) as square_weight,
+        sum(log_ratio / variance) / sum(1 / variance) as log_ratio
+    from ratios
+    group by action
+
+),
+
+-- What campaigns differ by beyond chance (DerSimonian and Laird 1986).
+heterogeneity as (
+
+    select
+        fixed.action,
+        greatest(
+            0.0,
+            (
+                sum(power(ratios.log_ratio - fixed.log_ratio, 2) / ratios.variance)
+                - max(fixed.campaigns) + 1
+            ) / nullif(max(fixed.weight - fixed.square_weight / fixed.weight), 0)
+        ) as between_variance
+    from ratios
+    inner join fixed on ratios.action = fixed.action
+    group by fixed.action
+
+),
+
+pooled as (
+
+    select
+        ratios.action,
+        sum(ratios.log_ratio / (ratios.variance + heterogeneity.between_variance))
+        / sum(1 / (ratios.variance + heterogeneity.between_variance)) as log_ratio,
+        sqrt(1 / sum(1 / (ratios.variance + heterogeneity.between_variance)))
+            as standard_error,
+        sqrt(max(heterogeneity.between_variance)) as between_campaigns
+    from ratios
+    inner join heterogeneity on ratios.action = heterogeneity.action
+    group by ratios.action
+
+)
+
+select
+    fixed.action,
+    cast(fixed.campaigns as bigint) as campaigns,
+    cast(fixed.contacted_customers as bigint) as contacted_customers,
+    cast(fixed.held_out_customers as bigint) as held_out_customers,
+    cast(round(1 - exp(pooled.log_ratio), 6) as double) as response_rate,
+    cast(round(1 - exp(
+        pooled.log_ratio + 1.959964 * pooled.standard_error
+    ), 6) as double) as response_rate_low,
+    cast(round(1 - exp(
+        pooled.log_ratio - 1.959964 * pooled.standard_error
+    ), 6) as double) as response_rate_high,
+    cast(round(pooled.between_campaigns, 6) as double) as between_campaigns,
+    case
+        when least(fixed.contacted_customers, fixed.held_out_customers) >= {{ needed }}
+            then cast(greatest(round(1 - exp(pooled.log_ratio), 6), 0) as double)
+    end as list_response_rate
+from fixed
+inner join pooled on fixed.action = pooled.action
