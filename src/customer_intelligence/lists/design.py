@@ -131,7 +131,7 @@ def design(base_rate: float, assumed_effect: float, contacts: int, held_out: int
     def size_for(part: float) -> int | None:
         if missing(assumed_effect, _LARGEST, part) < 0:
             return None
-        return math.ceil(brentq(lambda n: missing(assumed_effect, n, part), 2, _LARGEST))
+        return math.ceil(float(brentq(lambda n: missing(assumed_effect, n, part), 2, _LARGEST)))
 
     largest = 1 - base_rate
     result = nothing._replace(
