@@ -38,11 +38,14 @@ class MaximumLikelihood:
     log_likelihood_ : float
     converged_ : bool
         Whether a Newton step would raise the log-likelihood by less than 0.01.
+    at_bounds_ : tuple of str
+        Parameters whose estimate ran into a bound of the search.
     n_customers_ : float
         Sum of the weights.
     """
 
     parameter_names: tuple[str, ...] = ()
+    at_bounds_: tuple[str, ...]
 
     @classmethod
     def from_parameters(cls, **parameters: float) -> Self:
@@ -60,6 +63,7 @@ class MaximumLikelihood:
             raise ValueError(f"parameters must be positive, not {parameters}")
         model = cls()
         model._set(values)
+        model.at_bounds_ = ()
         return model
 
     @classmethod
@@ -114,6 +118,7 @@ class MaximumLikelihood:
         self.standard_errors_ = dict(zip(self.parameter_names, errors.tolist(), strict=True))
         self.log_likelihood_ = float(-best.fun * customers)
         self.converged_ = bool(shortfall < MAX_SHORTFALL)
+        self.at_bounds_ = tuple(np.array(self.parameter_names)[~is_free].tolist())
         self.n_customers_ = float(customers)
 
 
