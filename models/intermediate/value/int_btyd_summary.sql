@@ -19,9 +19,9 @@ sampled_customers as (
 
 ),
 
--- One holdout for each horizon. Each ends before the as-of date, because that day may be
--- incomplete. Every four weeks, for two and a half years, and 364 days before the present
--- and the holdout of 180 days: what chooses, scales and calibrates a forecast.
+-- One holdout for each horizon. Each ends before the as-of date, because that day may
+-- be incomplete. Every four weeks, for two and a half years, and 364 days before the
+-- present and the holdout of 180 days: what chooses, scales and calibrates a forecast.
 past_cutoffs as (
 
     select 90 + 28 * (generated_number - 1) as holdout_days
@@ -144,12 +144,12 @@ select
     cast(
         case when example_set <> 'current' then days_until_next_order end as integer
     ) as days_until_next_order
+    {%- for days in (90, 365) -%}
+        ,
+        cast(purchase_days_{{ days }}d as integer) as purchase_days_{{ days }}d,
+        cast(net_revenue_{{ days }}d as decimal(38, 4)) as net_revenue_{{ days }}d
+    {%- endfor %}
     {%- for days in horizons -%}
-        {%- if days != 180 -%}
-            ,
-            cast(purchase_days_{{ days }}d as integer) as purchase_days_{{ days }}d,
-            cast(net_revenue_{{ days }}d as decimal(38, 4)) as net_revenue_{{ days }}d
-        {%- endif -%}
         ,
         cast(
             case when holdout_days >= {{ days }} then next_purchase_days_{{ days }}d end

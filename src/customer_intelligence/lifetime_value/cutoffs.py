@@ -29,6 +29,7 @@ from customer_intelligence.lifetime_value.pipeline import (
     _PREDICTIONS,
     HORIZON_DAYS,
     LifetimeValueModel,
+    expected_purchases,
     expected_purchases_by_week,
     fit_lifetime_value,
     predict_interval,
@@ -66,7 +67,8 @@ _SELECTION = {
 _FORECASTS = {
     "customer_id": "string",
     "horizon_days": "int32",
-    **{name: "float64" for name in FORECASTS},
+    "predicted_purchase_days": "float64",
+    **dict.fromkeys(FORECASTS, "float64"),
     "champion": "float64",
     "champion_low": "float64",
     "champion_high": "float64",
@@ -380,8 +382,8 @@ def forecast_cutoffs(
     Returns
     -------
     DataFrame
-        One row per customer, cutoff_date and horizon_days: each forecast, the champion in season
-        and its interval, all undiscounted net revenue without margin.
+        One row per customer, cutoff_date and horizon_days: purchase days of the fitted model, each
+        forecast, the champion in season and its interval, as undiscounted net revenue.
     """
     parts = {}
     for cutoff, model, summary in _models(parameters, summaries):
@@ -395,6 +397,7 @@ def forecast_cutoffs(
                     {
                         "customer_id": ordered["customer_id"],
                         "horizon_days": days,
+                        "predicted_purchase_days": expected_purchases(model, ordered, days),
                         **score_forecasts(model, forecast.two_part, ordered, days),
                         "champion": champion,
                         "champion_low": low,

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression, Ridge
+from threadpoolctl import threadpool_limits
 
 from customer_intelligence.frames import numeric
-from customer_intelligence.lifetime_value.pipeline import LifetimeValueModel
+from customer_intelligence.lifetime_value.pipeline import LifetimeValueModel, expected_purchases
 
 FITTED_MODEL = "fitted_model"
 LAST_365_DAYS = "last_365_days"
@@ -87,8 +88,9 @@ def fit_two_part(summaries: Sequence[pd.DataFrame], horizon_days: int) -> TwoPar
     scale[scale == 0] = 1
     features = (features - centre) / scale
     log_revenue = np.log(revenue[spent])
-    any_revenue = LogisticRegression(max_iter=500).fit(features, spent)
-    amount = Ridge().fit(features[spent], log_revenue)
+    with threadpool_limits(limits=1):
+        any_revenue = LogisticRegression(max_iter=500).fit(features, spent)
+        amount = Ridge().fit(features[spent], log_revenue)
     fitted = np.exp(amount.predict(features[spent]))
     return TwoPart(
         unit=unit,
@@ -135,14 +137,11 @@ def score_forecasts(
     """
     if model.purchases is None or model.spend is None:
         return {}
-    x = numeric(summary, "repeat_purchase_days")
     value = np.maximum(numeric(summary, "mean_purchase_day_value"), 0)
-    fitted = model.purchases.expected_purchases(
-        horizon_days / 7,
-        x,
-        numeric(summary, "btyd_recency_weeks"),
-        numeric(summary, "btyd_age_weeks"),
-    ) * model.spend.expected_spend(x + 1, value)
+    orders = numeric(summary, "repeat_purchase_days") + 1
+    fitted = expected_purchases(model, summary, horizon_days) * model.spend.expected_spend(
+        orders, value
+    )
     known_days = np.clip(numeric(summary, "history_days"), 1, YEAR_DAYS)
     repeated = np.maximum(numeric(summary, "net_revenue_365d"), 0) * horizon_days / known_days
     forecasts = {

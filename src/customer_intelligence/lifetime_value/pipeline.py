@@ -254,6 +254,21 @@ def predict_lifetime_value(
     return table.astype(_PREDICTIONS)
 
 
+def expected_purchases(
+    model: LifetimeValueModel, summary: pd.DataFrame, horizon_days: int
+) -> np.ndarray:
+    """Return the expected purchase days of each customer within the horizon, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        As ``fit_lifetime_value``; without a model.
+    """
+    if model.purchases is None:
+        raise ValueError("without a model nothing can be predicted")
+    return model.purchases.expected_purchases(horizon_days / 7, *_columns(summary)[:-1])
+
+
 def predict_interval(
     model: LifetimeValueModel,
     summary: pd.DataFrame,
