@@ -1,8 +1,6 @@
-{#- Own forecasts, from the champion on, and simple ones. -#}
-{%- set own_forecasts = [
+{#- Candidates from the champion on, then simple ones. -#}
+{%- set forecasts = [
     "lifetime_value", "fitted_model", "last_365_days", "geometric_mean", "two_part",
-] -%}
-{%- set forecasts = own_forecasts + [
     "last_90_days", "own_average", "overall_average", "ideal",
 ] -%}
 {%- set horizons = [90, 180, 365] -%}
@@ -13,9 +11,9 @@
     "interval_coverage_top_decile",
 ] -%}
 {%- set not_negative -%}
-    'purchase_days', 'purchase_days_over_actual', 'purchase_days_mae', 'net_revenue_mae',
-    'net_revenue_mae_over_fitted', 'net_revenue_rmse', 'interval_coverage',
-    'interval_coverage_top_decile'
+    'purchase_days', 'purchase_days_over_actual', 'purchase_days_mae',
+    'net_revenue_mae', 'net_revenue_mae_over_fitted', 'net_revenue_rmse',
+    'interval_coverage', 'interval_coverage_top_decile'
 {%- endset -%}
 with summaries as (
 
@@ -314,7 +312,10 @@ long as (
         {% if metric.startswith("interval_coverage") -%}
             where model = 'lifetime_value'
         {% elif metric == "net_revenue_mae_over_fitted" -%}
-            where model in ('{{ own_forecasts | join("', '") }}')
+            where
+                model not in (
+                    'last_90_days', 'own_average', 'overall_average', 'ideal'
+                )
         {% elif metric.startswith("purchase_days") -%}
             where model not in ('geometric_mean', 'two_part')
         {% endif -%}
