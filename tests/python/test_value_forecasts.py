@@ -264,13 +264,17 @@ def coverage(interval, forecast, actual, factor=1.0):
 
 
 KNOWN = selection.Season(1.0, 0.0, is_known=True)
+# What these customers bring of their forecast in a season of level 1.
+LEVEL = np.mean(
+    [actual.sum() / forecast.sum() for forecast, actual in map(draw_outcomes, range(20))]
+)
 UNKNOWN = selection.Season(1.0, 0.5, is_known=False)
 
 
 def test_the_interval_holds_at_a_later_cutoff_and_among_the_largest():
     earlier = [draw_outcomes(seed) for seed in range(3)]
     interval = selection.calibrate(*zip(*earlier, strict=True), KNOWN, horizon_days=90)
-    found = np.array([coverage(interval, *draw_outcomes(seed)) for seed in range(5, 15)])
+    found = np.array([coverage(interval, *draw_outcomes(seed), LEVEL) for seed in range(5, 15)])
     assert found.mean(axis=0) == pytest.approx([0.9, 0.9], abs=0.015)
     assert (found > 0.85).all()
 
@@ -278,7 +282,7 @@ def test_the_interval_holds_at_a_later_cutoff_and_among_the_largest():
 def test_a_known_season_moves_the_interval_and_earlier_seasons_do_not():
     earlier = [draw_outcomes(seed, level) for seed, level in enumerate((0.5, 1.0, 2.0))]
     interval = selection.calibrate(*zip(*earlier, strict=True), KNOWN, horizon_days=90)
-    overall, top = coverage(interval, *draw_outcomes(7, level=1.8), factor=1.8)
+    overall, top = coverage(interval, *draw_outcomes(7, level=1.8), 1.8 * LEVEL)
     assert overall == pytest.approx(0.9, abs=0.02)
     assert top > 0.85
 
@@ -290,7 +294,7 @@ def test_an_interval_without_a_year_before_holds_in_a_season_of_half_as_much_mor
         for season, days in ((KNOWN, 90), (UNKNOWN, 90), (UNKNOWN, 365))
     )
     in_season = draw_outcomes(7, level=1.6)
-    assert coverage(plain, *in_season)[0] < 0.85
+    assert coverage(plain, *in_season, LEVEL)[0] < 0.85
     assert min(coverage(wide, *in_season)) > 0.88
     # A year holds each season once.
     assert (np.array(year.high) < wide.high).all()
