@@ -58,8 +58,8 @@ def test_the_validation_in_sql_is_that_of_scipy(database, holdouts):
         came = frame[f"actual_purchase_days_{days}d"].to_numpy(dtype="float64")
         spent = frame[f"actual_net_revenue_{days}d"].to_numpy(dtype="float64")
         top = np.argsort(-revenue, kind="stable")[: -(-len(frame) // 10)]
-        is_covered = np.maximum(spent, 0) >= frame["champion_low"]
-        is_covered &= np.maximum(spent, 0) <= frame["champion_high"]
+        low, high = (frame[f"champion_{end}"].to_numpy() for end in ("low", "high"))
+        is_covered = (np.maximum(spent, 0) >= low) & (np.maximum(spent, 0) <= high)
         mae = np.abs(revenue - spent).mean()
         expected = {
             "purchase_days": orders.sum(),
