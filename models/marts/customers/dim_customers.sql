@@ -104,17 +104,15 @@ combined as (
                     "current_value.days_until_one_order", "as_of.as_of_date"
                 ) }}
         end as expected_next_order_date,
-        current_value.predicted_value_90d,
-        current_value.predicted_value_90d_low,
-        current_value.predicted_value_90d_high,
-        current_value.predicted_value_365d,
-        current_value.predicted_value_365d_low,
-        current_value.predicted_value_365d_high,
-        current_value.value_forecast_90d,
-        current_value.value_forecast_365d,
-        current_value.next_order_days_p10,
-        current_value.next_order_days_p50,
-        current_value.next_order_days_p90,
+        {% for level in (10, 50, 90) -%}
+            current_value.next_order_days_p{{ level }},
+        {% endfor -%}
+        {% for days in (90, 365) -%}
+            {%- for bound in ("", "_low", "_high") -%}
+                current_value.predicted_value_{{ days }}d{{ bound }},
+            {% endfor -%}
+            current_value.value_forecast_{{ days }}d,
+        {% endfor -%}
         current_value.p_alive,
         coalesce(current_value.model_status, 'insufficient_data') as clv_model_status,
         customers.first_order_date
@@ -193,9 +191,9 @@ select
     cast(model_status as varchar) as model_status,
     cast(predicted_purchase_days_90d as double) as predicted_purchase_days_90d,
     expected_next_order_date,
-    cast(next_order_days_p10 as integer) as next_order_days_p10,
-    cast(next_order_days_p50 as integer) as next_order_days_p50,
-    cast(next_order_days_p90 as integer) as next_order_days_p90,
+    {% for level in (10, 50, 90) -%}
+        cast(next_order_days_p{{ level }} as integer) as next_order_days_p{{ level }},
+    {% endfor -%}
     {% for days in (90, 365) -%}
         {%- for bound in ("", "_low", "_high") -%}
             cast(predicted_value_{{ days }}d{{ bound }} as decimal(38, 4))
