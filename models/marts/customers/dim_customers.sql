@@ -42,16 +42,11 @@ current_churn as (
 current_value as (
 
     select
-        predictions.*,
+        *,
         cast(
-            ceil(least(90.0 / nullif(predictions.predicted_purchase_days_90d, 0), 366))
-            as integer
+            ceil(least(90.0 / nullif(predicted_purchase_days_90d, 0), 366)) as integer
         ) as days_until_one_order
-    from {{ ref("ml_clv_predictions") }} as predictions
-    inner join as_of
-        on
-            cast(predictions.cutoff_date as date)
-            = {{ add_days("1", "as_of.as_of_date") }}
+    from {{ ref("ml_clv_predictions") }}
 
 ),
 
@@ -107,12 +102,11 @@ combined as (
         {% for level in (10, 50, 90) -%}
             current_value.next_order_days_p{{ level }},
         {% endfor -%}
-        {% for days in (90, 365) -%}
-            {%- for bound in ("", "_low", "_high") -%}
-                current_value.predicted_value_{{ days }}d{{ bound }},
-            {% endfor -%}
-            current_value.value_forecast_{{ days }}d,
+        {% for at in ("90d", "90d_low", "90d_high", "365d", "365d_low", "365d_high") -%}
+            current_value.predicted_value_{{ at }},
         {% endfor -%}
+        current_value.value_forecast_90d,
+        current_value.value_forecast_365d,
         current_value.p_alive,
         coalesce(current_value.model_status, 'insufficient_data') as clv_model_status,
         customers.first_order_date
