@@ -61,7 +61,8 @@ FEATURE_GROUPS = {
 
 
 FORECASTS = {
-    "lifetime_value": "Lifetime value model",
+    "lifetime_value": "Lifetime value forecast",
+    "fitted_model": "Purchase model alone",
     "own_average": "Own average so far",
     "last_365_days": "Own last 365 days",
     "last_90_days": "Own last 90 days",

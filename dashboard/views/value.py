@@ -111,7 +111,8 @@ def draw_evidence(currency: str) -> None:
                 ),
                 "Predicted net revenue of each forecast as a share of actual net revenue.",
                 "Dashed: predicted equals actual. Line: 95 % bootstrap interval over customers. "
-                "Season shifts all forecasts alike: no forecast knows busy and quiet seasons.",
+                "Season shifts all forecasts; only the first knows it, where the data hold a year "
+                "before.",
             )
     weeks = queries.tracking()
     with right:

@@ -16,7 +16,7 @@ from scipy.special import betainc
 from scipy.stats import beta as beta_distribution
 
 from customer_intelligence import lifetime_value as clv
-from customer_intelligence.lifetime_value import _optimise, gate, intervals, pipeline
+from customer_intelligence.lifetime_value import _optimise, cutoffs, gate, intervals, pipeline
 from customer_intelligence.lifetime_value._histories import group
 from tools.simulate import Shop
 from tools.simulate.customers import draw_customers
@@ -647,6 +647,26 @@ def test_the_gate_judges_mean_dropout_and_likelihood_never_b():
     assert gate.is_degenerate(dropout, nbd)
 
 
+@pytest.mark.parametrize("model", DROPOUT_MODELS)
+def test_a_fit_that_ran_into_a_bound_is_degenerate(model):
+    """All customers buy at one rate, so r has no maximum: the search stops at its bound."""
+    frame = simulate(model, 1_500, r=1e6, alpha=2e6, a=0.6, b=1.5)
+    name = {clv.BGNBD: "bg_nbd", clv.MBGNBD: "mbg_nbd"}[model]
+    choice = clv.choose_purchase_model(*history(frame), dropout_model=name)
+    dropout = choice.fitted[name]
+    assert "r" in dropout.at_bounds_
+    assert dropout.converged_
+    assert dropout.log_likelihood_ > choice.fitted["nbd"].log_likelihood_ + 3
+    assert (choice.name, choice.status) == ("nbd", "degenerate_dropout")
+
+
+def test_pareto_nbd_says_that_it_ran_into_a_bound():
+    """Nobody leaves, so the mean rate of leaving s / β falls to its bound."""
+    fit = ParetoNBD().fit(*history(simulate(clv.NBD, 800)))
+    assert set(fit.at_bounds_) & {"s", "beta"}
+    assert known(ParetoNBD).at_bounds_ == ()
+
+
 def test_the_real_shop_shows_no_dropout(real_data):
     lines = pd.read_parquet(real_data)
     is_sale = lines["CustomerID"].notna() & lines["Quantity"].gt(0) & lines["UnitPrice"].gt(0)
@@ -801,37 +821,42 @@ def test_every_cutoff_has_a_fit_of_its_own(shop):
     past, now = pd.Timestamp("2011-09-10"), pd.Timestamp("2011-12-10")
     summaries = pd.concat(
         [
-            shop.assign(cutoff_date=now, holdout_days=np.nan),
-            shop[:600].assign(cutoff_date=past, holdout_days=90),
+            shop.assign(cutoff_date=now, example_set="current", holdout_days=np.nan),
+            shop[:600].assign(cutoff_date=past, example_set="test", holdout_days=90),
         ]
     )
     parameters = clv.fit_cutoffs(summaries, **KNOBS)
-    assert parameters.groupby("cutoff_date").size().to_dict() == {past: 13, now: 13}
-    predictions = clv.predict_cutoffs(parameters[::-1], summaries, **WORTH)
+    assert parameters.groupby("cutoff_date").size().to_dict() == {past: 9, now: 9}
     for cutoff, frame in ((past, shop[:600]), (now, shop)):
-        fits, model = clv.fit_lifetime_value(frame)
+        fits, _ = clv.fit_lifetime_value(frame)
         found = parameters[parameters["cutoff_date"] == cutoff].drop(columns="cutoff_date")
         pd.testing.assert_frame_equal(found.reset_index(drop=True), fits, check_exact=True)
-        found = predictions[predictions["cutoff_date"] == cutoff].drop(columns="cutoff_date")
-        assert_same_predictions(found.reset_index(drop=True), predict(model, frame))
     tracking = clv.track_cutoffs(parameters, summaries)
     assert tracking["cutoff_date"].eq(past).all()
     assert tracking["week"].tolist() == list(range(1, 13))
-    assert "before 2011-09-10 bg_nbd × gamma_gamma (ok; 600 " in clv.describe_fits(parameters)
+    assert "before 2011-12-10 bg_nbd × gamma_gamma (ok; 1,500 " in clv.describe_fits(parameters)
 
 
 @pytest.mark.parametrize("customers", [0, 3])
 def test_cutoffs_of_tiny_shops_are_typed_and_say_so(shop, customers):
-    summaries = shop[:customers].assign(cutoff_date=pd.Timestamp("2011-09-10"), holdout_days=90)
+    summaries = shop[:customers].assign(
+        cutoff_date=pd.Timestamp("2011-09-10"), example_set="test", holdout_days=90
+    )
     parameters = clv.fit_cutoffs(summaries, **KNOBS)
-    predictions = clv.predict_cutoffs(parameters, summaries, **WORTH)
+    selected = clv.select_cutoffs(parameters, summaries)
+    predictions = clv.predict_cutoffs(parameters, selected, summaries, **WORTH)
+    forecasts = clv.forecast_cutoffs(parameters, selected, summaries)
     tracking = clv.track_cutoffs(parameters, summaries)
     for frame, types in (
         (parameters, pipeline._PARAMETERS),
-        (predictions, pipeline._PREDICTIONS),
+        (selected, cutoffs._SELECTION),
+        (predictions, cutoffs._PUBLISHED),
+        (forecasts, cutoffs._FORECASTS),
         (tracking, {"week": "int32", "predicted_purchase_days": "float64"}),
     ):
         assert frame.dtypes.astype(str).to_dict() == {"cutoff_date": "datetime64[us]", **types}
+    assert selected.empty
+    assert forecasts.empty
     assert len(predictions) == customers
     assert predictions["model_status"].eq("insufficient_data").all()
     assert tracking["predicted_purchase_days"].isna().all()
@@ -858,7 +883,7 @@ def test_too_little_data_gives_typed_nulls(name):
     frame = thin()[name]
     parameters, model = clv.fit_lifetime_value(frame)
     assert parameters.dtypes.astype(str).to_dict() == pipeline._PARAMETERS
-    assert len(parameters) == 13
+    assert len(parameters) == 9
     assert not parameters["is_used"].any()
     assert (model.name, model.status) == (None, "insufficient_data")
     found = predict(model, frame)

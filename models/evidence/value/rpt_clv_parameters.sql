@@ -2,6 +2,15 @@ with parameters as (
 
     select * from {{ ref("ml_clv_parameters") }}
 
+),
+
+-- Cutoffs that only choose and calibrate forecasts are left out.
+published_cutoffs as (
+
+    select distinct cutoff_date
+    from {{ ref("int_btyd_summary") }}
+    where example_set in ('current', 'test')
+
 )
 
 select
@@ -15,3 +24,8 @@ select
     cast(model_status as varchar) as model_status,
     cast(fitted_customers as bigint) as fitted_customers
 from parameters
+where
+    cast(cutoff_date as date) in (
+        select published_cutoffs.cutoff_date
+        from published_cutoffs
+    )

@@ -1,13 +1,20 @@
-{%- set horizons = [90, 365] -%}
+{#- Candidates from the champion on, then simple ones. -#}
 {%- set forecasts = [
-    "lifetime_value", "last_90_days", "last_365_days", "own_average",
-    "overall_average", "ideal",
+    "lifetime_value", "fitted_model", "last_365_days", "geometric_mean", "two_part",
+    "last_90_days", "own_average", "overall_average", "ideal",
 ] -%}
+{%- set horizons = [90, 180, 365] -%}
 {%- set metrics = [
     "purchase_days", "net_revenue", "purchase_days_over_actual", "net_revenue_over_actual",
-    "purchase_days_mae", "net_revenue_mae", "top_decile_capture", "rank_correlation",
-    "interval_coverage",
+    "purchase_days_mae", "net_revenue_mae", "net_revenue_mae_over_fitted",
+    "net_revenue_rmse", "top_decile_capture", "rank_correlation", "interval_coverage",
+    "interval_coverage_top_decile",
 ] -%}
+{%- set not_negative -%}
+    'purchase_days', 'purchase_days_over_actual', 'purchase_days_mae',
+    'net_revenue_mae', 'net_revenue_mae_over_fitted', 'net_revenue_rmse',
+    'interval_coverage', 'interval_coverage_top_decile'
+{%- endset -%}
 with summaries as (
 
     select * from {{ ref("int_btyd_summary") }}
@@ -17,46 +24,53 @@ with summaries as (
 
 predictions as (
 
-    select * from {{ ref("ml_clv_predictions") }}
-    where predicted_purchase_days_90d is not null
+    select * from {{ ref("ml_clv_forecasts") }}
 
 ),
 
-as_of as (
-
-    select * from {{ ref("int_as_of") }}
-
-),
-
--- A value is discounted and may be a margin; the holdout shows plain net revenue.
+-- A test cutoff is judged over its own horizon.
 joined as (
 
     select
-        summaries.*,
-        predictions.predicted_purchase_days_90d,
-        predictions.predicted_purchase_days_365d,
-        predictions.expected_purchase_day_value,
-        predictions.predicted_value_90d,
-        predictions.predicted_value_90d_low,
-        predictions.predicted_value_90d_high,
-        predictions.predicted_value_365d,
-        predictions.predicted_value_365d_low,
-        predictions.predicted_value_365d_high,
+        summaries.customer_id,
+        summaries.cutoff_date,
+        predictions.horizon_days,
+        summaries.repeat_purchase_days,
+        summaries.btyd_age_weeks,
+        summaries.purchase_days_90d,
+        cast(summaries.net_revenue_90d as double) as net_revenue_90d,
+        summaries.purchase_days_365d,
+        least(summaries.history_days, 365) as last_365_days,
         cast(
             summaries.mean_purchase_day_value
             * (summaries.repeat_purchase_days + 1) as double
         )
             as net_revenue,
-        least(
-            {{ day_difference("as_of.first_invoice_date", "summaries.cutoff_date") }},
-            365
-        ) as last_365_days
+        predictions.predicted_purchase_days,
+        predictions.champion,
+        predictions.champion_low,
+        predictions.champion_high,
+        predictions.fitted_model,
+        predictions.last_365_days as last_365_days_net_revenue,
+        predictions.geometric_mean,
+        predictions.two_part,
+        case predictions.horizon_days
+            {% for days in horizons -%}
+                when {{ days }} then summaries.actual_purchase_days_{{ days }}d
+            {% endfor -%}
+        end as actual_purchase_days,
+        cast(
+            case predictions.horizon_days
+                {% for days in horizons -%}
+                    when {{ days }} then summaries.actual_net_revenue_{{ days }}d
+                {% endfor -%}
+            end as double
+        ) as actual_net_revenue
     from summaries
     inner join predictions
         on
             summaries.customer_id = predictions.customer_id
             and summaries.cutoff_date = cast(predictions.cutoff_date as date)
-    cross join as_of
 
 ),
 
@@ -74,56 +88,52 @@ overall as (
 
 ),
 
+-- The champion forecasts revenue; the purchase days are those of the fitted model.
 forecasts as (
 
-    {% for days in horizons -%}
-        select
-            joined.customer_id,
-            joined.cutoff_date,
-            {{ days }} as horizon_days,
-            joined.actual_purchase_days_{{ days }}d as actual_purchase_days,
-            cast(joined.actual_net_revenue_{{ days }}d as double) as actual_net_revenue,
-            joined.predicted_purchase_days_{{ days }}d as lifetime_value_purchase_days,
-            joined.predicted_purchase_days_{{ days }}d
-            * joined.expected_purchase_day_value
-                as lifetime_value_net_revenue,
-            joined.purchase_days_90d * {{ days }} / 90.0 as last_90_days_purchase_days,
-            greatest(joined.net_revenue_90d, 0) * {{ days }} / 90.0
-                as last_90_days_net_revenue,
-            joined.purchase_days_365d * {{ days }} * 1.0 / joined.last_365_days
-                as last_365_days_purchase_days,
-            greatest(joined.net_revenue_365d, 0) * {{ days }} * 1.0
-            / joined.last_365_days as last_365_days_net_revenue,
-            (joined.repeat_purchase_days + 1) * {{ days }}
-            / greatest(joined.btyd_age_weeks * 7, 90) as own_average_purchase_days,
-            greatest(joined.net_revenue, 0) * {{ days }}
-            / greatest(joined.btyd_age_weeks * 7, 90) as own_average_net_revenue,
-            overall.purchase_days_a_day * {{ days }} as overall_average_purchase_days,
-            overall.purchase_days_a_day * {{ days }} * overall.mean_purchase_day_value
-                as overall_average_net_revenue,
-            joined.actual_purchase_days_{{ days }}d as ideal_purchase_days,
-            joined.actual_net_revenue_{{ days }}d as ideal_net_revenue,
-            -- Low and high are worth as much less than revenue as the value itself.
-            case
-                when
-                    greatest(joined.actual_net_revenue_{{ days }}d, 0)
-                    * joined.predicted_value_{{ days }}d
-                    between
-                    joined.predicted_value_{{ days }}d_low
-                    * joined.predicted_purchase_days_{{ days }}d
-                    * joined.expected_purchase_day_value
-                    and
-                    joined.predicted_value_{{ days }}d_high
-                    * joined.predicted_purchase_days_{{ days }}d
-                    * joined.expected_purchase_day_value
-                    then 1
-                else 0
-            end as is_covered
-        from joined
-        inner join overall on joined.cutoff_date = overall.cutoff_date
-        where joined.actual_purchase_days_{{ days }}d is not null
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        joined.customer_id,
+        joined.cutoff_date,
+        joined.horizon_days,
+        joined.actual_purchase_days,
+        joined.actual_net_revenue,
+        joined.predicted_purchase_days as lifetime_value_purchase_days,
+        joined.champion as lifetime_value_net_revenue,
+        joined.predicted_purchase_days as fitted_model_purchase_days,
+        joined.fitted_model as fitted_model_net_revenue,
+        joined.purchase_days_365d * joined.horizon_days * 1.0 / joined.last_365_days
+            as last_365_days_purchase_days,
+        joined.last_365_days_net_revenue,
+        null as geometric_mean_purchase_days,
+        joined.geometric_mean as geometric_mean_net_revenue,
+        null as two_part_purchase_days,
+        joined.two_part as two_part_net_revenue,
+        joined.purchase_days_90d * joined.horizon_days / 90.0
+            as last_90_days_purchase_days,
+        greatest(joined.net_revenue_90d, 0) * joined.horizon_days / 90.0
+            as last_90_days_net_revenue,
+        (joined.repeat_purchase_days + 1)
+        * joined.horizon_days
+        / greatest(joined.btyd_age_weeks * 7, 90) as own_average_purchase_days,
+        greatest(joined.net_revenue, 0)
+        * joined.horizon_days
+        / greatest(joined.btyd_age_weeks * 7, 90) as own_average_net_revenue,
+        overall.purchase_days_a_day * joined.horizon_days
+            as overall_average_purchase_days,
+        overall.purchase_days_a_day
+        * joined.horizon_days
+        * overall.mean_purchase_day_value as overall_average_net_revenue,
+        joined.actual_purchase_days as ideal_purchase_days,
+        joined.actual_net_revenue as ideal_net_revenue,
+        case
+            when
+                greatest(joined.actual_net_revenue, 0)
+                between joined.champion_low and joined.champion_high
+                then 1
+            else 0
+        end as is_covered
+    from joined
+    inner join overall on joined.cutoff_date = overall.cutoff_date
 
 ),
 
@@ -141,6 +151,7 @@ compared as (
             cast({{ forecast }}_net_revenue as double) as net_revenue,
             case when '{{ forecast }}' = 'lifetime_value' then is_covered end as covered
         from forecasts
+        where {{ forecast }}_net_revenue is not null
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 
@@ -152,11 +163,13 @@ ranked as (
 
     select
         *,
-        row_number() over (
-            partition by cutoff_date, horizon_days, model
-            order by net_revenue desc, customer_id asc
-        ) as place,
-        count(*) over (partition by cutoff_date, horizon_days, model) as customers,
+        10 * (
+            row_number() over (
+                partition by cutoff_date, horizon_days, model
+                order by net_revenue desc, customer_id asc
+            ) - 1
+        ) < count(*) over (partition by cutoff_date, horizon_days, model)
+            as is_top_decile,
         {%- for value in ("net_revenue", "actual_net_revenue") %}
             rank() over (
                 partition by cutoff_date, horizon_days, model order by {{ value }}
@@ -194,13 +207,22 @@ totals as (
         sum(weights.weight * abs(ranked.net_revenue - ranked.actual_net_revenue))
             as net_revenue_error,
         sum(
+            weights.weight
+            * (ranked.net_revenue - ranked.actual_net_revenue)
+            * (ranked.net_revenue - ranked.actual_net_revenue)
+        ) as net_revenue_squared_error,
+        sum(
             case
-                when 10 * (ranked.place - 1) < ranked.customers
+                when ranked.is_top_decile
                     then weights.weight * ranked.actual_net_revenue
                 else 0
             end
         ) as top_decile_net_revenue,
-        sum(weights.weight * ranked.covered) as covered
+        sum(weights.weight * ranked.covered) as covered,
+        sum(case when ranked.is_top_decile then weights.weight end)
+            as top_decile_customers,
+        sum(case when ranked.is_top_decile then weights.weight * ranked.covered end)
+            as top_decile_covered
     from ranked
     inner join weights on ranked.customer_id = weights.customer_id
     where weights.weight > 0
@@ -241,12 +263,32 @@ wide as (
             as net_revenue_over_actual,
         round(totals.purchase_days_error / totals.customers, 4) as purchase_days_mae,
         round(totals.net_revenue_error / totals.customers, 4) as net_revenue_mae,
+        -- Of the same customers in the same resample: a paired comparison.
+        round(
+            totals.net_revenue_error
+            / nullif(
+                max(
+                    case
+                        when totals.model = 'fitted_model' then totals.net_revenue_error
+                    end
+                ) over (
+                    partition by
+                        totals.cutoff_date, totals.horizon_days, totals.resample
+                ),
+                0
+            ),
+            6
+        ) as net_revenue_mae_over_fitted,
+        round(sqrt(totals.net_revenue_squared_error / totals.customers), 4)
+            as net_revenue_rmse,
         {{ share_of("totals.top_decile_net_revenue", "totals.actual_net_revenue") }}
             as top_decile_capture,
         -- Ranks would have to be made anew for each resample: no interval.
         case when totals.resample = 0 then rank_correlations.rank_correlation end
             as rank_correlation,
-        totals.covered * 1.0 / totals.customers as interval_coverage
+        totals.covered * 1.0 / totals.customers as interval_coverage,
+        totals.top_decile_covered * 1.0 / nullif(totals.top_decile_customers, 0)
+            as interval_coverage_top_decile
     from totals
     inner join rank_correlations
         on
@@ -267,8 +309,15 @@ long as (
             '{{ metric }}' as metric,
             cast({{ metric }} as double) as value
         from wide
-        {% if metric == "interval_coverage" -%}
+        {% if metric.startswith("interval_coverage") -%}
             where model = 'lifetime_value'
+        {% elif metric == "net_revenue_mae_over_fitted" -%}
+            where
+                model not in (
+                    'last_90_days', 'own_average', 'overall_average', 'ideal'
+                )
+        {% elif metric.startswith("purchase_days") -%}
+            where model not in ('geometric_mean', 'two_part')
         {% endif -%}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
@@ -281,11 +330,10 @@ intervals as (
         "long",
         ["cutoff_date", "horizon_days", "model", "metric"],
         "weights",
-        lowest="case when metric in ('purchase_days', 'purchase_days_over_actual',"
-        ~ " 'purchase_days_mae', 'net_revenue_mae', 'interval_coverage') then 0.0"
+        lowest="case when metric in (" ~ not_negative ~ ") then 0.0"
         ~ " when metric = 'rank_correlation' then -1.0 end",
-        highest="case when metric in ('rank_correlation', 'interval_coverage')"
-        ~ " then 1.0 end"
+        highest="case when metric = 'rank_correlation'"
+        ~ " or metric like 'interval_coverage%' then 1.0 end"
     ) }}
 
 )

@@ -39,16 +39,11 @@ current_churn as (
 current_value as (
 
     select
-        predictions.*,
+        *,
         cast(
-            ceil(least(90.0 / nullif(predictions.predicted_purchase_days_90d, 0), 366))
-            as integer
+            ceil(least(90.0 / nullif(predicted_purchase_days_90d, 0), 366)) as integer
         ) as days_until_one_order
-    from {{ ref("ml_clv_predictions") }} as predictions
-    inner join as_of
-        on
-            cast(predictions.cutoff_date as date)
-            = {{ add_days("1", "as_of.as_of_date") }}
+    from {{ ref("ml_clv_predictions") }}
 
 ),
 
@@ -102,12 +97,14 @@ combined as (
                     "current_value.days_until_one_order", "as_of.as_of_date"
                 ) }}
         end as expected_next_order_date,
-        current_value.predicted_value_90d,
-        current_value.predicted_value_90d_low,
-        current_value.predicted_value_90d_high,
-        current_value.predicted_value_365d,
-        current_value.predicted_value_365d_low,
-        current_value.predicted_value_365d_high,
+        {% for level in (10, 50, 90) -%}
+            current_value.next_order_days_p{{ level }},
+        {% endfor -%}
+        {% for at in ("90d", "90d_low", "90d_high", "365d", "365d_low", "365d_high") -%}
+            current_value.predicted_value_{{ at }},
+        {% endfor -%}
+        current_value.value_forecast_90d,
+        current_value.value_forecast_365d,
         current_value.p_alive,
         coalesce(current_value.model_status, 'insufficient_data') as clv_model_status,
         customers.first_order_date
@@ -182,12 +179,16 @@ select
     cast(model_status as varchar) as model_status,
     cast(predicted_purchase_days_90d as double) as predicted_purchase_days_90d,
     expected_next_order_date,
+    {% for level in (10, 50, 90) -%}
+        cast(next_order_days_p{{ level }} as integer) as next_order_days_p{{ level }},
+    {% endfor -%}
     {% for days in (90, 365) -%}
         {%- for bound in ("", "_low", "_high") -%}
             cast(predicted_value_{{ days }}d{{ bound }} as decimal(38, 4))
                 as predicted_value_{{ days }}d{{ bound }},
         {% endfor -%}
-    {%- endfor -%}
+        cast(value_forecast_{{ days }}d as varchar) as value_forecast_{{ days }}d,
+    {% endfor -%}
     cast(p_alive as double) as p_alive,
     cast(clv_model_status as varchar) as clv_model_status
 from combined

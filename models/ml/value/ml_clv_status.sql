@@ -1,3 +1,10 @@
+{%- set champions -%}
+    coalesce(
+        ' Value over 90 days is forecast by ' || forecast_90d.name
+        || ', over 365 days by ' || forecast_365d.name || '.',
+        ''
+    )
+{%- endset -%}
 with value_customers as (
 
     select
@@ -28,6 +35,39 @@ value_fit as (
 
 ),
 
+{% for days in (90, 365) -%}
+    forecast_{{ days }}d as (
+
+        select
+            max(
+                case forecast
+                    when 'last_365_days' then 'the last 365 days carried forward'
+                    when 'geometric_mean'
+                        then 'the geometric mean of the model and the last 365 days'
+                    when 'two_part' then 'a regression on earlier cutoffs'
+                    else 'the model'
+                end
+                || case
+                    when earlier_cutoffs = 0 then ' (no earlier cutoff to choose at)'
+                    else ''
+                end
+            ) as name
+        from (
+            select
+                *,
+                max(cutoff_date) over () as last_cutoff_date
+            from {{ ref("ml_clv_selection") }}
+        ) as selection
+        where
+            is_chosen
+            and target = 'net_revenue'
+            and horizon_days = {{ days }}
+            and cutoff_date = last_cutoff_date
+
+    ),
+
+{% endfor -%}
+
 status as (
 
     select
@@ -44,12 +84,14 @@ status as (
                         else 'BG/NBD'
                     end
                     || ', their values by Gamma-Gamma.'
+                    || {{ champions }}
             when value_fit.model_status = 'degenerate_dropout'
                 then 'Lifetime value is predicted for '
                     || {{ count_noun("value_customers.customers", "customer") }}
                     || ' without P(alive): nothing tells customers who left from those'
                     || ' who pause, so purchase days follow NBD, in which nobody'
                     || ' leaves.'
+                    || {{ champions }}
             when value_customers.customers < {{ var("clv_min_customers") | int }}
                 or value_customers.repeat_customers
                 < {{ var("clv_min_repeat_customers") | int }}
@@ -66,6 +108,8 @@ status as (
         end as explanation
     from value_customers
     cross join value_fit
+    cross join forecast_90d
+    cross join forecast_365d
 
 )
 

@@ -12,5 +12,8 @@ def model(dbt, session):
     dbt.config(materialized="table")
     return lifetime_value.track_cutoffs(
         dbt.ref("ml_clv_parameters").df(),
-        dbt.ref("int_btyd_summary").order("cutoff_date, customer_id").df(),
+        dbt.ref("int_btyd_summary")
+        .filter("example_set = 'test'")
+        .order("cutoff_date, customer_id")
+        .df(),
     )

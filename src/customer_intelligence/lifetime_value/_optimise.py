@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 # Parameters lie between 1e-6 and 1e6: outside, the models are their own limits (a fixed
 # probability, no dropout) and likelihoods only lose digits. So are shapes above 1,000: rates or
@@ -38,11 +39,14 @@ class MaximumLikelihood:
     log_likelihood_ : float
     converged_ : bool
         Whether a Newton step would raise the log-likelihood by less than 0.01.
+    at_bounds_ : tuple of str
+        Parameters whose estimate ran into a bound of the search.
     n_customers_ : float
         Sum of the weights.
     """
 
     parameter_names: tuple[str, ...] = ()
+    at_bounds_: tuple[str, ...]
 
     @classmethod
     def from_parameters(cls, **parameters: float) -> Self:
@@ -60,6 +64,7 @@ class MaximumLikelihood:
             raise ValueError(f"parameters must be positive, not {parameters}")
         model = cls()
         model._set(values)
+        model.at_bounds_ = ()
         return model
 
     @classmethod
@@ -95,17 +100,19 @@ class MaximumLikelihood:
 
         bounds = np.log(self._bounds())
         options = {"ftol": 1e-13, "gtol": 1e-8, "maxiter": 500, "maxls": 40}
-        fits = [
-            minimize(
-                loss,
-                np.clip(np.log(start), *bounds.T),
-                jac=True,
-                method="L-BFGS-B",
-                bounds=bounds,
-                options=options,
-            )
-            for start in starts
-        ]
+        # On vectors of four, threads of a linear algebra library only wait for each other.
+        with threadpool_limits(limits=1):
+            fits = [
+                minimize(
+                    loss,
+                    np.clip(np.log(start), *bounds.T),
+                    jac=True,
+                    method="L-BFGS-B",
+                    bounds=bounds,
+                    options=options,
+                )
+                for start in starts
+            ]
         best = min(fits, key=lambda fit: fit.fun)
         is_free = (best.x > bounds[:, 0] + 1e-3) & (best.x < bounds[:, 1] - 1e-3)
         log_errors, shortfall = _curvature(objective, best.x, is_free)
@@ -114,6 +121,7 @@ class MaximumLikelihood:
         self.standard_errors_ = dict(zip(self.parameter_names, errors.tolist(), strict=True))
         self.log_likelihood_ = float(-best.fun * customers)
         self.converged_ = bool(shortfall < MAX_SHORTFALL)
+        self.at_bounds_ = tuple(np.array(self.parameter_names)[~is_free].tolist())
         self.n_customers_ = float(customers)
 
 

@@ -38,7 +38,7 @@ class PurchaseChoice:
         'ok'; 'degenerate_dropout' where the model without dropout is used because dropout could
         not be found; 'insufficient_data'.
     fitted : dict of str to NBD
-        All models; empty without enough data.
+        The model without dropout and the one with; empty without enough data.
     """
 
     name: str | None
@@ -59,6 +59,7 @@ def choose_purchase_model(
     dropout_model: str = "bg_nbd",
     min_customers: int = MIN_CUSTOMERS,
     min_repeat_customers: int = MIN_REPEAT_CUSTOMERS,
+    most_starts: int | None = None,
 ) -> PurchaseChoice:
     """Fit the purchase models and decide whether the one with dropout may be used.
 
@@ -70,6 +71,8 @@ def choose_purchase_model(
         'bg_nbd' or 'mbg_nbd'.
     min_customers, min_repeat_customers : int
         With fewer customers, or fewer with a repeat purchase, nothing is fitted.
+    most_starts : int, optional
+        Search from so many starts only.
 
     Returns
     -------
@@ -85,7 +88,10 @@ def choose_purchase_model(
     x = np.atleast_1d(frequency)
     if len(x) < min_customers or (x > 0).sum() < min_repeat_customers:
         return PurchaseChoice(None, INSUFFICIENT_DATA, {})
-    fitted = {name: model().fit(x, recency, T) for name, model in PURCHASE_MODELS.items()}
+    fitted = {
+        name: PURCHASE_MODELS[name]().fit(x, recency, T, most_starts=most_starts)
+        for name in ("nbd", dropout_model)
+    }
     if not fitted["nbd"].converged_:
         return PurchaseChoice(None, INSUFFICIENT_DATA, fitted)
     dropout = fitted[dropout_model]
@@ -95,9 +101,14 @@ def choose_purchase_model(
 
 
 def is_degenerate(dropout: BGNBD, nbd: NBD) -> bool:
-    """Return whether a fitted model with dropout says no more than the one without."""
+    """Return whether a fitted model with dropout says no more than the one without.
+
+    So it is also where a parameter ran into a bound of the search: the maximum lies beyond it, and
+    what is predicted depends on where the bound was put.
+    """
     return (
         not dropout.converged_
+        or bool(dropout.at_bounds_)
         or dropout.mean_dropout_ < MIN_MEAN_DROPOUT
         or dropout.log_likelihood_ - nbd.log_likelihood_ < MIN_LOG_LIKELIHOOD_GAIN
     )

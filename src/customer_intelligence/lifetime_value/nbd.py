@@ -33,6 +33,8 @@ class NBD(MaximumLikelihood):
         recency: ArrayLike,
         T: ArrayLike,
         weights: ArrayLike | None = None,
+        *,
+        most_starts: int | None = None,
     ) -> NBD:
         """Estimate the parameters.
 
@@ -46,6 +48,8 @@ class NBD(MaximumLikelihood):
             Weeks from the first purchase to the end of observation.
         weights : array-like, shape (n,), optional
             How many customers a row stands for; 1 without.
+        most_starts : int, optional
+            Search from so many starts only.
 
         Returns
         -------
@@ -57,7 +61,8 @@ class NBD(MaximumLikelihood):
             Naming what is not finite, not a whole number, negative, or later than it can be.
         """
         histories = group(frequency, recency, T, weights)
-        self._maximise(self._objective(histories), self._starts(histories), histories.total)
+        starts = self._starts(histories)[:most_starts]
+        self._maximise(self._objective(histories), starts, histories.total)
         return self
 
     def p_alive(self, frequency: ArrayLike, recency: ArrayLike, T: ArrayLike) -> np.ndarray:

@@ -112,6 +112,7 @@ def fit_lifetime_value(
     min_customers: int = MIN_CUSTOMERS,
     min_repeat_customers: int = MIN_REPEAT_CUSTOMERS,
     max_customers: int = MAX_CUSTOMERS,
+    most_starts: int | None = None,
 ) -> tuple[pd.DataFrame, LifetimeValueModel]:
     """Fit purchases and order values, and decide which purchase model may be used.
 
@@ -127,12 +128,15 @@ def fit_lifetime_value(
         nothing is predicted.
     max_customers : int
         Of more customers a sample is fitted, the same one on every engine.
+    most_starts : int, optional
+        Search purchase models from so many starts only.
 
     Returns
     -------
     parameters : DataFrame
-        One row for each model and parameter: estimate, standard_error, log_likelihood of the
-        model, fitted_customers, is_used, model_status. Without enough data the estimates are null.
+        One row for each model (NBD, the one with dropout, Gamma-Gamma) and parameter: estimate,
+        standard_error, log_likelihood of the model, fitted_customers, is_used, model_status.
+        Without enough data the estimates are null.
     model : LifetimeValueModel
 
     Raises
@@ -149,6 +153,7 @@ def fit_lifetime_value(
         dropout_model=dropout_model,
         min_customers=min_customers,
         min_repeat_customers=min_repeat_customers,
+        most_starts=most_starts,
     )
     fitted: dict[str, MaximumLikelihood] = {**choice.fitted}
     has_spent = value > 0
@@ -171,9 +176,9 @@ def fit_lifetime_value(
             "is_used": fit is not None and fit in (model.purchases, model.spend),
             "model_status": model.status,
         }
-        for name, kind in MODELS.items()
+        for name in ("nbd", dropout_model, "gamma_gamma")
         for fit in [fitted.get(name)]
-        for parameter in kind.parameter_names
+        for parameter in MODELS[name].parameter_names
     ]
     return pd.DataFrame(rows).astype(_PARAMETERS), model
 
@@ -185,6 +190,7 @@ def predict_lifetime_value(
     margin: float,
     annual_discount_rate: float,
     interval_level: float = 0.9,
+    interval_horizons: tuple[int, ...] = HORIZON_DAYS,
     batch_rows: int = BATCH_ROWS,
 ) -> pd.DataFrame:
     """Predict purchase days and value of every customer.
@@ -207,6 +213,8 @@ def predict_lifetime_value(
         0.1 for 10 % a year.
     interval_level : float
         Probability that low…high spans.
+    interval_horizons : tuple of int
+        Horizons whose value gets low and high; they are null in the others.
     batch_rows : int
         Customers at a time, which bounds the memory.
 
@@ -237,12 +245,75 @@ def predict_lifetime_value(
                 margin,
                 annual_discount_rate,
                 interval_level,
+                interval_horizons,
             )
             for start in range(0, len(table), batch_rows)
         ]
         for name in batches[0] if batches else ():
             table[name] = np.concatenate([batch[name] for batch in batches])
     return table.astype(_PREDICTIONS)
+
+
+def expected_purchases(
+    model: LifetimeValueModel, summary: pd.DataFrame, horizon_days: int
+) -> np.ndarray:
+    """Return the expected purchase days of each customer within the horizon, shape (n,).
+
+    Raises
+    ------
+    ValueError
+        As ``fit_lifetime_value``; without a model.
+    """
+    if model.purchases is None:
+        raise ValueError("without a model nothing can be predicted")
+    return model.purchases.expected_purchases(horizon_days / 7, *_columns(summary)[:-1])
+
+
+def predict_interval(
+    model: LifetimeValueModel,
+    summary: pd.DataFrame,
+    horizon_days: int,
+    *,
+    interval_level: float = 0.9,
+    batch_rows: int = BATCH_ROWS,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return quantiles of the predictive distribution of net revenue, undiscounted, shape (n,).
+
+    Parameters
+    ----------
+    model : LifetimeValueModel
+        With purchases and spend.
+    summary : DataFrame
+        As for ``fit_lifetime_value``.
+    horizon_days : int
+        Length of the window ahead.
+    interval_level : float
+        Probability that low…high spans.
+    batch_rows : int
+        Customers at a time, which bounds the memory.
+    """
+    purchases, spend = model.purchases, model.spend
+    if purchases is None or spend is None:
+        raise ValueError("without a model nothing can be predicted")
+    *history, value = _columns(summary)
+    low, high = (
+        np.concatenate(
+            [
+                spend_quantile(
+                    level,
+                    horizon_days / 7,
+                    purchases,
+                    spend,
+                    (history[0][rows], history[1][rows], history[2][rows]),
+                    np.maximum(value[rows], 0),
+                )
+                for start in range(0, max(len(value), 1), batch_rows)
+                for rows in [slice(start, start + batch_rows)]
+            ]
+        )
+        for level in ((1 - interval_level) / 2, (1 + interval_level) / 2)
+    )
+    return low, high
 
 
 def expected_purchases_by_week(
@@ -295,6 +366,7 @@ def _predict(
     margin: float,
     annual_discount_rate: float,
     interval_level: float,
+    interval_horizons: tuple[int, ...],
 ) -> dict[str, np.ndarray]:
     """Return the predictions of one batch by name."""
     *of_purchases, value = columns
@@ -328,6 +400,8 @@ def _predict(
         if days in HORIZON_DAYS:
             name, orders = f"predicted_value_{days}d", until[i]
             result[name] = worth * order_value * margin
+            if days not in interval_horizons:
+                continue
             share = np.divide(worth, orders, out=np.ones(len(orders)), where=orders > 0) * margin
             for tail, level in tails.items():
                 result[f"{name}_{tail}"] = share * spend_quantile(
