@@ -55,7 +55,7 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics versions rollback forget \
 	export audience campaign \
-	test test-quick test-tools test-faults conventions bench-dashboard lint sample lock clean
+	test test-quick test-tools test-faults conventions bench-dashboard scoreboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
@@ -82,6 +82,8 @@ help:
 	@echo 'make test-tools  other engines, every page in every look, the conventions'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
+	@echo 'make scoreboard [LOGS=dir] [DATA_DIR=dir]    docs/scoreboard.md: our models, naive forecasts'
+	@echo '                 and tutorials on other shops (DATA_DIR: a build of Online Retail)'
 	@echo 'make lint        linters only'
 	@echo 'make conventions the rules of dbt-bouncer.yml, for every model'
 	@echo 'make methodology the tables of docs, from the published marts and the analyses'
@@ -186,6 +188,10 @@ test-faults: $(TREE).venv/installed-dev
 
 bench-dashboard: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && .venv/bin/python -m benchmarks.dashboard $(IN_DATA_DIR)
+
+scoreboard: $(TREE).venv/installed-dev
+	cd $(call quoted,ROOT) && OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.scoreboard \
+		$(call option,logs,LOGS) $(IN_DATA_DIR)
 
 LINT_PYTHON = cd $(call quoted,ROOT) && .venv/bin/ruff check . && .venv/bin/ruff format --check . && \
 	.venv/bin/mypy && .venv/bin/bandit --quiet --recursive src dashboard python_models

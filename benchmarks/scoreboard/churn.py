@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -39,19 +42,48 @@ SIMPLICITY = ROOT / "seeds" / "churn_models.csv"
 
 def probabilities(known: pd.DataFrame, cutoff: pd.Timestamp, days: int) -> dict[str, pd.DataFrame]:
     """Return the probability of churn by customer and method, and what the tutorial calls churn."""
-    examples = _examples(known, cutoff, days)
+    return judged(_examples(known, cutoff, days), FEATURES, days)
+
+
+def judged(examples: pd.DataFrame, features: Sequence[str], days: int) -> dict[str, pd.DataFrame]:
+    """Return the same for any examples, whose outcome at the test cutoff is a constant."""
     options = {"horizon_days": days, "random_state": SEED}
-    found = churn.fit_predict(examples, FEATURES, max_train_cutoffs=TRAINING_CUTOFFS, **options)
+    found = churn.fit_predict(examples, features, max_train_cutoffs=TRAINING_CUTOFFS, **options)
     wide = found[found["example_set"] == "test"].pivot(
         index="customer_id", columns="model", values="churn_probability"
     )
     table = wide[list(SHOWN)].rename(columns=SHOWN)
     chosen = choose(found, examples, days)
     table[CHOSEN] = wide[chosen]
-    tutorial = churn.leaky_baseline(examples, FEATURES, **options).set_index("customer_id")
+    tutorial = churn.leaky_baseline(examples, features, **options).set_index("customer_id")
     table[LEAKY] = tutorial["churn_probability"]
     table.attrs["chosen"] = chosen
     return {"churn": table, "called": tutorial[["is_called_churned"]]}
+
+
+def of_build(
+    data_dir: Path, cutoff: pd.Timestamp, days: int
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame, int] | None:
+    """Return the same with the features of a build, the outcomes, and how many features.
+
+    None without a build that has this cutoff and window. That its SQL looks at nothing on or after
+    a cutoff, the tests of the models say.
+    """
+    path = data_dir / "build" / "warehouse.duckdb"
+    if not path.exists():
+        return None
+    with duckdb.connect(str(path), read_only=True) as build:
+        examples = build.table("int_churn_examples").filter("example_set <> 'current'").df()
+        features = churn.chosen_features(build.table("churn_features").df(), None)
+    is_test = examples["example_set"] == "test"
+    if set(examples["horizon_days"]) != {days} or set(examples[is_test]["cutoff_date"]) != {cutoff}:
+        return None
+    actual = examples[is_test].set_index("customer_id")[["has_churned"]].astype(float)
+    is_over = examples["cutoff_date"] + pd.Timedelta(days=days) <= cutoff
+    outcome = examples["has_churned"].astype(float).mask(is_test, 0.0)
+    examples = examples.assign(has_churned=outcome)[is_test | is_over]
+    found = judged(examples.sort_values(["cutoff_date", "customer_id"]), features, days)
+    return found, actual.rename(columns={"has_churned": "churn"}), len(features)
 
 
 def choose(predictions: pd.DataFrame, examples: pd.DataFrame, days: int) -> str:

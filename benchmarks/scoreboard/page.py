@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,33 +22,41 @@ from benchmarks.scoreboard.protocol import (
 Scores = dict[str, dict[str, np.ndarray]]
 WINDOW_DAYS = 90
 TRUTH = "what knows the truth"
-AMOUNTS, PROBABILITIES = ("MAE", "RMSE", "bias", "rank"), ("AUC", "Brier", "log loss", "ECE")
+AMOUNTS = ("MAE", "RMSE", "bias", "rank")
+PROBABILITIES = ("AUC", "Brier", "log loss", "ECE")
 OURS = {"purchases": purchases.GATE, "revenue": purchases.CHAMPION, "churn": churn.CHOSEN}
-RFM = churn.SHOWN["rfm_logistic"]
 
 
-def shop_section(shop: Shop) -> tuple[list[str], list[list[str]]]:
+def shop_section(shop: Shop, data_dir: Path | None) -> tuple[list[str], list[list[str]]]:
     """Return the lines of a shop's section, and the rows of the comparisons in it."""
     lines, compared = [f"## {shop.name}", "", shop.about, ""], []
+
+    def add(
+        target: str, when: str, told: str, of_cutoffs: Sequence[Scores], more: tuple[str, ...] = ()
+    ) -> None:
+        title = f"{shop.name}: {target} in {when}"
+        names = (*(PROBABILITIES if target == "churn" else AMOUNTS), *more)
+        lines.extend([f"### {title}", "", *([told, ""] if told else [])])
+        lines.extend([*_table(names, *of_cutoffs), ""])
+        compared.append(_comparison(title, target, of_cutoffs[0]))
+
     if shop.published is not None:
         cutoff, days, figures = shop.published
-        scores = _amounts(shop, cutoff, days)[0]["purchases"]
-        lines += [*_title("Purchases", shop, cutoff, days), figures, ""]
-        lines += [*_table(scores, AMOUNTS, []), ""]
-        compared.append(_comparison(shop, cutoff, days, "purchases", scores))
-    of_windows = [_amounts(shop, cutoff, WINDOW_DAYS) for cutoff in shop.windows]
-    cutoff, (latest, told) = shop.windows[0], of_windows[0]
-    for target, scores in latest.items():
-        earlier = [found[target] for found, _ in of_windows[1:]]
-        lines += _title(target.capitalize(), shop, cutoff, WINDOW_DAYS)
-        lines += [told, ""] if target == "revenue" else []
-        lines += [*_table(scores, AMOUNTS, earlier), ""]
-        compared.append(_comparison(shop, cutoff, WINDOW_DAYS, target, scores))
-    judged = [_churn(shop, cutoff) for cutoff in shop.windows]
-    scores, told = judged[0]
-    lines += [*_title("Churn", shop, cutoff, WINDOW_DAYS), told, ""]
-    lines += [*_table(scores, PROBABILITIES, [found for found, _ in judged[1:]]), ""]
-    compared.append(_comparison(shop, cutoff, WINDOW_DAYS, "churn", scores))
+        scores = _amounts(shop, cutoff, days)["purchases"][0]
+        when = f"{days} days from {cutoff:%Y-%m-%d}"
+        add("purchases", when, figures, [scores], ("MAE ÷ mean",))
+    when = f"{WINDOW_DAYS} days from {shop.windows[0]:%Y-%m-%d}"
+    of_cutoffs = [
+        _amounts(shop, cutoff, WINDOW_DAYS) | {"churn": _churn(shop, cutoff)}
+        for cutoff in shop.windows
+    ]
+    for target, (_, told) in of_cutoffs[0].items():
+        add(target, when, told, [found[target][0] for found in of_cutoffs])
+    built = data_dir and churn.of_build(data_dir, shop.windows[0], WINDOW_DAYS)
+    if built:
+        found, actual, features = built
+        scores, told = _judged(found, actual)
+        add("churn", f"{when} with the {features} features of a build", told, [scores])
     return lines, compared
 
 
@@ -61,121 +70,95 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def difference(name: str, ours: np.ndarray, theirs: np.ndarray) -> tuple[str, str]:
-    """Return ours less theirs on the same customers, with its interval, and who is better."""
-    gap = (ours - theirs) * (-1 if name in ("AUC", "rank") else 1)
-    low, high = interval(gap)
-    word = "ours" if high < 0 else "theirs" if low > 0 else "cannot be told"
-    return f"{name} {cell('', ours - theirs)}", word
-
-
-def _amounts(shop: Shop, cutoff: pd.Timestamp, days: int) -> tuple[dict[str, Scores], str]:
+def _amounts(shop: Shop, cutoff: pd.Timestamp, days: int) -> dict[str, tuple[Scores, str]]:
     found = run(purchases.forecasts, shop.events, cutoff, days)
     bounds = found.pop("revenue_interval", None)
     customers = found["purchases"].index
-    actual, weights = outcomes(shop.events, cutoff, days, customers), resamples(len(customers))
-    told = ""
+    actual, told = outcomes(shop.events, cutoff, days, customers), {"purchases": "", "revenue": ""}
     if bounds is not None:
-        came = actual["revenue"].to_numpy()
-        ordered = bounds.loc[customers].to_numpy()
-        inside = (came >= ordered[:, 0]) & (came <= ordered[:, 1])
-        told = (
+        came, bounds = actual["revenue"], bounds.loc[customers]
+        inside = came.between(bounds["champion_low"], bounds["champion_high"]).mean()
+        told["revenue"] = (
             f"The champion is the {bounds.attrs['champion'].replace(' (ours)', '')}, put in season"
-            f" where a year before is known. Its 90 % interval holds {inside.mean():.1%} of"
-            " customers."
+            f" where a year before is known. Its 90 % interval holds {inside:.1%} of customers."
         )
     if shop.truth is not None:
-        of_truth = shop.truth(cutoff, days).loc[customers]
+        of_truth = shop.truth(cutoff, days)
         found = {name: table.assign(**{TRUTH: of_truth[name]}) for name, table in found.items()}
     return {
-        target: _scored(amount_scores, table.loc[customers], actual[target], weights)
+        target: (_scored(amount_scores, table.loc[customers], actual[target]), told[target])
         for target, table in found.items()
-    }, told
+    }
 
 
 def _churn(shop: Shop, cutoff: pd.Timestamp) -> tuple[Scores, str]:
     found = run(churn.probabilities, shop.events, cutoff, WINDOW_DAYS)
-    forecast, called = found["churn"], found["called"]["is_called_churned"]
-    customers = forecast.index
-    actual, weights = (
-        outcomes(shop.events, cutoff, WINDOW_DAYS, customers),
-        resamples(len(customers)),
-    )
-    own = probability_scores(
-        forecast[churn.LEAKY].to_numpy(), called.loc[customers].to_numpy(float), weights[:1]
-    )
+    actual = outcomes(shop.events, cutoff, WINDOW_DAYS, found["churn"].index)
+    return _judged(found, actual, None if shop.truth is None else shop.truth(cutoff, WINDOW_DAYS))
+
+
+def _judged(
+    found: dict[str, pd.DataFrame], actual: pd.DataFrame, truth: pd.DataFrame | None = None
+) -> tuple[Scores, str]:
+    forecast, outcome = found["churn"], actual["churn"].loc[found["churn"].index]
+    called = found["called"]["is_called_churned"].loc[forecast.index].astype(float)
+    own = _scored(probability_scores, forecast[[churn.LEAKY]], called)[churn.LEAKY]["AUC"][0]
     told = (
-        f"{actual['churn'].mean():.1%} bought nothing. The rule chose {forecast.attrs['chosen']}."
-        f" On its own label the tutorial would have reported an AUC of {own['AUC'][0]:.3f}."
+        f"Of {len(outcome):,} customers {outcome.mean():.1%} bought nothing. The rule chose"
+        f" `{forecast.attrs['chosen']}`. On its own label the tutorial would have reported an AUC"
+        f" of {own:.3f}."
     )
-    if shop.truth is not None:
-        forecast = forecast.assign(**{TRUTH: shop.truth(cutoff, WINDOW_DAYS)["churn"]})
-    return _scored(probability_scores, forecast, actual["churn"], weights), told
+    if truth is not None:
+        forecast = forecast.assign(**{TRUTH: truth["churn"]})
+    return _scored(probability_scores, forecast, outcome), told
 
 
 def _scored(
-    score: Callable[..., dict[str, np.ndarray]],
-    forecasts: pd.DataFrame,
-    actual: pd.Series,
-    weights: np.ndarray,
+    score: Callable[..., dict[str, np.ndarray]], forecasts: pd.DataFrame, actual: pd.Series
 ) -> Scores:
-    outcome = actual.to_numpy()
+    outcome, weights = actual.to_numpy(), resamples(len(actual))
     return {name: score(forecasts[name].to_numpy(), outcome, weights) for name in forecasts}
 
 
-def _title(what: str, shop: Shop, cutoff: pd.Timestamp, days: int) -> list[str]:
-    return [f"### {shop.name}: {what.lower()} in {days} days from {cutoff:%Y-%m-%d}", ""]
-
-
-def _table(scores: Scores, names: Sequence[str], earlier: Sequence[Scores]) -> list[str]:
-    first = names[0]
-    header = ["Method", *names, *([f"{first} at earlier cutoffs"] if earlier else [])]
-    rows = []
+def _table(names: Sequence[str], scores: Scores, *earlier: Scores) -> list[str]:
+    first, rows = names[0], []
     for method, found in scores.items():
-        row = [cell(name, found[name]) for name in names]
+        row = [_cell(name, found[name]) for name in names]
         if "floor" in found:
             row[names.index("ECE")] += f", floor {_figure(found['floor'][0])}"
         if earlier:
-            row.append(
-                ", ".join(_figure(one[method][first][0]) for one in earlier if method in one) or "–"
-            )
+            before = [_figure(one[method][first][0]) for one in earlier if method in one]
+            row.append(", ".join(before) or "–")
         rows.append([method, *row])
-    return table(header, rows)
+    return table(["Method", *names, *([f"{first} at earlier cutoffs"] if earlier else [])], rows)
 
 
-def _comparison(
-    shop: Shop,
-    cutoff: pd.Timestamp,
-    days: int,
-    target: str,
-    scores: Mapping[str, dict[str, np.ndarray]],
-) -> list[str]:
+def _comparison(title: str, target: str, scores: Scores) -> list[str]:
     """Compare ours with RFM logistic, or with the naive forecast that turned out nearest."""
-    if target == "churn":
-        rival, names = RFM, ("AUC", "log loss")
-    else:
-        rival, names = (
-            min(purchases.NAIVE, key=lambda name: scores[name]["MAE"][0]),
-            ("MAE", "RMSE"),
-        )
-    ours, theirs = scores[OURS[target]], scores[rival]
-    cells = [difference(name, ours[name], theirs[name]) for name in names]
-    what = f"{shop.name}, {target}, {days} days from {cutoff:%Y-%m-%d}"
-    return [what, rival, *(cell for pair in cells for cell in pair)]
+    names = ("AUC", "log loss") if target == "churn" else ("MAE", "RMSE")
+    rival = churn.SHOWN["rfm_logistic"]
+    if target != "churn":
+        rival = min(purchases.NAIVE, key=lambda name: scores[name]["MAE"][0])
+    row = [title, rival]
+    for name in names:
+        gap = scores[OURS[target]][name] - scores[rival][name]
+        low, high = sorted(-bound if name == "AUC" else bound for bound in interval(gap))
+        better = "ours" if high < 0 else "theirs" if low > 0 else "cannot be told"
+        row += [f"{name} {_cell('', gap)}", better]
+    return row
 
 
-def cell(name: str, draws: np.ndarray) -> str:
+def _cell(name: str, draws: np.ndarray) -> str:
     """Return a score with its interval."""
     if np.isnan(draws[0]):
         return "–"
     values = [draws[0], *interval(draws)]
-    if name == "bias":
-        return "{:+.0%} ({:+.0%} to {:+.0%})".format(*values).replace("-", "−")
-    point, low, high = (_figure(value) for value in values)
+    show = "{:+.0%}".format if name == "bias" else _figure
+    point, low, high = (show(value).replace("-", "−") for value in values)
     return f"{point} ({low} to {high})" if low != high else point
 
 
 def _figure(value: float) -> str:
     size = abs(value)
     digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
-    return f"{value:,.{digits}f}".replace("-", "−")
+    return f"{value:,.{digits}f}"

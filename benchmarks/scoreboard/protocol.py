@@ -118,6 +118,7 @@ def amount_scores(
     covariance = weights @ (a * b) / total - mean_a * mean_b
     return {
         "MAE": weights @ np.abs(error) / total,
+        "MAE ÷ mean": (weights @ np.abs(error)) / (weights @ actual),
         "RMSE": np.sqrt(weights @ error**2 / total),
         "bias": (weights @ forecast) / (weights @ actual) - 1,
         "rank": covariance / np.sqrt(np.where(spread > 1e-9, spread, np.nan)),
