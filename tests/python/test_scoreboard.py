@@ -13,7 +13,8 @@ CUTOFF, DAYS = pd.Timestamp("2010-08-01"), 60
 @pytest.fixture(scope="module")
 def events():
     log = shops.simulated().events
-    return log[log["day"] < CUTOFF + pd.Timedelta(days=DAYS)]
+    is_some = log["customer_id"] < "c02000"
+    return log[is_some & (log["day"] < CUTOFF + pd.Timedelta(days=DAYS))]
 
 
 def changed(events):
@@ -23,15 +24,17 @@ def changed(events):
     return pd.concat([everybody, known.sample(frac=1, random_state=1)], ignore_index=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [purchases.forecasts, churn.probabilities])
-def test_what_comes_on_or_after_the_cutoff_changes_no_prediction(events, method):
+def test_what_comes_on_or_after_the_cutoff_changes_no_prediction(events, method, monkeypatch):
+    monkeypatch.setattr("customer_intelligence.churn.models.TREES", 3)
     found, again = (
         protocol.run(method, log, CUTOFF, DAYS)
         for log in (events, changed(events).sort_values(["customer_id", "day"]))
     )
     assert found.keys() == again.keys()
     for name, table in found.items():
-        assert len(table) > 1_000
+        assert len(table) > 500
         assert table.notna().all(axis=None)
         pd.testing.assert_frame_equal(table, again[name], check_exact=True)
     after = [protocol.outcomes(log, CUTOFF, DAYS, table.index) for log in (events, changed(events))]
