@@ -39,9 +39,9 @@ at earlier cutoffs. Churn models see the {features} features that days and amoun
 know one window only; the last column shows other windows, which do not overlap. MAE rewards
 forecasts near the median, and most customers buy nothing: "nobody buys again" is hard to beat in
 MAE and useless, so read it beside RMSE, bias of the total and rank correlation (Spearman). ECE
-stands beside the floor that it has under perfect calibration. The leaky tutorial predicts "more than
-90 days since the last order" from the days since the last order: on later purchases it can be no
-better than recency, whatever it reports on its own label.
+stands beside the floor that it has under perfect calibration. The leaky tutorial predicts "more
+than {window} days since the last order" from that very column: it ranks later purchases about as
+recency alone does, and its probabilities do not come true.
 """
 SUMMARY = """## What it says
 
@@ -86,6 +86,7 @@ def main() -> None:
         skipped=f" Skipped, because not there: {', '.join(skipped)}." if skipped else "",
         features=len(churn.FEATURES),
         draws=DRAWS,
+        window=page.WINDOW_DAYS,
     )
     counts = {"ours": words["ours"], "theirs": words["theirs"], "open": words["cannot be told"]}
     summary = SUMMARY.format(all=sum(counts.values()), **counts)
