@@ -77,7 +77,6 @@ def of_build(
             build.table("intermediate.int_churn_examples").filter("example_set <> 'current'").df()
         )
         features = churn.chosen_features(build.table("reference.churn_features").df(), None)
-    examples = examples[examples["example_set"] != "current"]
     is_test = examples["example_set"] == "test"
     if set(examples["horizon_days"]) != {days} or set(examples[is_test]["cutoff_date"]) != {cutoff}:
         return None
