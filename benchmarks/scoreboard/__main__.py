@@ -33,12 +33,13 @@ were not chosen. This page is written by `make scoreboard`
 nothing else; `tests/python/test_scoreboard.py` changes everything on and after it and finds every
 prediction as it was. Everybody who bought before the cutoff is judged. A purchase is a day with
 one. What is chosen (a model, a season, a line of calibration) is chosen by the project's own code
-at earlier cutoffs. Churn models see the {features} features that days and amounts of any log tell.
+from what was known by then: at earlier cutoffs, or on customers held out where there are too few.
+Churn models see the {features} features that days and amounts of any log tell.
 
 **How to read it.** In brackets are 95 % intervals over customers ({draws} bootstrap draws). They
-know one window only; the last column shows other windows, which do not overlap. MAE rewards
-forecasts near the median, and most customers buy nothing: "nobody buys again" is hard to beat in
-MAE and useless, so read it beside RMSE, bias of the total and rank correlation (Spearman). ECE
+know one window only; the last column shows earlier windows, which do not overlap. MAE rewards
+forecasts near the median: where most customers buy nothing, "nobody buys again" is hard to beat in
+it and useless. So read it beside RMSE, bias of the total and rank correlation (Spearman). ECE
 stands beside the floor that it has under perfect calibration. The leaky tutorial predicts "more
 than {window} days since the last order" from that very column: it ranks later purchases about as
 recency alone does, and its probabilities do not come true.

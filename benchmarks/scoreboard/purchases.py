@@ -16,7 +16,7 @@ LAST_YEAR = "last 365 days carried forward"
 NBD, PARETO, MBG = "NBD", "Pareto/NBD", "MBG/NBD"
 GATE = "BG/NBD, or NBD where the gate refuses it (ours)"
 GEOMETRIC = "geometric mean of ours and the last 365 days"
-CHAMPION = "champion chosen at earlier cutoffs (ours)"
+CHAMPION = "champion in season (ours)"
 TWO_PART = "two-part regression"
 NAIVE = (OWN_RATE, LAST_WINDOW, LAST_YEAR)
 
@@ -59,6 +59,7 @@ def forecasts(known: pd.DataFrame, cutoff: pd.Timestamp, days: int) -> dict[str,
         index=table.index,
     )
     purchases[GEOMETRIC] = np.sqrt(purchases[GATE] * purchases[LAST_YEAR])
+    purchases.attrs["gate"] = choice.name
     found = {"purchases": purchases}
     if known["amount"].notna().all():
         naive = pd.DataFrame(

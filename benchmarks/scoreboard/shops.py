@@ -72,7 +72,7 @@ def grocery(shared: Path) -> Shop | None:
             364,
             "Published on this holdout (BTYDplus): Pareto/GGG .621, MBG/CNBD-k .644, Pareto/NBD"
             " (HB) .688. Its MAE is Σ|error| ÷ Σ purchases: the column MAE ÷ mean. The first two"
-            " know how regular each customer is, which no model here does.",
+            " know that purchases may be regular, which no model here does.",
         ),
     )
 
