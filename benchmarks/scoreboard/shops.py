@@ -53,8 +53,8 @@ def cdnow() -> Shop | None:
             pd.Timestamp("1997-10-01"),
             273,
             "Published: 1,882 purchases came, BG/NBD forecast 1,653 (−12 %; Fader, Hardie and Lee"
-            " 2005). `tests/python/test_lifetime_value.py` repeats that; here ages end with the cutoff,"
-            " a day later.",
+            " 2005). `tests/python/test_lifetime_value.py` repeats that; here ages end with the"
+            " cutoff, a day later.",
         ),
     )
 
