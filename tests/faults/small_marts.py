@@ -10,6 +10,7 @@ TABLES = {
     "build_info": "select null::varchar as version, null::timestamp as built_at, "
     "date '2011-12-09' as as_of_date, 4 as schema_version, null::integer as tests_passed, "
     "'GBP' as currency, 'net' as cleaning_policy, null::varchar as churn_scoring_model, "
+    "90 as churn_horizon_days, null::integer as previous_churn_horizon_days, "
     "{orders}::bigint as rows_in, 0::bigint as rows_quarantined",
     "fct_orders": "select range as order_id, hash(range) / 1e9 as amount, "
     "repeat('text', range % 50) as words from range({orders})",
@@ -20,6 +21,9 @@ TABLES = {
     "1 as segment_rank",
     "rpt_churn_metrics": "select ''::varchar as model, ''::varchar as metric, ''::varchar as "
     "population, 0.5::double as value, 0.4::double as ci_low, 0.6::double as ci_high limit 0",
+    "rpt_churn_rolling_origins": "select ''::varchar as model, 0.5::double as roc_auc limit 0",
+    "rpt_churn_horizon": "select 90 as horizon_days, true as is_chosen, 'rule' as chosen_by",
+    "rpt_loads": "select '0001-abc' as load_id",
     "rpt_model_status": "select 'churn' as model, 'ok' as model_status, 'Fine.' as explanation",
     "rpt_drift": "select 'x' as subject_label, 'steady' as status, '' as sentence, 'k' as kind, "
     "'x' as subject",

@@ -11,9 +11,14 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-# What a notebook imports: their functions and classes have an example. The models' rooms have
-# classes of results besides, and constants.
+# What a notebook imports: their functions and classes have an example.
 ROOMS = ("customer_intelligence", "customer_intelligence.ingest")
+# Of the models' rooms, what is of use without a build.
+MODELS = {
+    "churn": ("SkewLog", "feature_groups", "recalibrate"),
+    "clusters": ("assign", "diagnose", "elbow", "fit", "gap_pick"),
+    "lifetime_value": ("BGNBD", "GammaGamma", "NBD"),
+}
 RESULTS = {"LoadResult"}
 # Examples of these read what a build has published.
 READERS = ("customer_intelligence.publication.reader", "customer_intelligence.publication.versions")
@@ -57,6 +62,13 @@ def test_what_a_notebook_calls_has_an_example(room):
     for name in module.__all__:
         if name not in RESULTS:
             assert ">>> " in (getattr(module, name).__doc__ or ""), f"{room}.{name}: add Examples"
+
+
+@pytest.mark.parametrize("room", MODELS)
+def test_a_model_of_use_without_a_build_has_an_example(room):
+    module = importlib.import_module(f"customer_intelligence.{room}")
+    for name in MODELS[room]:
+        assert ">>> " in (getattr(module, name).__doc__ or ""), f"{room}.{name}: add Examples"
 
 
 def test_an_example_stands_in_a_docstring():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 import os
@@ -20,7 +21,12 @@ from customer_intelligence.data_dir.layout import DATABASE, SUMMARY, version_nam
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.publication import publish
 from customer_intelligence.publication.publish import KEPT_VERSIONS, Table, next_number
-from customer_intelligence.publication.reader import current_version, cursor, previous_clusters
+from customer_intelligence.publication.reader import (
+    current_version,
+    cursor,
+    previous_clusters,
+    previous_horizon,
+)
 from customer_intelligence.publication.summary import as_lines, summarise
 from customer_intelligence.publication.versions import list_versions, roll_back
 
@@ -497,3 +503,20 @@ def test_a_lock_is_a_file_of_its_own(tmp_path, kind):
     refusal = refused("E_DATA_DIR", lock.acquire, tmp_path)
     assert str(path) in refusal.what
     assert victim.read_text() == "precious"
+
+
+def test_the_next_build_knows_the_window_of_a_version_of_the_same_shop(work_database, tmp_path):
+    assert previous_horizon(tmp_path, ["0001-abc"]) == []
+    publish_version(work_database, tmp_path)
+    published = [(90, dt.date(2011, 12, 9))]
+    assert previous_horizon(tmp_path, ["0002-def", "0001-abc"]) == published
+    # The bundled sample, or another file in the same place, is another shop.
+    assert previous_horizon(tmp_path, ["0002-def"]) == []
+    assert previous_horizon(tmp_path, []) == []
+    # Who named the window and then does not wants the rule's again.
+    work_database.execute("update marts.rpt_churn_horizon set chosen_by = 'variable'")
+    publish_version(work_database, tmp_path)
+    assert previous_horizon(tmp_path, ["0001-abc"]) == []
+    work_database.execute("alter table marts.rpt_churn_horizon drop chosen_by")
+    publish_version(work_database, tmp_path)
+    assert previous_horizon(tmp_path, ["0001-abc"]) == [], "of an earlier form"

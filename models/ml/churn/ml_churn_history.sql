@@ -1,21 +1,19 @@
 {%- set z = 1.96 -%}
-with scoring_model as (
-
-    select model from {{ ref("ml_churn_model_selection") }}
-    where is_chosen
-
-),
-
--- A cutoff too early to be predicted from what was before it is shown by predictions of
--- customers that the model never saw.
-all_predictions as (
+-- Months are compared by one and the same model as far as that goes: training customers
+-- by its out-of-fold predictions, other cutoffs by what was said of them at the time.
+with all_predictions as (
 
     select
-        predictions.*,
-        max(case when predictions.example_set = 'rolling' then 1 else 0 end)
-            over (partition by predictions.cutoff_date) as is_predicted_from_before
+        predictions.customer_id,
+        predictions.cutoff_date,
+        predictions.example_set,
+        predictions.model,
+        predictions.churn_probability,
+        max(case when predictions.example_set = 'validation' then 1 else 0 end)
+            over (partition by predictions.cutoff_date) as is_held_out
     from {{ ref("ml_churn_predictions") }} as predictions
-    inner join scoring_model on predictions.model = scoring_model.model
+    inner join {{ ref("ml_churn_model_selection") }} as selection
+        on predictions.model = selection.model and selection.is_chosen
     where predictions.churn_probability is not null
 
 ),
@@ -29,7 +27,7 @@ predictions as (
         model,
         churn_probability
     from all_predictions
-    where example_set <> 'validation' or is_predicted_from_before = 0
+    where example_set = 'validation' or is_held_out = 0
     union all
     select
         customer_id,
@@ -39,12 +37,6 @@ predictions as (
         churn_probability
     from {{ ref("ml_churn_scores") }}
     where churn_probability is not null
-
-),
-
-examples as (
-
-    select * from {{ ref("int_churn_examples") }}
 
 ),
 
@@ -62,7 +54,7 @@ scored as (
         cast(examples.has_churned as integer) as label,
         cast(predictions.churn_probability as decimal(18, 12)) as probability
     from predictions
-    inner join examples
+    inner join {{ ref("int_churn_examples") }} as examples
         on
             predictions.customer_id = examples.customer_id
             and cast(predictions.cutoff_date as date) = examples.cutoff_date

@@ -16,11 +16,11 @@ latest as (
 
 ),
 
+-- Windows that overlap would compare customers with themselves.
 earlier as (
 
     select
         *,
-        {{ is_same_season("cutoff_date", "last_cutoff_date") }} as is_same_season,
         row_number() over (
             partition by population
             order by
@@ -31,13 +31,26 @@ earlier as (
                 cutoff_date desc
         ) as place
     from matured
-    where cutoff_date < last_cutoff_date
+    where
+        cutoff_date < last_cutoff_date
+        and {{ day_difference("cutoff_date", "last_cutoff_date") }}
+        >= coalesce(horizon_days, 0)
+
+),
+
+-- Where the level of the tested probabilities came from.
+level as (
+
+    select max(backtest.seasonal_cutoff_date) as cutoff_date
+    from {{ ref("ml_churn_backtest") }} as backtest
+    inner join {{ ref("ml_churn_model_selection") }} as selection
+        on backtest.model = selection.model and selection.is_chosen
 
 ),
 
 -- Rate and ranking are compared with a year before where that was scored, else with the
 -- cutoff before. The level is compared with itself, predicted and observed; it rests on
--- the same season where the model learned from that.
+-- the same season where it was taken from there.
 comparisons as (
 
     select
@@ -76,7 +89,7 @@ comparisons as (
     union all
     select
         'calibration' as kind,
-        coalesce(earlier.cutoff_date, latest.cutoff_date) as reference_date,
+        coalesce(level.cutoff_date, latest.cutoff_date) as reference_date,
         latest.cutoff_date as compared_date,
         latest.customers as reference_customers,
         latest.customers as compared_customers,
@@ -85,11 +98,7 @@ comparisons as (
         (latest.excess_probability_high - latest.excess_probability_low) / (2 * 1.96)
             as standard_error
     from latest
-    left join earlier
-        on
-            latest.population = earlier.population
-            and earlier.place = 1
-            and earlier.is_same_season
+    cross join level
     where latest.population = 'all_known'
 
 ),

@@ -12,7 +12,9 @@ def model(dbt, session):
     dbt.config(materialized="table")
     examples = dbt.ref("int_churn_examples")
     customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
-    chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
+    chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").project("model")
+    predictions = dbt.ref("ml_churn_predictions").join(chosen, "model")
+    names = chosen.fetchall()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.score(
         examples.filter(f"example_set = 'current' or ({churn.readable(customers)})")
@@ -21,8 +23,8 @@ def model(dbt, session):
         churn.chosen_features(
             dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")
         ),
-        chosen[0][0] if chosen else None,
-        dbt.ref("ml_churn_predictions").order("cutoff_date, customer_id").df(),
+        names[0][0] if names else None,
+        predictions.order("cutoff_date, customer_id").df(),
         horizon_days=int(horizon.fetchall()[0][0]),
         random_state=int(dbt.config.meta_get("random_seed")),
         max_train_cutoffs=int(dbt.config.meta_get("churn_training_cutoffs")),

@@ -55,6 +55,12 @@ def feature_groups(table: pd.DataFrame, features: Sequence[str]) -> dict[str, li
     -------
     dict of str to list of str
         A feature that the table does not know is a group of its own.
+
+    Examples
+    --------
+    >>> known = pd.DataFrame({"feature": ["a", "b"], "feature_group": ["pace", "pace"]})
+    >>> feature_groups(known, ["a", "b", "c"])
+    {'pace': ['a', 'b'], 'c': ['c']}
     """
     known = table.set_index("feature")["feature_group"].to_dict()
     groups: dict[str, list[str]] = {}

@@ -41,6 +41,11 @@ class SkewLog(TransformerMixin, BaseEstimator):
     ----------
     limit : float
         Columns with an absolute skewness up to this stay as they are.
+
+    Examples
+    --------
+    >>> SkewLog().fit_transform(np.array([[0.0, 1], [0, 2], [0, 3], [1000, 4]])).round(2).tolist()
+    [[0.0, 1.0], [0.0, 2.0], [0.0, 3.0], [6.91, 4.0]]
     """
 
     def __init__(self, limit: float = 1.0) -> None:

@@ -145,6 +145,11 @@ def elbow(k: Iterable[int], inertia: Iterable[float]) -> int | None:
     -------
     int or None
         None with fewer than three points or where no point lies below the chord.
+
+    Examples
+    --------
+    >>> elbow([1, 2, 3, 4], [100, 30, 25, 22])
+    2
     """
     ks, curve = np.asarray(list(k), dtype="float64"), np.asarray(list(inertia), dtype="float64")
     if len(ks) < 3 or curve[0] <= curve[-1]:
@@ -165,6 +170,11 @@ def gap_pick(k: Iterable[int], gap: Iterable[float], gap_s: Iterable[float]) -> 
     -------
     int or None
         None where the gap is still growing at the last k: it sees no end within the range.
+
+    Examples
+    --------
+    >>> gap_pick([2, 3, 4], [0.10, 0.50, 0.49], [0.02, 0.02, 0.02])
+    3
     """
     ks, gaps, errors = list(k), list(gap), list(gap_s)
     for i in range(len(ks) - 1):

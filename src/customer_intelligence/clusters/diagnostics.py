@@ -88,6 +88,19 @@ def diagnose(
     ------
     ValueError
         For a k below 2, too few resamples, or a frame that ``features`` refuses.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame({
+    ...     "customer_id": list("abcdefgh"),
+    ...     "days_since_last_order": [1, 2, 3, 2, 200, 210, 190, 205],
+    ...     "frequency": [9, 10, 8, 11, 1, 1, 2, 1],
+    ...     "net_revenue": [900, 1100, 800, 1200, 40, 50, 60, 30],
+    ... })
+    >>> measures = diagnose(customers, [2, 3], random_state=0, n_resamples=2, n_references=2)
+    >>> measures[["k", "silhouette", "smallest_share"]].round(2).values.tolist()
+    [[2.0, 0.89, 0.5], [3.0, 0.69, 0.12]]
     """
     ks = sorted({int(k) for k in k_values} | ({int(forced_k)} if forced_k is not None else set()))
     if not ks or ks[0] < 2:

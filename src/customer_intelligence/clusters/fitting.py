@@ -100,6 +100,19 @@ def fit(
     -------
     ClusterParameters
         Without centroids where k is None or there are no more distinct customers than clusters.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame({
+    ...     "customer_id": list("abcdefgh"),
+    ...     "days_since_last_order": [1, 2, 3, 2, 200, 210, 190, 205],
+    ...     "frequency": [9, 10, 8, 11, 1, 1, 2, 1],
+    ...     "net_revenue": [900, 1100, 800, 1200, 40, 50, 60, 30],
+    ... })
+    >>> parameters = fit(customers, 2, random_state=0)
+    >>> score(parameters, customers.head(1))["cluster_name"].item()
+    'Small cluster (more recent)'
     """
     sample = fit_sample(frame, max_fit_customers)
     logs = log_features(sample)
@@ -205,6 +218,18 @@ def assign(
 
     Parameters and the returned columns are those of ``fit``, ``align`` and ``score``; without
     ``previous`` the ids are 0…k−1 in canonical order.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame({
+    ...     "customer_id": list("abcdefgh"),
+    ...     "days_since_last_order": [1, 2, 3, 2, 200, 210, 190, 205],
+    ...     "frequency": [9, 10, 8, 11, 1, 1, 2, 1],
+    ...     "net_revenue": [900, 1100, 800, 1200, 40, 50, 60, 30],
+    ... })
+    >>> assign(customers, 2, random_state=0)["cluster_id"].tolist()
+    [0, 0, 0, 0, 1, 1, 1, 1]
     """
     parameters = fit(
         frame, k, random_state=random_state, n_init=n_init, max_fit_customers=max_fit_customers

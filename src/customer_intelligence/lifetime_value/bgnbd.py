@@ -23,6 +23,15 @@ class BGNBD(NBD):
     Fader, P., Hardie, B., Lee, K. (2005), "Counting your customers the easy way", Marketing
     Science 24(2): likelihood (6), expected purchases (10). P(alive): Fader, Hardie (2008),
     "Computing P(alive) using the BG/NBD model".
+
+    Examples
+    --------
+    As fitted to CDNOW: a customer with two repeat purchases, the last in week 30.43, known for
+    38.86 weeks.
+
+    >>> model = BGNBD.from_parameters(r=0.24259, alpha=4.41353, a=0.79289, b=2.42575)
+    >>> model.expected_purchases(39, 2, 30.43, 38.86).round(4)
+    array([1.2259])
     """
 
     parameter_names = ("r", "alpha", "a", "b")

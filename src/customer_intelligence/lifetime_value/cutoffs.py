@@ -214,9 +214,9 @@ def predict_cutoffs(
                 [f"predicted_value_{days}d{name}" for days in (first, last)]
             ].max(axis=1)
         if (chosen["target"] == "next_order").any() and model.purchases is not None:
-            for level, days in next_order.order_quantiles(model.purchases, ordered).items():
+            for level, until in next_order.order_quantiles(model.purchases, ordered).items():
                 table[f"next_order_days_p{round(100 * level)}"] = np.where(
-                    days <= next_order.MOST_DAYS, days, np.nan
+                    until <= next_order.MOST_DAYS, until, np.nan
                 )
         parts[cutoff] = table
     return _stacked(parts, _PUBLISHED)

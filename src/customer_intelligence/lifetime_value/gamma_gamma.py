@@ -19,6 +19,14 @@ class GammaGamma(MaximumLikelihood):
     ----------
     Fader, P., Hardie, B. (2013), "The Gamma-Gamma model of monetary value", note 025: likelihood
     (1a), expected value (5).
+
+    Examples
+    --------
+    One purchase of 100 is pulled towards the shop, ten of them hardly.
+
+    >>> model = GammaGamma.from_parameters(p=6.25, q=3.74, gamma=15.44)
+    >>> model.expected_spend([1, 10], [100, 100]).round(1)
+    array([80.3, 97.3])
     """
 
     parameter_names = ("p", "q", "gamma")

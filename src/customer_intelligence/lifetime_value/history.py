@@ -154,7 +154,7 @@ class History:
             forecast = self.forecasts(day, horizon_days).get(name)
             return None if forecast is None else (forecast, self.actual(day, horizon_days))
 
-        known = None if centre is None else pair(centre)
+        forecast, actual = (None if centre is None else pair(centre)) or (None, None)
         return selection.season_of(
-            *(known or (None, None)), [found for day in neighbours if (found := pair(day))]
+            forecast, actual, [found for day in neighbours if (found := pair(day))]
         )

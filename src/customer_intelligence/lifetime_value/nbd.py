@@ -21,6 +21,12 @@ class NBD(MaximumLikelihood):
     References
     ----------
     Ehrenberg, A. (1959), "The pattern of consumer purchases", Applied Statistics 8(1).
+
+    Examples
+    --------
+    >>> model = NBD.from_parameters(r=0.5, alpha=10)
+    >>> model.expected_purchases(10, 2, 30, 40)
+    array([0.5])
     """
 
     parameter_names: tuple[str, ...] = ("r", "alpha")
