@@ -36,7 +36,7 @@ FEATURES = (
 )
 # The project's defaults: cutoffs that models learn from, and cutoffs that choose among models.
 TRAINING_CUTOFFS, CUTOFFS, SEED = 12, 24, 42
-RULE = ROOT / "models" / "ml" / "churn" / "ml_churn_model_selection.sql"
+RULE = ("ml_churn_losses", "ml_churn_model_selection")
 SIMPLICITY = ROOT / "seeds" / "churn_models.csv"
 
 
@@ -97,7 +97,6 @@ def choose(predictions: pd.DataFrame, examples: pd.DataFrame, days: int) -> str:
     cutoffs = cutoffs.assign(
         label_end_date=end.dt.date, known_cutoffs=known, cutoff_date=day.dt.date
     )
-    sql = Template(RULE.read_text("utf-8")).render(ref=str, var=lambda _: None)
     with duckdb.connect() as memory:
         memory.register("ml_churn_predictions", predictions)
         memory.register("int_churn_cutoffs", cutoffs)
@@ -109,7 +108,12 @@ def choose(predictions: pd.DataFrame, examples: pd.DataFrame, days: int) -> str:
             ),
         )
         memory.register("churn_models", pd.read_csv(SIMPLICITY))
-        row = memory.execute(f"select model from ({sql}) where is_chosen").fetchone()
+        for name in RULE:
+            text = (ROOT / "models" / "ml" / "churn" / f"{name}.sql").read_text("utf-8")
+            sql = Template(text).render(ref=str, var=lambda _: None)
+            memory.execute(f"create table {name} as {sql}")
+        rule = "select model from ml_churn_model_selection where is_chosen"
+        row = memory.execute(rule).fetchone()
     if row is None:
         raise ValueError("no churn model could be judged")
     return str(row[0])
