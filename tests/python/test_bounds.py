@@ -129,4 +129,4 @@ def test_a_silhouette_of_far_groups_is_at_most_1():
         labels = np.repeat(np.arange(groups), 30)
         sums = np.full((len(labels), groups), 1e9)
         sums[np.arange(len(labels)), labels] = 0
-        assert 0.999 < diagnostics._mean_silhouette(sums, labels) <= 1
+        assert 0.999 < diagnostics._mean_silhouette(sums, labels)[0] <= 1

@@ -153,8 +153,8 @@ select
                 || ').'
                 || case status
                     when 'structural'
-                        then ' Either took its level from its own season: nothing to'
-                            || ' do.'
+                        then ' It rests on what grows with the history, or on the level'
+                            || ' of another season: nothing to do.'
                     else ' Look again at how many customers an action will reach.'
                         || advice
                 end

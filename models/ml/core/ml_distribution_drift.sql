@@ -149,7 +149,14 @@ select
     watched.kind,
     watched.subject,
     watched.subject_label,
-    watched.is_structural,
+    -- What a score is made of may have aged, and the score with it.
+    watched.is_structural
+    or (
+        watched.kind = 'churn_probability'
+        and coalesce(max(case
+            when watched.kind = 'feature' and watched.is_structural then indices.psi
+        end) over () > 0.10, false)
+    ) as is_structural,
     indices.reference_date,
     indices.compared_date,
     indices.reference_customers,
