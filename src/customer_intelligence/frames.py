@@ -63,33 +63,6 @@ def numeric(frame: pd.DataFrame, column: str) -> np.ndarray:
     return found
 
 
-def drawn_as_sql(customers: int, wanted: int) -> str:
-    """Return the SQL condition that cuts a large table down before it leaves the engine.
-
-    Parameters
-    ----------
-    customers : int
-        How many the table is of.
-    wanted : int
-        About how many are to pass: those that ``sample_positions`` would choose first.
-
-    Returns
-    -------
-    str
-        On the column ``customer_id``, spelled as DuckDB and Spark read it.
-
-    Examples
-    --------
-    >>> drawn_as_sql(1_000, wanted=2_000)
-    'true'
-    >>> drawn_as_sql(1_000_000, wanted=40_000)
-    "substr(md5(customer_id), 1, 8) < '0a3d70a3'"
-    """
-    if customers <= wanted:
-        return "true"
-    return f"substr(md5(customer_id), 1, 8) < '{int(16**8 * wanted / customers):08x}'"
-
-
 def sample_positions(ids: Iterable[str], size: int) -> np.ndarray:
     """Choose the same customers on every engine: those with the smallest md5 of their id.
 

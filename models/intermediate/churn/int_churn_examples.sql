@@ -11,6 +11,13 @@ cutoffs as (
 
 ),
 
+-- Fits and the evidence of the past rest on these customers.
+sampled_customers as (
+
+    {{ draw_customers("features", 40000) }}
+
+),
+
 purchase_days as (
 
     select
@@ -39,12 +46,14 @@ select
     cutoffs.example_set,
     cutoffs.horizon_days,
     features.days_since_last_order <= 90 as is_active_90d,
+    sampled_customers.customer_id is not null as is_sampled,
     case
         when cutoffs.example_set = 'current' then null
         else returning_customers.customer_id is null
     end as has_churned
 from features
 inner join cutoffs on features.cutoff_date = cutoffs.cutoff_date
+left join sampled_customers on features.customer_id = sampled_customers.customer_id
 left join returning_customers
     on
         features.customer_id = returning_customers.customer_id

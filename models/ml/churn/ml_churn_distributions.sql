@@ -29,39 +29,9 @@ compared_customers as (
 
 ),
 
-all_predictions as (
-
-    select
-        predictions.customer_id,
-        cast(predictions.cutoff_date as date) as cutoff_date,
-        predictions.example_set,
-        predictions.churn_probability,
-        predictions.seasonal_cutoff_date,
-        max(case when predictions.example_set = 'validation' then 1 else 0 end)
-            over (partition by predictions.cutoff_date) as is_held_out
-    from {{ ref("ml_churn_predictions") }} as predictions
-    inner join {{ ref("ml_churn_model_selection") }} as selection
-        on predictions.model = selection.model and selection.is_chosen
-
-),
-
--- As in ml_churn_history.
 scored_customers as (
 
-    select
-        customer_id,
-        cutoff_date,
-        churn_probability,
-        seasonal_cutoff_date
-    from all_predictions
-    where example_set = 'validation' or is_held_out = 0
-    union all
-    select
-        customer_id,
-        cast(cutoff_date as date) as cutoff_date,
-        churn_probability,
-        seasonal_cutoff_date
-    from {{ ref("ml_churn_scores") }}
+    select * from {{ ref("ml_churn_monitored") }}
 
 ),
 
@@ -113,8 +83,6 @@ scores as (
             active_customers.cutoff_date
             in (scored_cutoffs.reference_date, scored_cutoffs.compared_date)
             and scored_cutoffs.place = 1
-    where scored_customers.churn_probability is not null
-
 ),
 
 measures as (

@@ -1,47 +1,6 @@
 {%- set z = 1.96 -%}
--- Months are compared by one and the same model as far as that goes: training customers
--- by its out-of-fold predictions, other cutoffs by what was said of them at the time.
-with all_predictions as (
-
-    select
-        predictions.customer_id,
-        predictions.cutoff_date,
-        predictions.example_set,
-        predictions.model,
-        predictions.churn_probability,
-        max(case when predictions.example_set = 'validation' then 1 else 0 end)
-            over (partition by predictions.cutoff_date) as is_held_out
-    from {{ ref("ml_churn_predictions") }} as predictions
-    inner join {{ ref("ml_churn_model_selection") }} as selection
-        on predictions.model = selection.model and selection.is_chosen
-    where predictions.churn_probability is not null
-
-),
-
-predictions as (
-
-    select
-        customer_id,
-        cutoff_date,
-        example_set,
-        model,
-        churn_probability
-    from all_predictions
-    where example_set = 'validation' or is_held_out = 0
-    union all
-    select
-        customer_id,
-        cutoff_date,
-        example_set,
-        model,
-        churn_probability
-    from {{ ref("ml_churn_scores") }}
-    where churn_probability is not null
-
-),
-
 -- Decimals add up to the same in any order.
-scored as (
+with scored as (
 
     select
         predictions.model,
@@ -53,11 +12,11 @@ scored as (
         predictions.churn_probability,
         cast(examples.has_churned as integer) as label,
         cast(predictions.churn_probability as decimal(18, 12)) as probability
-    from predictions
+    from {{ ref("ml_churn_monitored") }} as predictions
     inner join {{ ref("int_churn_examples") }} as examples
         on
             predictions.customer_id = examples.customer_id
-            and cast(predictions.cutoff_date as date) = examples.cutoff_date
+            and predictions.cutoff_date = examples.cutoff_date
 
 ),
 

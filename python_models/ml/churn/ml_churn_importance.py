@@ -10,13 +10,11 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Permute each group of features among the test customers."""
     dbt.config(materialized="table")
-    examples = dbt.ref("int_churn_examples")
-    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
     features = dbt.ref("churn_features").df()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.permutation_importance(
-        examples.filter(churn.readable(customers)).df(),
+        dbt.ref("int_churn_examples").filter("is_sampled and example_set <> 'current'").df(),
         churn.feature_groups(
             features, churn.chosen_features(features, dbt.config.meta_get("churn_features"))
         ),

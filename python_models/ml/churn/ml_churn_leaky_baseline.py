@@ -9,11 +9,9 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Let a model find the threshold that defines its own label."""
     dbt.config(materialized="table")
-    examples = dbt.ref("int_churn_examples")
-    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.leaky_baseline(
-        examples.filter(churn.readable(customers, "example_set = 'test'")).df(),
+        dbt.ref("int_churn_examples").filter("is_sampled and example_set = 'test'").df(),
         churn.chosen_features(
             dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")
         ),

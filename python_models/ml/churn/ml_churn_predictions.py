@@ -10,9 +10,8 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Fit every model on what was known before each cutoff and predict what came after."""
     dbt.config(materialized="table")
-    examples = dbt.ref("int_churn_examples")
-    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
-    examples = examples.filter(churn.readable(customers)).order("cutoff_date, customer_id").df()
+    examples = dbt.ref("int_churn_examples").filter("is_sampled and example_set <> 'current'")
+    examples = examples.order("cutoff_date, customer_id").df()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     predictions = churn.fit_predict(
         examples,

@@ -10,13 +10,12 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Put the features of each group back to typical values and see how the score moves."""
     dbt.config(materialized="table")
-    examples = dbt.ref("int_churn_examples")
-    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").fetchall()
     features = dbt.ref("churn_features").df()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.reasons(
-        examples.filter(f"example_set = 'current' or ({churn.readable(customers)})")
+        dbt.ref("int_churn_examples")
+        .filter("is_sampled or example_set = 'current'")
         .order("cutoff_date, customer_id")
         .df(),
         churn.feature_groups(

@@ -10,14 +10,13 @@ from customer_intelligence import churn
 def model(dbt, session):
     """Fit the chosen model on all that is known and predict the current customers."""
     dbt.config(materialized="table")
-    examples = dbt.ref("int_churn_examples")
-    customers = examples.aggregate("count(distinct customer_id)").fetchall()[0][0]
     chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").project("model")
     predictions = dbt.ref("ml_churn_predictions").join(chosen, "model")
     names = chosen.fetchall()
     horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
     return churn.score(
-        examples.filter(f"example_set = 'current' or ({churn.readable(customers)})")
+        dbt.ref("int_churn_examples")
+        .filter("is_sampled or example_set = 'current'")
         .order("cutoff_date, customer_id")
         .df(),
         churn.chosen_features(

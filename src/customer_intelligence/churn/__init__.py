@@ -5,7 +5,6 @@ bought nothing in the ``horizon_days`` from the cutoff on. Nothing is evaluated 
 a fitted model: that is SQL's work. The functions take and return frames and know no engine.
 """
 
-from customer_intelligence.churn.examples import readable
 from customer_intelligence.churn.explanations import feature_groups, permutation_importance, reasons
 from customer_intelligence.churn.features import chosen_features
 from customer_intelligence.churn.leaky import leaky_baseline
@@ -23,7 +22,6 @@ __all__ = [
     "fit_predict",
     "leaky_baseline",
     "permutation_importance",
-    "readable",
     "reasons",
     "recalibrate",
     "score",

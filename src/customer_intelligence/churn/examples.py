@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from customer_intelligence.frames import drawn_as_sql, numeric, sample_positions, text_ids
+from customer_intelligence.frames import numeric, sample_positions, text_ids
 
 # Cutoffs of all but the last have a known outcome. Those of 'rolling' are judged, but are not known
 # at the test cutoff, or are older than what models learn from.
@@ -22,9 +22,6 @@ MIN_CUSTOMERS = 500
 # A fit sees at most this many examples, of at most so many cutoffs.
 MAX_TRAIN_ROWS = 100_000
 MAX_TRAIN_CUTOFFS = 12
-
-# Examples of about so many customers leave the engine; the current ones are scored all.
-MAX_READ_CUSTOMERS = 40_000
 
 FOLDS = 4
 
@@ -83,23 +80,6 @@ def checked(examples: pd.DataFrame, features: Sequence[str], horizon_days: int) 
         raise ValueError("a customer occurs twice at one cutoff_date")
     _refuse_overlap(table, horizon_days)
     return table.sort_values(["cutoff_date", "customer_id"], ignore_index=True)
-
-
-def readable(customers: int, among: str = "example_set <> 'current'") -> str:
-    """Return the SQL condition on the examples that models read to learn and to be judged.
-
-    Parameters
-    ----------
-    customers : int
-        How many the examples are of.
-    among : str
-        The condition on the examples that may be drawn from.
-
-    Returns
-    -------
-    str
-    """
-    return f"{among} and {drawn_as_sql(customers, MAX_READ_CUSTOMERS)}"
 
 
 def known_before(

@@ -21,6 +21,7 @@ ACTIONS, STOCK_CODES = "seeds/action_playbook.csv", "seeds/stock_code_classes.cs
 # Columns of the two models of features that are none.
 NO_FEATURES = {
     *("customer_id", "cutoff_date", "example_set", "horizon_days", "is_active_90d", "has_churned"),
+    "is_sampled",
 }
 
 
@@ -164,12 +165,9 @@ def _models(seeds: Seeds, fitted: Collection[str]) -> Advice:
             "Add its line to MODELS in src/customer_intelligence/churn/models.py, or remove the "
             "row.",
         )
-    ranks = seeds.column(MODELS, "simplicity_rank")
-    if ranks != [str(rank + 1) for rank in range(len(ranks))]:
-        yield (
-            f"{MODELS} has the simplicity ranks {', '.join(ranks)}.",
-            "Sort its rows from the simplest model to the most elaborate and number them from 1.",
-        )
+    yield from _ranks(
+        seeds, MODELS, "simplicity_rank", "from the simplest model to the most elaborate"
+    )
 
 
 def _segments(seeds: Seeds) -> Advice:
@@ -187,12 +185,7 @@ def _segments(seeds: Seeds) -> Advice:
             f"{MAP} gives no score the segment {missing}, which {SEGMENTS} names.",
             f"Write it into the column segment of its scores, or remove the row from {SEGMENTS}.",
         )
-    ranks = seeds.column(SEGMENTS, "segment_rank")
-    if ranks != [str(rank + 1) for rank in range(len(ranks))]:
-        yield (
-            f"{SEGMENTS} has the segment ranks {', '.join(ranks)}.",
-            "Sort its rows from the best segment to the worst and number them from 1.",
-        )
+    yield from _ranks(seeds, SEGMENTS, "segment_rank", "from the best segment to the worst")
     named = (name for cell in seeds.column(ACTIONS, "segments") for name in cell.split("|") if name)
     missing = _missing(named, ranked)
     if missing:
@@ -215,6 +208,15 @@ def _stock_codes(seeds: Seeds, classes: Collection[str]) -> Advice:
         yield (
             f"{STOCK_CODES} explains {missing}, which shop.yml may not name.",
             "Add it to CLASSES in src/customer_intelligence/ingest/rules.py, or remove the row.",
+        )
+
+
+def _ranks(seeds: Seeds, table: str, column: str, order: str) -> Advice:
+    ranks = seeds.column(table, column)
+    if ranks != [str(rank + 1) for rank in range(len(ranks))]:
+        yield (
+            f"{table} has the {column.replace('_', ' ')}s {', '.join(ranks)}.",
+            f"Sort its rows {order} and number them from 1.",
         )
 
 
