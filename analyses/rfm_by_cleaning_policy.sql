@@ -14,10 +14,12 @@ with lines as (
 
     select
         classified_lines.*,
-        invoice_numbers.is_cancellation
+        coalesce(
+            left(classified_lines.invoice_no, length(rules.cancellation_prefix))
+            = rules.cancellation_prefix, false
+        ) as is_cancellation
     from {{ ref("int_invoice_lines_classified") }} as classified_lines
-    inner join {{ ref("int_invoice_numbers") }} as invoice_numbers
-        on classified_lines.invoice_no = invoice_numbers.invoice_no
+    cross join {{ ref("stg_shop__rules") }} as rules
     where classified_lines.disposition <> 'superseded'
 
 ),

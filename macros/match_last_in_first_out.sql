@@ -5,27 +5,54 @@
     running sum kept at or above zero (running sum minus its running minimum below
     zero). Cut the height at every level where a push or a pop starts or ends: within
     one slice pushes and pops alternate, so a pop belongs to the event just before it.
+    Only stacks with a push and a pop are looked at, under a number in place of their
+    keys: that costs a fifth.
     -#}
-    {%- set keyed = keys | join(", ") -%}
-    {%- set event_order = "event_at, is_return, line_id" -%}
     (
-        with running as (
+        with unmatched_events as (
+            select * from {{ events }}
+        ),
+
+        stacks as (
             select
-                *,
-                sum(case when is_return then -units else units end) over (
-                    partition by {{ keyed }}
-                    order by {{ event_order }}
+                {{ keys | join(", ") }},
+                row_number() over (order by min(event_number)) as stack_number
+            from unmatched_events
+            group by {{ keys | join(", ") }}
+            having count(case when is_return then 1 end) between 1 and count(*) - 1
+        ),
+
+        running as (
+            select
+                stacks.stack_number,
+                unmatched_events.event_number,
+                unmatched_events.line_id,
+                unmatched_events.is_return,
+                sum(
+                    case
+                        when unmatched_events.is_return then -unmatched_events.units
+                        else unmatched_events.units
+                    end
+                ) over (
+                    partition by stacks.stack_number
+                    order by unmatched_events.event_number
                     rows between unbounded preceding and current row
                 ) as net_units
-            from {{ events }}
+            from unmatched_events
+            inner join stacks
+                on
+                    {% for key in keys -%}
+                        unmatched_events.{{ key }} = stacks.{{ key }}
+                        {{ "and" if not loop.last }}
+                    {% endfor %}
         ),
 
         reflected as (
             select
                 *,
                 net_units - least(0, min(net_units) over (
-                    partition by {{ keyed }}
-                    order by {{ event_order }}
+                    partition by stack_number
+                    order by event_number
                     rows between unbounded preceding and current row
                 )) as height
             from running
@@ -35,7 +62,7 @@
             select
                 *,
                 coalesce(lag(height) over (
-                    partition by {{ keyed }} order by {{ event_order }}
+                    partition by stack_number order by event_number
                 ), 0) as previous_height
             from reflected
         ),
@@ -50,16 +77,16 @@
         ),
 
         levels as (
-            select {{ keyed }}, lower_level as level_at from spans
+            select stack_number, lower_level as level_at from spans
             union distinct
-            select {{ keyed }}, upper_level as level_at from spans
+            select stack_number, upper_level as level_at from spans
         ),
 
         slices as (
             select
                 *,
                 lead(level_at) over (
-                    partition by {{ keyed }} order by level_at
+                    partition by stack_number order by level_at
                 ) as next_level
             from levels
         ),
@@ -72,10 +99,8 @@
             from spans
             inner join slices
                 on
-                    {% for key in keys -%}
-                    spans.{{ key }} = slices.{{ key }} and
-                    {% endfor -%}
-                    slices.level_at >= spans.lower_level
+                    spans.stack_number = slices.stack_number
+                    and slices.level_at >= spans.lower_level
                     and slices.next_level <= spans.upper_level
         ),
 
@@ -85,7 +110,7 @@
                 line_id as return_line_id,
                 slice_units,
                 lag(line_id) over (
-                    partition by {{ keyed }}, level_at order by {{ event_order }}
+                    partition by stack_number, level_at order by event_number
                 ) as purchase_line_id
             from sliced_events
         )

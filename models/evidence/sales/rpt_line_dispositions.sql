@@ -43,4 +43,4 @@ select
     cast(ledger.copies as bigint) as copies,
     cast(ledger.copied_amount as decimal(38, 4)) as copied_amount
 from ledger
-inner join line_dispositions on ledger.disposition = line_dispositions.disposition
+left join line_dispositions on ledger.disposition = line_dispositions.disposition

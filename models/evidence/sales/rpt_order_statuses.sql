@@ -1,9 +1,7 @@
 with records as (
 
-    select * from {{ ref("int_invoice_lines_classified") }}
-    where
-        refunded_line_id is null and order_status is not null
-        and disposition <> 'superseded'
+    select * from {{ ref("int_invoice_lines_disposed") }}
+    where order_status is not null and disposition <> 'superseded'
 
 )
 

@@ -71,8 +71,6 @@ select
     invoice_date,
     is_exact_copy,
     false as is_refund_estimated,
-    status_class,
-    order_status,
     disposition
 from lines
 union all
@@ -102,8 +100,6 @@ select
     cast(refunds.paid_back_at as date) as invoice_date,
     false as is_exact_copy,
     refunds.is_refund_estimated,
-    refunds.status_class,
-    refunds.order_status,
     case
         when refunds.unit_sign is null then refunds.disposition
         when refunds.customer_id is null then 'refund_anonymous'

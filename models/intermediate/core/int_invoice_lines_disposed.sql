@@ -28,12 +28,6 @@ order_statuses as (
 
 ),
 
-invoice_numbers as (
-
-    select * from {{ ref("int_invoice_numbers") }}
-
-),
-
 -- A stated refund amount counts as stated, even if the status says more was refunded.
 partly_refunded_invoices as (
 
@@ -67,8 +61,14 @@ described as (
                 then known_lines.line_amount
             else known_lines.refunded_amount
         end as amount_to_refund,
-        coalesce(invoice_numbers.is_adjustment, false) as is_adjustment,
-        coalesce(invoice_numbers.is_cancellation, false)
+        coalesce(
+            left(known_lines.invoice_no, length(rules.adjustment_prefix))
+            = rules.adjustment_prefix, false
+        ) as is_adjustment,
+        coalesce(
+            left(known_lines.invoice_no, length(rules.cancellation_prefix))
+            = rules.cancellation_prefix, false
+        )
         or (
             rules.negative_lines_are_returns and known_lines.line_amount < 0
         ) as is_cancellation,
@@ -77,8 +77,6 @@ described as (
     from known_lines
     cross join rules
     left join stock_codes on known_lines.stock_code = stock_codes.stock_code
-    left join invoice_numbers
-        on known_lines.invoice_no = invoice_numbers.invoice_no
     left join descriptions on known_lines.description = descriptions.description
     left join order_statuses on known_lines.order_status = order_statuses.order_status
     left join partly_refunded_invoices

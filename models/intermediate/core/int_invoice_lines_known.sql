@@ -36,12 +36,25 @@ known_lines as (
 
 ),
 
+load_numbers as (
+
+    select
+        min(load_number) as first_load_number,
+        max(load_number) as last_load_number
+    from {{ ref("int_invoice_days") }}
+
+),
+
+-- Of a single load nothing can be replaced.
 reloaded_numbers as (
 
     select known_lines.invoice_no
     from known_lines
     cross join rules
-    where not rules.invoice_numbers_restart
+    cross join load_numbers
+    where
+        not rules.invoice_numbers_restart
+        and load_numbers.first_load_number < load_numbers.last_load_number
     group by known_lines.invoice_no
     having min(known_lines.load_number) <> max(known_lines.load_number)
 

@@ -8,18 +8,12 @@
     ("same_price_matches", "same_price", ["unit_price"]),
     ("any_price_matches", "any_price", []),
 ] -%}
-with classified_lines as (
-
-    select * from {{ ref("int_invoice_lines_classified") }}
-
-),
-
-returned_products as (
+with returned_products as (
 
     select distinct
         customer_id,
         stock_code
-    from classified_lines
+    from {{ ref("int_invoice_lines_classified") }}
     where disposition = 'return'
 
 ),
@@ -35,34 +29,45 @@ refunds as (
         invoice_date,
         -quantity as quantity,
         -line_amount as amount
-    from classified_lines
+    from {{ ref("int_invoice_lines_classified") }}
     where disposition = 'refund'
 
 ),
 
 -- Only products that the customer returned at least once need matching.
-events as (
+lines_of_returned_products as (
 
-    select
-        classified_lines.line_id,
-        classified_lines.disposition = 'return' as is_return,
-        classified_lines.customer_id,
-        classified_lines.stock_code,
-        classified_lines.unit_price,
-        abs(classified_lines.quantity) - coalesce(refunds.quantity, 0) as quantity,
-        abs(classified_lines.line_amount) - coalesce(refunds.amount, 0) as amount,
-        classified_lines.invoice_no,
-        classified_lines.invoice_date,
-        classified_lines.invoiced_at as event_at
-    from classified_lines
+    select classified_lines.*
+    from {{ ref("int_invoice_lines_classified") }} as classified_lines
     inner join returned_products
         on
             classified_lines.customer_id = returned_products.customer_id
             and classified_lines.stock_code = returned_products.stock_code
-    left join refunds on classified_lines.line_id = refunds.refunded_line_id
-    where
-        classified_lines.disposition in ('sale', 'return')
-        and abs(classified_lines.quantity) > coalesce(refunds.quantity, 0)
+    where classified_lines.disposition in ('sale', 'return')
+
+),
+
+events as (
+
+    select
+        traded_lines.line_id,
+        row_number() over (
+            order by
+                traded_lines.invoiced_at,
+                traded_lines.disposition = 'return',
+                traded_lines.line_id
+        ) as event_number,
+        traded_lines.disposition = 'return' as is_return,
+        traded_lines.customer_id,
+        traded_lines.stock_code,
+        traded_lines.unit_price,
+        abs(traded_lines.quantity) - coalesce(refunds.quantity, 0) as quantity,
+        abs(traded_lines.line_amount) - coalesce(refunds.amount, 0) as amount,
+        traded_lines.invoice_no,
+        traded_lines.invoice_date
+    from lines_of_returned_products as traded_lines
+    left join refunds on traded_lines.line_id = refunds.refunded_line_id
+    where abs(traded_lines.quantity) > coalesce(refunds.quantity, 0)
 
 ),
 
@@ -187,4 +192,5 @@ select
     refunds.amount = sales.line_amount
     and refunds.invoice_date = sales.invoice_date as is_order_correction
 from refunds
-inner join classified_lines as sales on refunds.refunded_line_id = sales.line_id
+inner join {{ ref("int_invoice_lines_classified") }} as sales
+    on refunds.refunded_line_id = sales.line_id

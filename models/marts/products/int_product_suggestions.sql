@@ -16,42 +16,49 @@ customers as (
 
 customer_products as (
 
-    select * from {{ ref("int_customer_products") }}
+    select
+        customer_products.customer_id,
+        customer_products.stock_code
+    from {{ ref("int_customer_products") }} as customer_products
+    inner join customers on customer_products.customer_id = customers.customer_id
 
 ),
 
 -- The surest pair first.
-suggestions as (
+affinities as (
 
     select
-        customers.customer_id,
-        affinities.other_stock_code as stock_code,
-        affinities.other_description as description,
+        stock_code,
+        other_stock_code,
+        other_description,
         row_number() over (
-            partition by customers.customer_id
-            order by
-                affinities.g_statistic desc,
-                affinities.other_stock_code asc,
-                affinities.stock_code asc
-        ) as place
-    from customers
-    inner join customer_products
-        on customers.customer_id = customer_products.customer_id
-    inner join {{ ref("rpt_product_affinity") }} as affinities
-        on
-            customer_products.stock_code = affinities.stock_code
-            and affinities.is_confirmed
+            order by g_statistic desc, other_stock_code asc, stock_code asc
+        ) as affinity_number
+    from {{ ref("rpt_product_affinity") }}
+    where is_confirmed
+
+),
+
+first_affinities as (
+
+    select
+        customer_products.customer_id,
+        min(affinities.affinity_number) as affinity_number
+    from customer_products
+    inner join affinities on customer_products.stock_code = affinities.stock_code
     left join customer_products as bought_before
         on
-            customers.customer_id = bought_before.customer_id
+            customer_products.customer_id = bought_before.customer_id
             and affinities.other_stock_code = bought_before.stock_code
     where bought_before.stock_code is null
+    group by customer_products.customer_id
 
 )
 
 select
-    customer_id,
-    stock_code,
-    description
-from suggestions
-where place = 1
+    first_affinities.customer_id,
+    affinities.other_stock_code as stock_code,
+    affinities.other_description as description
+from first_affinities
+inner join affinities
+    on first_affinities.affinity_number = affinities.affinity_number
