@@ -40,11 +40,7 @@
                 ) as net_units
             from unmatched_events
             inner join stacks
-                on
-                    {% for key in keys -%}
-                        unmatched_events.{{ key }} = stacks.{{ key }}
-                        {{ "and" if not loop.last }}
-                    {% endfor %}
+                using ({{ keys | join(", ") }})
         ),
 
         reflected as (

@@ -378,9 +378,7 @@ def test_diagnosis_depends_neither_on_row_order_nor_on_the_run():
 
 def test_large_shops_are_fitted_on_a_sample_and_assigned_whole():
     frame = shop(600)
-    result = clusters.diagnose(
-        frame, [4], random_state=0, max_fit_customers=200, max_silhouette_customers=100, **FAST
-    )
+    result = clusters.diagnose(frame, [4], random_state=0, max_fit_customers=200, **FAST)
     assert result[["customers", "fitted_customers"]].to_numpy().tolist() == [[600, 200]]
     whole = clusters.assign(frame, 4, random_state=0)
     sampled = clusters.assign(frame, 4, random_state=0, max_fit_customers=200)

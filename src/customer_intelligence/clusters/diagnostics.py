@@ -27,7 +27,6 @@ from customer_intelligence.clusters.preparation import (
 )
 from customer_intelligence.frames import INSUFFICIENT_DATA, OK, sample_positions
 
-MAX_SILHOUETTE_CUSTOMERS = 10_000
 # The silhouettes of resamples only say how much a silhouette varies.
 MAX_RESAMPLED_SILHOUETTE_CUSTOMERS = 2_000
 DISTANCES_MB = 64
@@ -47,7 +46,6 @@ def diagnose(
     n_references: int = 10,
     n_init: int = N_INIT,
     max_fit_customers: int = MAX_FIT_CUSTOMERS,
-    max_silhouette_customers: int = MAX_SILHOUETTE_CUSTOMERS,
 ) -> pd.DataFrame:
     """Measure every k and choose one.
 
@@ -56,10 +54,9 @@ def diagnose(
     the resamples are the same ones for every k, and a customer drawn several times is one row of
     that weight. The gap statistic (Tibshirani, Walther and Hastie,
     2001, doi 10.1111/1467-9868.00293) compares the log inertia with that of uniform data in the
-    box along the principal axes. The silhouette is exact up to ``max_silhouette_customers``
-    customers and computed on a fixed sample of that many above. Its standard error is that of a
-    mean over these customers, together with the spread between the clusters of the resamples, on at
-    most 2,000 customers.
+    box along the principal axes. The silhouette is exact on the fitted customers. Its standard
+    error is that of a mean over them, together with the spread between the clusters of the
+    resamples, on at most 2,000 customers.
 
     Parameters
     ----------
@@ -75,8 +72,8 @@ def diagnose(
         Bootstrap resamples and gap references for each k.
     n_init : int
         Restarts of K-Means; the best of them counts. Resamples and references take fewer.
-    max_fit_customers, max_silhouette_customers : int
-        Bounds on the work.
+    max_fit_customers : int
+        A bound on the work.
 
     Returns
     -------
@@ -110,10 +107,7 @@ def diagnose(
     sample = fit_sample(frame, max_fit_customers)
     logs = log_features(sample)
     x = standardise(logs, *scaling(logs))
-    shown = sample_positions(sample["customer_id"], max_silhouette_customers)
-    compared = sample_positions(
-        sample["customer_id"], min(max_silhouette_customers, MAX_RESAMPLED_SILHOUETTE_CUSTOMERS)
-    )
+    compared = sample_positions(sample["customer_id"], MAX_RESAMPLED_SILHOUETTE_CUSTOMERS)
     fittable = [k for k in ks if distinct_rows(x) > k]
 
     measured: dict[int, dict[str, float]] = {}
@@ -145,7 +139,7 @@ def diagnose(
                 "stability_ari_mean": min(stability.mean(), 1.0),
                 "stability_ari_min": stability.min(),
             }
-        silhouettes = _silhouettes(x[shown], [labels[k][shown] for k in fittable])
+        silhouettes = _silhouettes(x, [labels[k] for k in fittable])
         spreads = _silhouette_spreads(x[compared], compared, list(resampled.values()))
         for k, (silhouette, error), spread in zip(fittable, silhouettes, spreads, strict=True):
             measured[k] |= {"silhouette": silhouette, "silhouette_error": np.hypot(error, spread)}

@@ -12,7 +12,7 @@ from customer_intelligence.frames import numeric, sample_positions, text_ids
 FEATURES = ("days_since_last_order", "frequency", "net_revenue")
 
 # A bound on the work: more customers add cost to a fit, hardly any precision.
-MAX_FIT_CUSTOMERS = 20_000
+MAX_FIT_CUSTOMERS = 10_000
 # Restarts of K-Means. Resamples use as many as the reference fit: fewer would measure the luck of
 # the start instead of the stability of the clusters.
 N_INIT = 10
