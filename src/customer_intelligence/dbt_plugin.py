@@ -14,6 +14,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from scipy.special import chdtrc, chdtri
 
 from customer_intelligence.data_dir import lock, preflight
+from customer_intelligence.data_dir.memory import MEMORY_VARIABLE, memory_limit
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.publication.gate import end_command, readers_see
 from customer_intelligence.publication.project_parts import check_parts
@@ -45,7 +46,13 @@ class Plugin(BasePlugin):
         importlib.import_module("customer_intelligence.churn")
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
-        """Register the functions; those of the hooks work on a cursor of their own."""
+        """Bound the memory, and register the functions; hooks work on cursors of their own."""
+        try:
+            conn.execute("set memory_limit = ?", [memory_limit()])
+        except duckdb.Error as error:
+            raise DbtRuntimeError(
+                f"E_BAD_MEMORY: {MEMORY_VARIABLE} is no size of memory. Write, for example, 2GB."
+            ) from error
 
         def start(request: str) -> str:
             return _answer(lambda: self._start(conn.cursor(), json.loads(request)))

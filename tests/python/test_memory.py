@@ -1,0 +1,54 @@
+"""A build takes what fits the machine, and no more than its container allows."""
+
+import os
+
+import duckdb
+import pytest
+
+from customer_intelligence.data_dir import memory
+
+GIB = 1024**3
+
+
+def groups(tmp_path, lines, limits):
+    """Write what the kernel says: the groups of a process, and the limits of groups."""
+    (tmp_path / "cgroup").write_text("".join(f"{line}\n" for line in lines))
+    for name, limit in limits.items():
+        (tmp_path / "fs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "fs" / name).write_text(f"{limit}\n")
+    return tmp_path / "cgroup", tmp_path / "fs"
+
+
+@pytest.mark.parametrize(
+    ("lines", "limits", "expected"),
+    [
+        (["0::/shop"], {"shop/memory.max": GIB}, GIB / 2),
+        (["0::/shop/build"], {"shop/memory.max": GIB, "shop/build/memory.max": "max"}, GIB / 2),
+        # In a container its own group is the root.
+        (["0::/docker/1f"], {"memory.max": 2 * GIB}, GIB),
+        (["4:memory:/shop"], {"memory/shop/memory.limit_in_bytes": GIB // 2}, GIB / 4),
+    ],
+)
+def test_half_of_what_the_container_allows(tmp_path, lines, limits, expected):
+    assert memory.fitting_bytes(*groups(tmp_path, lines, limits)) == expected
+
+
+@pytest.mark.parametrize("limits", [{}, {"memory.max": "max"}, {"memory.max": "no number"}])
+def test_half_of_the_machine_and_four_gib_at_most(tmp_path, limits):
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found = memory.fitting_bytes(*groups(tmp_path, ["0::/"], limits))
+    assert found == min(there / 2, 4 * GIB)
+
+
+def test_no_kernel_that_says_anything(tmp_path):
+    assert 0 < memory.fitting_bytes(tmp_path / "none", tmp_path / "none") <= 4 * GIB
+
+
+def test_what_is_set_counts_and_duckdb_reads_it(monkeypatch):
+    monkeypatch.setenv(memory.MEMORY_VARIABLE, "1500MB")
+    assert memory.memory_limit() == "1500MB"
+    monkeypatch.delenv(memory.MEMORY_VARIABLE)
+    with duckdb.connect() as connection:
+        connection.execute("set memory_limit = ?", [memory.memory_limit()])
+        (limit,) = connection.execute("select current_setting('memory_limit')").fetchall()[0]
+    assert limit.endswith("iB")
