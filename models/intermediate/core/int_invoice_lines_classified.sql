@@ -32,79 +32,77 @@ lines as (
 
 -- A refund of a sale becomes a line of its own on the day of the refund. So does the
 -- part of a discount that no longer applies, as the sales it reduced were refunded.
-refunds as (
+-- Each line is taken once and once more rather than read again.
+parts as (
 
     select
-        *,
-        greatest(coalesce(refunded_at, invoiced_at), invoiced_at) as paid_back_at,
+        lines.*,
+        parts.is_refund,
+        greatest(coalesce(lines.refunded_at, lines.invoiced_at), lines.invoiced_at)
+            as paid_back_at,
         case
-            when unit_sign = 1 then least(amount_to_refund, line_amount)
-            else greatest(amount_to_refund, line_amount)
+            when lines.unit_sign = 1
+                then least(lines.amount_to_refund, lines.line_amount)
+            else greatest(lines.amount_to_refund, lines.line_amount)
         end as paid_back
     from lines
+    cross join (values (false), (true)) as parts (is_refund)
     where
-        '{{ var("cleaning_policy") }}' = 'net'
-        and (
-            (unit_sign = 1 and amount_to_refund > 0)
-            or (
-                disposition = 'non_product' and stock_code_class = 'discount'
-                and line_amount < 0 and amount_to_refund < 0
+        not parts.is_refund
+        or (
+            '{{ var("cleaning_policy") }}' = 'net'
+            and (
+                (lines.unit_sign = 1 and lines.amount_to_refund > 0)
+                or (
+                    lines.disposition = 'non_product'
+                    and lines.stock_code_class = 'discount'
+                    and lines.line_amount < 0
+                    and lines.amount_to_refund < 0
+                )
             )
         )
 
 )
 
-select
-    line_id,
-    cast(null as bigint) as refunded_line_id,
-    load_number,
-    invoice_no,
-    stock_code,
-    stock_code_class,
-    customer_id,
-    description,
-    country,
-    cast(units as decimal(18, 4)) as quantity,
-    price as unit_price,
-    line_amount,
-    invoiced_at,
-    invoice_date,
-    is_exact_copy,
-    false as is_refund_estimated,
-    disposition
-from lines
-union all
 -- Units returned: the whole units that the refund pays for.
 select
-    -refunds.line_id as line_id,
-    refunds.line_id as refunded_line_id,
-    refunds.load_number,
-    refunds.invoice_no,
-    refunds.stock_code,
-    refunds.stock_code_class,
-    refunds.customer_id,
-    refunds.description,
-    refunds.country,
+    case when parts.is_refund then -parts.line_id else parts.line_id end as line_id,
+    case when parts.is_refund then parts.line_id end as refunded_line_id,
+    parts.load_number,
+    parts.invoice_no,
+    parts.stock_code,
+    parts.stock_code_class,
+    parts.customer_id,
+    parts.description,
+    parts.country,
     cast(case
-        when refunds.paid_back = refunds.line_amount then -refunds.units
+        when not parts.is_refund then parts.units
+        when parts.paid_back = parts.line_amount then -parts.units
         else
             -floor(
-                cast(refunds.units as double)
-                * cast(refunds.paid_back as double)
-                / cast(refunds.line_amount as double) + 0.000000001
+                cast(parts.units as double)
+                * cast(parts.paid_back as double)
+                / cast(parts.line_amount as double) + 0.000000001
             )
     end as decimal(18, 4)) as quantity,
-    refunds.price as unit_price,
-    -refunds.paid_back as line_amount,
-    refunds.paid_back_at as invoiced_at,
-    cast(refunds.paid_back_at as date) as invoice_date,
-    false as is_exact_copy,
-    refunds.is_refund_estimated,
+    parts.price as unit_price,
+    case when parts.is_refund then -parts.paid_back else parts.line_amount end
+        as line_amount,
+    case when parts.is_refund then parts.paid_back_at else parts.invoiced_at end
+        as invoiced_at,
     case
-        when refunds.unit_sign is null then refunds.disposition
-        when refunds.customer_id is null then 'refund_anonymous'
+        when parts.is_refund then cast(parts.paid_back_at as date)
+        else parts.invoice_date
+    end as invoice_date,
+    parts.is_exact_copy and not parts.is_refund as is_exact_copy,
+    parts.is_refund_estimated and parts.is_refund as is_refund_estimated,
+    case
+        when not parts.is_refund or parts.unit_sign is null then parts.disposition
+        when parts.customer_id is null then 'refund_anonymous'
         else 'refund'
     end as disposition
-from refunds
+from parts
 cross join {{ ref("int_as_of") }} as as_of
-where cast(refunds.paid_back_at as date) <= as_of.as_of_date
+where
+    not parts.is_refund
+    or cast(parts.paid_back_at as date) <= as_of.as_of_date

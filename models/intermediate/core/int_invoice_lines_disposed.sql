@@ -1,10 +1,6 @@
-with known_lines as (
-
-    select * from {{ ref("int_invoice_lines_known") }}
-
-),
-
-rules as (
+-- The lines are read twice rather than kept: they are wide, and all that is looked for
+-- the first time are the few with a stated refund.
+with rules as (
 
     select * from {{ ref("stg_shop__rules") }}
 
@@ -34,7 +30,7 @@ partly_refunded_invoices as (
     select distinct
         load_number,
         invoice_no
-    from known_lines
+    from {{ ref("int_invoice_lines_known") }}
     where refunded_amount is not null
 
 ),
@@ -43,6 +39,7 @@ described as (
 
     select
         known_lines.*,
+        replaced_invoices.load_number is not null as is_superseded,
         coalesce(known_lines.copy_number > 1, false) as is_exact_copy,
         coalesce(
             case
@@ -74,8 +71,15 @@ described as (
         ) as is_cancellation,
         rules.negative_lines_are_returns,
         rules.drops_copies
-    from known_lines
+    from {{ ref("int_invoice_lines_known") }} as known_lines
     cross join rules
+    left join {{ ref("int_invoices_replaced") }} as replaced_invoices
+        on
+            known_lines.invoice_no = replaced_invoices.invoice_no
+            and known_lines.load_number = replaced_invoices.load_number
+            and known_lines.invoice_date = replaced_invoices.invoice_date
+            and known_lines.customer_id
+            is not distinct from replaced_invoices.customer_id
     left join stock_codes on known_lines.stock_code = stock_codes.stock_code
     left join descriptions on known_lines.description = descriptions.description
     left join order_statuses on known_lines.order_status = order_statuses.order_status

@@ -1,6 +1,6 @@
 """Invoices that a load replaces, and invoice numbers that earlier loads use for other invoices.
 
-The rule is that of the model `int_invoice_lines_known`: invoices are the same if number and
+The rule is that of the model `int_invoices_replaced`: invoices are the same if number and
 customer agree (an unknown customer agrees with any) and the days lie within a week.
 """
 
