@@ -10,8 +10,12 @@ from sklearn.metrics import roc_auc_score
 from customer_intelligence import churn
 from customer_intelligence.churn import calibration, explanations, leaky, models
 from customer_intelligence.churn.examples import FOLDS, RFM, folds_of
-from customer_intelligence.churn.predictions import _PREDICTIONS, _SCORES
+from customer_intelligence.churn.fitting import Design, Sample
+from customer_intelligence.churn.predictions import _PREDICTIONS, SCORES
+from customer_intelligence.churn.scorers import scorer_of
 from customer_intelligence.frames import sample_positions
+from customer_intelligence.scoring import MAX_LOGIT, compress
+from customer_intelligence.scoring import score as logits_of
 
 FEATURES = ["days_since_last_order", "purchase_days", "net_revenue", "tenure_days", "mean_gap_days"]
 NAMES = models.names(churn.MODELS)
@@ -61,9 +65,19 @@ def predict(frame, wanted=LINEAR, **options):
     return churn.fit_predict(frame, FEATURES, models=wanted, **options)
 
 
-def score(frame, predictions, model="logistic_regression", **options):
-    options = {"horizon_days": 90, "random_state": 42, **options}
-    return churn.score(frame, FEATURES, model, predictions, **options)
+def fitted(frame, predictions, model="logistic_regression"):
+    """Return the parameters of the chosen model."""
+    return churn.fit_scorers(frame, FEATURES, model, predictions, horizon_days=90, random_state=42)
+
+
+def score(frame, predictions, model="logistic_regression"):
+    return churn.score(fitted(frame, predictions, model), frame)
+
+
+def sample(frame, random_state=42, horizon_days=90):
+    """Return what a fit learns from."""
+    frame = frame.assign(has_churned=frame["has_churned"].astype(float))
+    return Sample.of(frame, FEATURES, horizon_days=horizon_days, random_state=random_state)
 
 
 def months(first, count, customers=300, seed=3, rate=None):
@@ -144,20 +158,13 @@ def test_the_base_rate_is_that_of_the_training_examples(shop, predictions):
 
 def test_current_customers_are_scored_by_the_chosen_model_alone(shop, predictions):
     current = score(shop, predictions)
-    assert current.dtypes.astype(str).to_dict() == _SCORES
+    assert current.dtypes.astype(str).to_dict() == SCORES
     assert current["customer_id"].tolist() == sorted(shop["customer_id"].unique())
     assert current["example_set"].eq("current").all()
     assert current["model"].eq("logistic_regression").all()
     labels = shop[in_set(shop, "train", "test")]
-    fitted = models.fit(
-        ["logistic_regression"],
-        labels.assign(has_churned=labels["has_churned"].astype(float)),
-        FEATURES,
-        horizon_days=90,
-        random_state=42,
-    )
-    rows = shop[in_set(shop, "current")]
-    raw = models.predict_logits(["logistic_regression"], fitted, rows)["logistic_regression"]
+    line = models.logistic_regression(sample(labels))
+    raw = logits_of(line, shop[in_set(shop, "current")])
     slope, intercept = np.polyfit(raw, logit(current["churn_probability"]), 1)
     held_out = of(predictions, "validation", "logistic_regression")
     truth = held_out.merge(shop, on=["customer_id", "cutoff_date"])
@@ -167,6 +174,15 @@ def test_current_customers_are_scored_by_the_chosen_model_alone(shop, prediction
     assert (slope, intercept) == pytest.approx((line.slope, line.intercept), abs=1e-3)
     # Without a model that was judged, nobody is given a probability.
     assert score(shop, predictions, None).empty
+
+
+@pytest.mark.parametrize("model", NAMES)
+def test_the_parameters_say_of_test_customers_what_was_judged(shop, predictions, model):
+    """From the table, without the training examples, and with the line that calibrates."""
+    scorer = scorer_of(fitted(shop, predictions, model), "test")
+    judged = of(predictions, "test", model).set_index("customer_id")["churn_probability"]
+    test = shop[in_set(shop, "test")].set_index("customer_id").loc[judged.index]
+    np.testing.assert_allclose(scorer.probability(scorer.score(test)), judged, rtol=1e-12)
 
 
 def test_earlier_cutoffs_are_predicted_from_what_was_over_by_then():
@@ -211,11 +227,12 @@ def test_recency_alone_is_a_logistic_regression_on_one_standardised_column(shop,
 
 def test_only_skewed_columns_are_compressed_and_signs_are_kept():
     skewed = np.array([0.0, 0, 0, 0, 0, 0, 0, np.expm1(4), -np.expm1(1)])
-    even = np.arange(9.0)
-    transform = churn.SkewLog().fit(np.column_stack([skewed, even]))
-    result = transform.transform(np.column_stack([skewed, even]))
+    values = np.column_stack([skewed, np.arange(9.0)])
+    design = Design.of(values)
+    assert design.is_skewed.tolist() == [True, False]
+    result = compress(values, design.is_skewed)
     np.testing.assert_allclose(result[:, 0], [0, 0, 0, 0, 0, 0, 0, 4, -1])
-    np.testing.assert_allclose(result[:, 1], even)
+    np.testing.assert_allclose(result[:, 1], values[:, 1])
 
 
 def test_the_same_seed_twice_and_any_row_order_give_the_same_bits(shop, predictions):
@@ -395,14 +412,13 @@ def test_validation_rows_are_the_training_examples(shop, predictions):
 
 def test_the_average_is_that_of_the_log_odds_of_its_parts(shop):
     train = shop[in_set(shop, "train")].reset_index(drop=True)
-    options = {"horizon_days": 90, "random_state": 0}
     wanted = [*models.AVERAGED, models.AVERAGE]
-    fitted = models.fit(wanted, train, FEATURES, **options)
-    logits = models.predict_logits(wanted, fitted, train)
+    learned = models.fit(wanted, sample(train))
+    logits = models.predict_logits(wanted, learned, train)
     np.testing.assert_allclose(
         logits[models.AVERAGE], logits[list(models.AVERAGED)].mean(axis=1), rtol=1e-12
     )
-    assert set(models.fit([models.AVERAGE], train, FEATURES, **options)) == set(models.AVERAGED)
+    assert set(models.fit([models.AVERAGE], sample(train))) == set(models.AVERAGED)
 
 
 def test_calibration_finds_the_line_that_was_drawn():
@@ -420,7 +436,7 @@ def test_calibration_finds_the_line_that_was_drawn():
 def test_a_line_as_steep_as_plain_churn_draws_it_stays_within_what_models_may_say():
     """Otherwise no shift within reach would bring its level to that of another season."""
     logits = calibration.Calibration(0, 1000)(np.array([-5.0, -1, 1, 5]))
-    assert np.abs(logits).max() <= models.MAX_LOGIT
+    assert np.abs(logits).max() <= MAX_LOGIT
     labels = np.array([0.0, 1, 1, 1])
     shift = calibration.seasonal_shift(logits, labels)
     assert expit(logits + shift).mean() == pytest.approx(0.75, abs=1e-9)
@@ -465,16 +481,16 @@ def test_no_level_is_taken_without_three_cutoffs_that_show_that_it_helps():
 
     for number in range(12):
         evidence.add(day(number), flat, labels)
-    assert evidence.level(day(11), flat) is None, "there is no year before"
+    assert evidence.level(day(11)) is None, "there is no year before"
     for number in range(12, 15):
-        level = evidence.level(day(number), flat)
+        level = evidence.level(day(number))
         assert level.cutoff == day(number - 12)
-        assert expit(level.logits["m"]).mean() == pytest.approx(labels.mean(), abs=1e-6)
+        assert expit(flat["m"] + level.shifts["m"]).mean() == pytest.approx(labels.mean(), abs=1e-6)
         assert not level.helps.any(), number
         evidence.add(day(number), flat, labels)
     # Only 90 days later the third of them is over.
-    assert not evidence.level(day(16), flat).helps["m"]
-    assert evidence.level(day(17), flat).helps.to_dict() == {"m": True, "fixed": False}
+    assert not evidence.level(day(16)).helps["m"]
+    assert evidence.level(day(17)).helps.to_dict() == {"m": True, "fixed": False}
 
 
 def test_a_handful_of_customers_a_year_ago_sets_no_level():
@@ -482,7 +498,7 @@ def test_a_handful_of_customers_a_year_ago_sets_no_level():
         evidence = calibration.SeasonEvidence(90)
         logits = pd.DataFrame({"m": np.zeros(len(labels))})
         evidence.add(pd.Timestamp("2010-09-11"), logits, labels)
-        assert evidence.level(pd.Timestamp("2011-09-10"), logits) is None
+        assert evidence.level(pd.Timestamp("2011-09-10")) is None
 
 
 def test_a_shop_in_which_churn_is_plain_to_see_is_not_predicted_beyond_doubt(shop):
@@ -522,14 +538,17 @@ def test_the_season_before_is_52_weeks_away_give_or_take_15_days(known, expected
 
 def test_silence_makes_no_purchase_likelier_and_orders_make_it_less_likely(shop):
     train = shop[in_set(shop, "train")]
-    fitted = models.BuyTillYouDie(90).fit(train)
+
+    def silence(horizon_days):
+        learned = models.buy_till_you_die(sample(train, horizon_days=horizon_days))
+        return logits_of(learned, pd.DataFrame(more))
+
     customer = {"tenure_days": 200, "days_since_last_order": 20, "purchase_days": 3}
     more = [customer, {**customer, "purchase_days": 6}, {**customer, "days_since_last_order": 150}]
-    usual, often, silent = fitted.predict_proba(pd.DataFrame(more))[:, 1]
+    usual, often, silent = silence(90)
     assert often < usual
     assert silent >= usual
-    longer = models.BuyTillYouDie(180).fit(train).predict_proba(pd.DataFrame(more))[:, 1]
-    assert (longer < [usual, often, silent]).all()
+    assert (silence(180) < [usual, often, silent]).all()
 
 
 def test_too_few_customers_for_buy_till_you_die_are_said_and_not_guessed(shop):
@@ -552,8 +571,12 @@ GROUPS = {
 OPTIONS = {"horizon_days": 90, "random_state": 42}
 
 
-def test_what_matters_loses_most_when_it_is_permuted(shop):
-    table = churn.permutation_importance(shop, GROUPS, "logistic_regression", **OPTIONS)
+def importance(frame, parameters, repeats=5):
+    return churn.permutation_importance(frame, GROUPS, parameters, random_state=42, repeats=repeats)
+
+
+def test_what_matters_loses_most_when_it_is_permuted(shop, predictions):
+    table = importance(shop, fitted(shop, predictions))
     assert table.groupby("feature_group").size().to_dict() == dict.fromkeys(GROUPS, 5)
     loss = (table["roc_auc"] - table["permuted_roc_auc"]).groupby(table["feature_group"]).mean()
     # The labels follow recency and orders; money follows orders and adds nothing.
@@ -562,8 +585,8 @@ def test_what_matters_loses_most_when_it_is_permuted(shop):
     assert abs(loss["spending"]) < 0.03
 
 
-def test_reasons_point_where_the_score_points(shop):
-    table = churn.reasons(shop, GROUPS, "logit_average", **OPTIONS)
+def test_reasons_point_where_the_score_points(shop, predictions):
+    table = churn.reasons(shop, GROUPS, fitted(shop, predictions, "logit_average"))
     current = shop[in_set(shop, "current")].set_index("customer_id")
     assert set(table["customer_id"]) <= set(current.index)
     assert table["reason_rank"].between(1, 3).all()
@@ -586,18 +609,37 @@ def test_reasons_point_where_the_score_points(shop):
 
 
 @pytest.mark.parametrize("model", NAMES)
-def test_every_model_can_be_explained(shop, model):
+def test_every_model_is_explained_by_exchanging_values(shop, predictions, model):
     """Whatever the rule chooses: buy till you die too, whose features belong together."""
-    losses = churn.permutation_importance(shop, GROUPS, model, repeats=1, **OPTIONS)
-    assert losses["permuted_roc_auc"].between(0, 1).all()
-    assert churn.reasons(shop, GROUPS, model, **OPTIONS)["contribution"].notna().all()
+    parameters = fitted(shop, predictions, model)
+    losses = importance(shop, parameters, repeats=1)
+    scorer = scorer_of(parameters, "test")
+    test = shop[in_set(shop, "test")].sort_values("customer_id")
+    rng = np.random.default_rng(42)
+    for (group, members), found in zip(GROUPS.items(), losses["permuted_roc_auc"], strict=True):
+        moved = test.astype(dict.fromkeys(members, float))
+        moved[members] = moved[members].to_numpy()[rng.permutation(len(test))]
+        expected = roc_auc_score(test["has_churned"].astype(int), scorer.score(moved))
+        assert found == pytest.approx(expected, abs=1e-9), group
+
+    scorer = scorer_of(parameters, "current")
+    current = shop[in_set(shop, "current")].set_index("customer_id")
+    as_is = pd.Series(scorer.score(current), current.index)
+    table = churn.reasons(shop, GROUPS, parameters)
+    assert table.empty == (model == "base_rate")
+    for group, rows in table.groupby("feature_group"):
+        usual = current.assign(**{name: current[name].median() for name in GROUPS[group]})
+        fall = as_is - pd.Series(scorer.score(usual), current.index)
+        found = rows.set_index("customer_id")["contribution"]
+        np.testing.assert_allclose(found, fall[found.index], atol=1e-9)
 
 
-def test_without_a_model_nothing_is_explained(shop):
+def test_without_a_model_nothing_is_explained(shop, predictions):
+    nothing, base_rate = (fitted(shop, predictions, name) for name in (None, "base_rate"))
     for table in (
-        churn.permutation_importance(shop, GROUPS, None, **OPTIONS),
-        churn.reasons(shop, GROUPS, None, **OPTIONS),
-        churn.reasons(shop[~in_set(shop, "current")], GROUPS, "base_rate", **OPTIONS),
+        importance(shop, nothing),
+        churn.reasons(shop, GROUPS, nothing),
+        churn.reasons(shop[~in_set(shop, "current")], GROUPS, base_rate),
     ):
         assert table.empty
         assert table["feature_group"].dtype == "string"

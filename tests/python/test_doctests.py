@@ -15,9 +15,10 @@ from conftest import ROOT
 ROOMS = ("customer_intelligence", "customer_intelligence.ingest")
 # Of the models' rooms, what is of use without a build.
 MODELS = {
-    "churn": ("SkewLog", "feature_groups", "recalibrate"),
+    "churn": ("feature_groups", "recalibrate"),
     "clusters": ("assign", "diagnose", "elbow", "fit", "gap_pick"),
     "lifetime_value": ("BGNBD", "GammaGamma", "NBD"),
+    "scoring": ("compress",),
 }
 RESULTS = {"LoadResult"}
 # Examples of these read what a build has published.

@@ -27,7 +27,8 @@ ARROWS = {
     "erasure": {"data_dir", "errors", "ingest", "lists", "publication"},
     "clusters": {"frames"},
     "lifetime_value": {"frames"},
-    "churn": {"frames", "lifetime_value"},
+    "scoring": {"lifetime_value"},
+    "churn": {"errors", "frames", "lifetime_value", "scoring"},
     "dbt_plugin": {"churn", "data_dir", "errors", "publication", "variables"},
     "cli": {
         *("check_data", "data_dir", "erasure", "errors", "ingest", "lists", "publication"),

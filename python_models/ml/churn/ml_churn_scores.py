@@ -1,30 +1,14 @@
 """One row per current customer: the probability of churn by the model that was chosen.
 
-Input: int_churn_examples, the model that ml_churn_model_selection chose, and its judged
-predictions, which calibrate it. Method: customer_intelligence.churn.
+Input: the current customers of int_churn_examples, and ml_churn_parameters. Method:
+customer_intelligence.churn.
 """
 
 from customer_intelligence import churn
 
 
 def model(dbt, session):
-    """Fit the chosen model on all that is known and predict the current customers."""
+    """Score the current customers by the parameters of the chosen model."""
     dbt.config(materialized="table")
-    chosen = dbt.ref("ml_churn_model_selection").filter("is_chosen").project("model")
-    predictions = dbt.ref("ml_churn_predictions").join(chosen, "model")
-    names = chosen.fetchall()
-    horizon = dbt.ref("int_churn_horizon").max("chosen_horizon_days")
-    return churn.score(
-        dbt.ref("int_churn_examples")
-        .filter("is_sampled or example_set = 'current'")
-        .order("cutoff_date, customer_id")
-        .df(),
-        churn.chosen_features(
-            dbt.ref("churn_features").df(), dbt.config.meta_get("churn_features")
-        ),
-        names[0][0] if names else None,
-        predictions.order("cutoff_date, customer_id").df(),
-        horizon_days=int(horizon.fetchall()[0][0]),
-        random_state=int(dbt.config.meta_get("random_seed")),
-        max_train_cutoffs=int(dbt.config.meta_get("churn_training_cutoffs")),
-    )
+    current = dbt.ref("int_churn_examples").filter("example_set = 'current'")
+    return churn.score(dbt.ref("ml_churn_parameters").df(), current.df())

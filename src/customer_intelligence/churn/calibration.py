@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from customer_intelligence.churn.models import MAX_LOGIT
+from customer_intelligence.scoring import MAX_LOGIT
 
 # The same season: a cutoff so many days before, give or take half the step between cutoffs.
 YEAR_DAYS = 364
@@ -105,20 +105,20 @@ def is_enough_for_a_level(labels: np.ndarray) -> bool:
 
 @dataclass(frozen=True)
 class SeasonLevel:
-    """What the level of the season before would make of some predictions.
+    """The level of the season before.
 
     Attributes
     ----------
     cutoff : Timestamp
         Where the level comes from.
-    logits : DataFrame, shape (n, models)
-        The predictions with that level.
+    shifts : Series of float, one for each model
+        What it adds to the log-odds.
     helps : Series of bool, one for each model
         Whether earlier cutoffs show that it helps.
     """
 
     cutoff: pd.Timestamp
-    logits: pd.DataFrame
+    shifts: pd.Series
     helps: pd.Series
 
 
@@ -143,14 +143,8 @@ class SeasonEvidence:
         self.judged: dict[pd.Timestamp, tuple[pd.DataFrame, np.ndarray]] = {}
         self.gains: dict[pd.Timestamp, pd.Series] = {}
 
-    def level(self, cutoff: pd.Timestamp, logits: pd.DataFrame) -> SeasonLevel | None:
-        """Return the level for the predictions of a cutoff, None where no season before is known.
-
-        Parameters
-        ----------
-        cutoff : Timestamp
-        logits : DataFrame, shape (n, models)
-        """
+    def level(self, cutoff: pd.Timestamp) -> SeasonLevel | None:
+        """Return the level for a cutoff, None where no season before it is known."""
         known = [day for day in self.judged if day + self.window <= cutoff]
         year_ago = season_before(cutoff, pd.Series(known, dtype="datetime64[us]"))
         if year_ago is None or not is_enough_for_a_level(self.judged[year_ago][1]):
@@ -161,17 +155,17 @@ class SeasonEvidence:
                 name: 0.0
                 if name in self.fixed or then[name].isna().any()
                 else seasonal_shift(then[name].to_numpy(), labels)
-                for name in logits
+                for name in then
             }
         )
         gains = pd.DataFrame(
             [gain for day, gain in self.gains.items() if day + self.window <= cutoff],
-            columns=logits.columns,
+            columns=then.columns,
         )
-        helps = pd.Series(False, index=logits.columns)
+        helps = pd.Series(False, index=then.columns)
         if len(gains) >= MIN_SEASONS:
             helps = gains.mean() > gains.std() / np.sqrt(len(gains))
-        return SeasonLevel(year_ago, logits + shifts, helps & (shifts != 0))
+        return SeasonLevel(year_ago, shifts, helps & (shifts != 0))
 
     def add(self, cutoff: pd.Timestamp, logits: pd.DataFrame, labels: np.ndarray) -> None:
         """Take in what came of a cutoff, the latest so far.
@@ -184,9 +178,10 @@ class SeasonEvidence:
         labels : ndarray, shape (n,)
             0 or 1.
         """
-        level = self.level(cutoff, logits)
+        level = self.level(cutoff)
         if level is not None:
-            self.gains[cutoff] = _log_losses(logits, labels) - _log_losses(level.logits, labels)
+            with_level = _log_losses(logits + level.shifts, labels)
+            self.gains[cutoff] = _log_losses(logits, labels) - with_level
         self.judged[cutoff] = (logits, labels)
 
 

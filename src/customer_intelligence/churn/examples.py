@@ -54,32 +54,55 @@ def checked(examples: pd.DataFrame, features: Sequence[str], horizon_days: int) 
         occurs twice; and where a label's window reaches into or past the cutoff of an example that
         is predicted from it.
     """
-    for column in ("cutoff_date", "example_set", "has_churned"):
-        if column not in examples.columns:
-            raise ValueError(f"column {column!r} is missing")
     for name in REQUIRED:
         if name not in features:
             raise ValueError(f"features lack {name!r}")
     reserved = sorted({"customer_id", "cutoff_date", "example_set", "has_churned"} & set(features))
     if reserved:
         raise ValueError(f"features must not hold {reserved}")
+    table = typed(examples, features)
+    table["has_churned"] = numeric(examples, "has_churned")[table.index]
+    table = table.reset_index(drop=True)
+    if not table.loc[table["example_set"] != "current", "has_churned"].isin([0, 1]).all():
+        raise ValueError("column 'has_churned' must be 0 or 1 for all but current examples")
+    _refuse_overlap(table, horizon_days)
+    return table
+
+
+def typed(examples: pd.DataFrame, features: Sequence[str]) -> pd.DataFrame:
+    """Return keys and features with their types, sorted by cutoff and customer.
+
+    Parameters
+    ----------
+    examples, features
+        As for ``checked``; no label is read.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the position of each example before it was sorted.
+
+    Raises
+    ------
+    ValueError
+        As ``checked``, but for labels.
+    """
+    for column in ("cutoff_date", "example_set"):
+        if column not in examples.columns:
+            raise ValueError(f"column {column!r} is missing")
     table = pd.DataFrame({name: numeric(examples, name) for name in features})
     table["customer_id"] = text_ids(examples).to_numpy()
     table["cutoff_date"] = pd.to_datetime(examples["cutoff_date"]).to_numpy()
     table["example_set"] = examples["example_set"].astype("string").to_numpy()
-    table["has_churned"] = numeric(examples, "has_churned")
     table = table.astype(KEYS)
     unknown = sorted(set(table["example_set"].fillna("null")) - set(EXAMPLE_SETS))
     if unknown:
         raise ValueError(f"column 'example_set' holds {unknown}, not one of {EXAMPLE_SETS}")
     if table["cutoff_date"].isna().any():
         raise ValueError("column 'cutoff_date' holds a null")
-    if not table.loc[table["example_set"] != "current", "has_churned"].isin([0, 1]).all():
-        raise ValueError("column 'has_churned' must be 0 or 1 for all but current examples")
     if table.duplicated(["cutoff_date", "customer_id"]).any():
         raise ValueError("a customer occurs twice at one cutoff_date")
-    _refuse_overlap(table, horizon_days)
-    return table.sort_values(["cutoff_date", "customer_id"], ignore_index=True)
+    return table.sort_values(["cutoff_date", "customer_id"])
 
 
 def known_before(
@@ -109,12 +132,13 @@ def known_before(
     Returns
     -------
     DataFrame
+        Indexed as ``table``.
     """
     over = table["cutoff_date"] + pd.Timedelta(days=horizon_days) <= cutoff
     known = table[over & (table["example_set"] != "current")]
     latest = np.sort(known["cutoff_date"].unique())[-max_cutoffs:]
     known = known[known["cutoff_date"].isin(latest)]
-    return known.iloc[sample_positions(known["customer_id"], max_rows)].reset_index(drop=True)
+    return known.iloc[sample_positions(known["customer_id"], max_rows)]
 
 
 def labelled(table: pd.DataFrame, predicted: str, horizon_days: int, **bounds: int) -> pd.DataFrame:

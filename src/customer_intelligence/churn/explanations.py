@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
-from threadpoolctl import threadpool_limits
 
-from customer_intelligence.churn import models as churn_models
-from customer_intelligence.churn.examples import checked, labelled
+from customer_intelligence.churn.examples import checked, typed
+from customer_intelligence.churn.scorers import scorer_of
 from customer_intelligence.frames import sample_positions
+from customer_intelligence.scoring import BATCH_ROWS, Scorer
 
 REPEATS = 5
 MAX_IMPORTANCE_ROWS = 5_000
@@ -72,9 +72,8 @@ def feature_groups(table: pd.DataFrame, features: Sequence[str]) -> dict[str, li
 def permutation_importance(
     examples: pd.DataFrame,
     groups: Mapping[str, Sequence[str]],
-    model: str | None,
+    parameters: pd.DataFrame,
     *,
-    horizon_days: int,
     random_state: int,
     repeats: int = REPEATS,
 ) -> pd.DataFrame:
@@ -84,14 +83,14 @@ def permutation_importance(
 
     Parameters
     ----------
-    examples, horizon_days
-        As for ``fit_predict``.
+    examples : DataFrame
+        As for ``fit_predict``; only the test examples are used.
     groups : mapping of str to sequence of str
         The features of each group; together, all features.
-    model : str or None
-        The model to explain, fitted on the training examples; None where there is none.
+    parameters : DataFrame
+        Of ``fit_scorers``: those of 'test' are explained.
     random_state : int
-        Seed of the fit and of the permutations.
+        Seed of the permutations.
     repeats : int
         Permutations of each group.
 
@@ -102,44 +101,27 @@ def permutation_importance(
         customers as they are, permuted_roc_auc. At most ``MAX_IMPORTANCE_ROWS`` customers are
         looked at. Empty where there is no model or no pair to rank.
     """
-    features = [name for group in groups.values() for name in group]
-    table = checked(examples, features, horizon_days)
-    test = table[table["example_set"] == "test"]
-    test = test.iloc[sample_positions(test["customer_id"], MAX_IMPORTANCE_ROWS)]
-    if model is None or test["has_churned"].nunique() < 2:
+    scorer = scorer_of(parameters, "test")
+    test = examples[examples["example_set"] == "test"]
+    if scorer is None or test["has_churned"].nunique() < 2:
         return pd.DataFrame(columns=list(_IMPORTANCE)).astype(_IMPORTANCE)
+    test = checked(test, [name for group in groups.values() for name in group], 0)
+    test = test.iloc[sample_positions(test["customer_id"], MAX_IMPORTANCE_ROWS)]
+    terms = scorer.terms(test, list(groups.values()))
+    as_is = roc_auc_score(test["has_churned"], scorer.logits(terms))
     rng = np.random.default_rng(random_state)
     rows = []
-    with threadpool_limits(limits=1):
-        fitted = churn_models.fit(
-            [model],
-            labelled(table, "test", horizon_days),
-            features,
-            horizon_days=horizon_days,
-            random_state=random_state,
-        )
-
-        def auc(frame: pd.DataFrame) -> float:
-            logits = churn_models.predict_logits([model], fitted, frame)[model]
-            return float(roc_auc_score(test["has_churned"], logits))
-
-        as_is = auc(test)
-        for repeat in range(1, repeats + 1):
-            for group, members in groups.items():
-                permuted = test.copy()
-                order = rng.permutation(len(test))
-                permuted[list(members)] = test[list(members)].to_numpy()[order]
-                rows.append((group, repeat, as_is, auc(permuted)))
+    for repeat in range(1, repeats + 1):
+        for number, group in enumerate(groups):
+            order = rng.permutation(len(test))
+            permuted = [said[order] for said in terms[number]]
+            logits = scorer.logits([*terms[:number], permuted, *terms[number + 1 :]])
+            rows.append((group, repeat, as_is, roc_auc_score(test["has_churned"], logits)))
     return pd.DataFrame(rows, columns=list(_IMPORTANCE)).astype(_IMPORTANCE)
 
 
 def reasons(
-    examples: pd.DataFrame,
-    groups: Mapping[str, Sequence[str]],
-    model: str | None,
-    *,
-    horizon_days: int,
-    random_state: int,
+    examples: pd.DataFrame, groups: Mapping[str, Sequence[str]], parameters: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the reasons why current customers score above or below a typical customer.
 
@@ -149,8 +131,10 @@ def reasons(
 
     Parameters
     ----------
-    examples, groups, model, horizon_days, random_state
-        As for ``permutation_importance``; the model is fitted on everything labelled.
+    examples, groups
+        As for ``permutation_importance``; only the current examples are used.
+    parameters : DataFrame
+        Of ``fit_scorers``: those of 'current' are explained.
 
     Returns
     -------
@@ -160,57 +144,75 @@ def reasons(
         from typical, in interquartile ranges), feature_value, typical_value, contribution
         (log-odds; positive raises the risk).
     """
-    features = [name for group in groups.values() for name in group]
-    table = checked(examples, features, horizon_days)
-    current = table[table["example_set"] == "current"].reset_index(drop=True)
-    if model is None or current.empty:
+    scorer = scorer_of(parameters, "current")
+    current = examples[examples["example_set"] == "current"]
+    if scorer is None or current.empty:
         return pd.DataFrame(columns=list(_REASONS)).astype(_REASONS)
-    known = labelled(table, "current", horizon_days)
+    features = [name for group in groups.values() for name in group]
+    current = typed(current, features).reset_index(drop=True)
     typical = current[features].median()
-    # A feature without a value anywhere, or the same for nearly everyone, still needs a unit.
-    quarters = current[features].quantile([0.25, 0.75])
-    spread = quarters.diff().iloc[-1].replace(0, np.nan).fillna(current[features].std())
-    spread = spread.replace(0, np.nan).fillna(1.0)
-    parts = []
-    with threadpool_limits(limits=1):
-        fitted = churn_models.fit(
-            [model], known, features, horizon_days=horizon_days, random_state=random_state
-        )
-
-        def logits(frame: pd.DataFrame) -> np.ndarray:
-            found: np.ndarray = churn_models.predict_logits([model], fitted, frame)[
-                model
-            ].to_numpy()
-            return found
-
-        score = logits(current)
-        anyone = current.head(1).assign(**typical.to_dict())
-        sign = np.where(score >= logits(anyone)[0], 1.0, -1.0)
-        for group, members in groups.items():
-            members = list(members)
-            away = ((current[members] - typical[members]) / spread[members]).abs().fillna(0)
-            farthest = away.to_numpy().argmax(axis=1)
-            values = current[members].to_numpy()[np.arange(len(current)), farthest]
-            lead = np.array(members)[farthest]
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "customer_id": current["customer_id"],
-                        "feature_group": group,
-                        "feature": lead,
-                        "feature_value": values,
-                        "typical_value": typical[lead].to_numpy(),
-                        "contribution": score
-                        - logits(current.assign(**{name: typical[name] for name in members})),
-                        "sign": sign,
-                    }
-                )
-            )
-    result = pd.concat(parts, ignore_index=True)
-    result["strength"] = result["contribution"] * result["sign"]
-    result = result[result["strength"] >= MIN_CONTRIBUTION].sort_values(
-        ["customer_id", "strength", "feature_group"], ascending=[True, False, True]
+    contributions, sign = _contributions(scorer, current, typical, list(groups.values()))
+    strengths = contributions * sign[:, np.newaxis]
+    # The strongest first, equal ones by the name of their group.
+    by_name = np.argsort(np.array(list(groups)))
+    ranked = by_name[np.argsort(-strengths[:, by_name], axis=1, kind="stable")[:, :MAX_REASONS]]
+    rows = np.arange(len(current))[:, np.newaxis]
+    customer, rank = np.nonzero(strengths[rows, ranked] >= MIN_CONTRIBUTION)
+    group = ranked[customer, rank]
+    feature = _farthest(current, typical, groups)[customer, group]
+    values = current[features].to_numpy()
+    result = pd.DataFrame(
+        {
+            "customer_id": current["customer_id"].to_numpy()[customer],
+            "reason_rank": rank + 1,
+            "feature_group": np.array(list(groups), dtype=object)[group],
+            "feature": np.array(features, dtype=object)[feature],
+            "feature_value": values[customer, feature],
+            "typical_value": typical.to_numpy()[feature],
+            "contribution": contributions[customer, group],
+        }
     )
-    result["reason_rank"] = result.groupby("customer_id").cumcount() + 1
-    result = result[result["reason_rank"] <= MAX_REASONS]
-    return result[list(_REASONS)].astype(_REASONS).reset_index(drop=True)
+    return result.astype(_REASONS)
+
+
+def _contributions(
+    scorer: Scorer, current: pd.DataFrame, typical: pd.Series, groups: Sequence[Sequence[str]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what each group adds to the log-odds, and the direction in which customers differ.
+
+    Returns
+    -------
+    contributions : ndarray, shape (n, groups)
+    sign : ndarray, shape (n,)
+        1 for customers at or above the typical one, else -1.
+    """
+    usual = scorer.terms(typical.to_frame().T, groups)
+    contributions, signs = [], []
+    for start in range(0, len(current), BATCH_ROWS):
+        terms = scorer.terms(current.iloc[start : start + BATCH_ROWS], groups)
+        score = scorer.logits(terms)
+        changed = [
+            scorer.logits([*terms[:number], usual[number], *terms[number + 1 :]])
+            for number in range(len(groups))
+        ]
+        contributions.append(
+            np.column_stack([score - np.broadcast_to(c, score.shape) for c in changed])
+        )
+        signs.append(np.where(score >= scorer.logits(usual)[0], 1.0, -1.0))
+    return np.concatenate(contributions), np.concatenate(signs)
+
+
+def _farthest(
+    current: pd.DataFrame, typical: pd.Series, groups: Mapping[str, Sequence[str]]
+) -> np.ndarray:
+    """Return the position of the feature farthest from typical in each group, (n, groups)."""
+    # A feature without a value anywhere, or the same for nearly everyone, still needs a unit.
+    known = current[list(typical.index)]
+    spread = known.quantile([0.25, 0.75]).diff().iloc[-1].replace(0, np.nan).fillna(known.std())
+    spread = spread.replace(0, np.nan).fillna(1.0)
+    away = np.nan_to_num(((known - typical) / spread).abs().to_numpy())
+    found, first = [], 0
+    for members in groups.values():
+        found.append(first + away[:, first : first + len(members)].argmax(axis=1))
+        first += len(members)
+    return np.column_stack(found)

@@ -13,11 +13,10 @@ import pandas as pd
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from customer_intelligence.churn import models as churn_models
 from customer_intelligence.churn.examples import FOLDS, MAX_TRAIN_ROWS, checked, folds_of
+from customer_intelligence.churn.fitting import Sample, fit_line
 from customer_intelligence.frames import sample_positions
-
-MODEL = "logistic_regression"
+from customer_intelligence.scoring import score
 
 _LEAKY = {
     "customer_id": "string",
@@ -55,18 +54,12 @@ def leaky_baseline(
         return pd.DataFrame(columns=list(_LEAKY)).astype(_LEAKY)
     learned = test.assign(has_churned=called.astype(float))
     probability = np.empty(len(test))
+    options = {"horizon_days": horizon_days, "random_state": random_state}
     with threadpool_limits(limits=1):
         for fold in range(FOLDS):
-            fitted = churn_models.fit(
-                [MODEL],
-                learned[folds != fold],
-                features,
-                horizon_days=horizon_days,
-                random_state=random_state,
-            )
-            rows = learned[folds == fold]
-            logits = churn_models.predict_logits([MODEL], fitted, rows)
-            probability[folds == fold] = expit(logits[MODEL])
+            sample = Sample.of(learned[folds != fold], features, **options)
+            line = fit_line(sample, features)
+            probability[folds == fold] = expit(score(line, learned[folds == fold]))
     result = test[["customer_id", "cutoff_date"]].assign(
         is_called_churned=called, churn_probability=probability
     )

@@ -1,13 +1,13 @@
-"""Judge every churn model on cutoffs after those it learned from, and score with the chosen one."""
+"""Judge every churn model on cutoffs after those it learned from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from customer_intelligence.churn import models as churn_models
@@ -28,8 +28,11 @@ from customer_intelligence.churn.examples import (
     known_before,
     labelled,
 )
-from customer_intelligence.churn.models import BATCH_ROWS, MODELS, ModelFactory
+from customer_intelligence.churn.fitting import Sample
+from customer_intelligence.churn.models import MODELS, ModelFit
 from customer_intelligence.frames import INSUFFICIENT_DATA, OK, sample_positions
+from customer_intelligence.scoring import BATCH_ROWS
+from customer_intelligence.scoring.scorer import bounded
 
 # Out-of-fold predictions are made of at most this many training examples; a cutoff before the test
 # cutoff is predicted by models that learned from as many.
@@ -44,14 +47,17 @@ MIN_KNOWN_CUTOFFS = 2
 # These say what they say: their level is part of what is judged.
 UNCALIBRATED = ("base_rate", "buy_till_you_die")
 
-_SCORES = {
+# In the order of the rows of an example.
+_SETS = ("rolling", "test", "validation")
+
+SCORES = {
     **KEYS,
     "model": "string",
     "churn_probability": "float64",
     "seasonal_cutoff_date": "datetime64[us]",
     "model_status": "string",
 }
-_PREDICTIONS = {**_SCORES, "uncalibrated_probability": "float64", "seasonal_probability": "float64"}
+_PREDICTIONS = {**SCORES, "uncalibrated_probability": "float64", "seasonal_probability": "float64"}
 
 
 def fit_predict(
@@ -66,7 +72,7 @@ def fit_predict(
     max_validation_rows: int = MAX_VALIDATION_ROWS,
     max_judged_customers: int = MAX_JUDGED_CUSTOMERS,
     batch_rows: int = BATCH_ROWS,
-    models: Mapping[str, ModelFactory] = MODELS,
+    models: Mapping[str, ModelFit] = MODELS,
 ) -> pd.DataFrame:
     """Predict the probability of churn of customers whose outcome is known, to judge the models.
 
@@ -93,7 +99,7 @@ def fit_predict(
         So many examples are held out at most, and so many customers of a cutoff are judged.
     batch_rows : int
         Predictions are made for this many rows at a time.
-    models : mapping of str to ModelFactory
+    models : mapping of str to ModelFit
         What to fit; the average of logits is added.
 
     Returns
@@ -114,11 +120,7 @@ def fit_predict(
     """
     table = checked(examples, features, horizon_days)
     names = churn_models.names(models)
-    options: dict[str, Any] = {
-        "horizon_days": horizon_days,
-        "random_state": random_state,
-        "models": models,
-    }
+    options = {"horizon_days": horizon_days, "random_state": random_state}
     bounds = {"max_cutoffs": max_train_cutoffs, "max_rows": max_train_rows}
     train = labelled(table, "test", horizon_days, **bounds)
     held_out = train.iloc[sample_positions(train["customer_id"], max_validation_rows)]
@@ -128,19 +130,25 @@ def fit_predict(
     )
     if not is_enough:
         target = table[table["example_set"] == "test"]
-        return _rows(target, pd.DataFrame(np.nan, index=target.index, columns=names))
+        nothing = pd.DataFrame(np.nan, index=target.index, columns=names)
+        return _sorted([_Said(target, "test", nothing, nothing)], names)
+
+    def predict(learned: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+        fitted = churn_models.fit(names, Sample.of(learned, features, **options), models)
+        return churn_models.predict_logits(names, fitted, rows, batch_rows)
 
     with threadpool_limits(limits=1):
-        logits = _out_of_fold(held_out, folds, names, features, options, batch_rows)
+        by_fold = [predict(held_out[folds != f], held_out[folds == f]) for f in range(FOLDS)]
+        logits = pd.concat(by_fold).loc[held_out.index]
         labels = held_out["has_churned"].to_numpy()
         # Each fold by the line of the other folds: no customer judges the line it was part of.
         validation = logits.copy()
         for fold in range(FOLDS):
             is_in = folds == fold
-            for name, line in _calibrations(logits[~is_in], labels[~is_in], names).items():
+            for name, line in lines_of(logits[~is_in], labels[~is_in]).items():
                 validation.loc[is_in, name] = line(logits.loc[is_in, name])
-        parts = [_rows(held_out.assign(example_set="validation"), validation, raw=logits)]
-        lines = _calibrations(logits, labels, names)
+        parts = [_Said(held_out, "validation", validation, logits)]
+        lines = lines_of(logits, labels)
         past = SeasonEvidence(horizon_days, UNCALIBRATED)
         for cutoff in _judged_cutoffs(table, horizon_days, min_customers, bounds):
             rows = table[(table["cutoff_date"] == cutoff) & (table["example_set"] != "current")]
@@ -150,87 +158,12 @@ def fit_predict(
             known = known_before(
                 table, cutoff, horizon_days, max_cutoffs=max_train_cutoffs, max_rows=largest
             )
-            fitted = churn_models.fit(names, known, features, **options)
-            raw = churn_models.predict_logits(names, fitted, rows, batch_rows)
+            raw = predict(known, rows)
             found = raw.apply(lambda column: lines[column.name](column)) if is_test else raw
-            parts.append(
-                _rows(
-                    rows.assign(example_set="test" if is_test else "rolling"),
-                    found,
-                    raw=raw,
-                    season=past.level(cutoff, found),
-                )
-            )
+            example_set = "test" if is_test else "rolling"
+            parts.append(_Said(rows, example_set, found, raw, past.level(cutoff)))
             past.add(cutoff, found, rows["has_churned"].to_numpy())
-    result = pd.concat(parts)
-    order = {name: position for position, name in enumerate(names)}
-    keys = [result[name] for name in ("cutoff_date", "customer_id", "example_set")]
-    positions = np.lexsort(
-        [key.to_numpy() for key in reversed([result["model"].map(order), *keys])]
-    )
-    return result.iloc[positions].reset_index(drop=True)
-
-
-def score(
-    examples: pd.DataFrame,
-    features: Sequence[str],
-    model: str | None,
-    predictions: pd.DataFrame,
-    *,
-    horizon_days: int,
-    random_state: int,
-    max_train_cutoffs: int = MAX_TRAIN_CUTOFFS,
-    max_train_rows: int = MAX_TRAIN_ROWS,
-    batch_rows: int = BATCH_ROWS,
-) -> pd.DataFrame:
-    """Predict the current customers by the chosen model, refitted on all that is known.
-
-    Parameters
-    ----------
-    examples, features, horizon_days, random_state
-        As for ``fit_predict``.
-    model : str or None
-        The model that was chosen; None where none could be judged.
-    predictions : DataFrame
-        Of ``fit_predict``: its validation rows give the line, its judged rows the level.
-    max_train_cutoffs, max_train_rows, batch_rows : int
-        As for ``fit_predict``.
-
-    Returns
-    -------
-    DataFrame
-        One row for each current customer, sorted by customer_id: customer_id, cutoff_date,
-        example_set ('current'), model, churn_probability, seasonal_cutoff_date and model_status,
-        as in ``fit_predict``. Empty without a model: a probability that nothing tested is not
-        given.
-    """
-    table = checked(examples, features, horizon_days)
-    target = table[table["example_set"] == "current"]
-    if model is None or target.empty:
-        return pd.DataFrame(columns=list(_SCORES)).astype(_SCORES)
-    known = labelled(
-        table, "current", horizon_days, max_cutoffs=max_train_cutoffs, max_rows=max_train_rows
-    )
-    with threadpool_limits(limits=1):
-        fitted = churn_models.fit(
-            [model], known, features, horizon_days=horizon_days, random_state=random_state
-        )
-        logits = churn_models.predict_logits([model], fitted, target, batch_rows)
-    told = predictions[predictions["model"] == model].merge(
-        table[["customer_id", "cutoff_date", "has_churned"]], on=["customer_id", "cutoff_date"]
-    )
-    told[model] = logit(told["uncalibrated_probability"])
-    held_out = told[told["example_set"] == "validation"]
-    line = _calibrations(held_out[[model]], held_out["has_churned"].to_numpy(), [model])[model]
-    past = SeasonEvidence(horizon_days, UNCALIBRATED)
-    judged = told[told["example_set"] != "validation"]
-    for cutoff, rows in judged.groupby("cutoff_date"):
-        is_test = rows["example_set"].iloc[0] == "test"
-        before = rows[[model]].apply(line) if is_test else rows[[model]]
-        past.add(pd.Timestamp(cutoff), before, rows["has_churned"].to_numpy())
-    found = logits.apply(line)
-    rows = _rows(target, found, season=past.level(target["cutoff_date"].min(), found))
-    return rows.sort_values("customer_id", ignore_index=True)[list(_SCORES)]
+    return _sorted(parts, names)
 
 
 def describe_fit(examples: pd.DataFrame, predictions: pd.DataFrame) -> str:
@@ -273,62 +206,79 @@ def _judged_cutoffs(
             yield pd.Timestamp(cutoff)
 
 
-def _out_of_fold(
-    rows: pd.DataFrame,
-    folds: np.ndarray,
-    names: Sequence[str],
-    features: Sequence[str],
-    options: Mapping[str, Any],
-    batch_rows: int,
-) -> pd.DataFrame:
-    """Return the log-odds of every row by models that never saw its customer."""
-    parts = []
-    for fold in range(FOLDS):
-        fitted = churn_models.fit(names, rows[folds != fold], features, **options)
-        parts.append(churn_models.predict_logits(names, fitted, rows[folds == fold], batch_rows))
-    return pd.concat(parts).loc[rows.index]
-
-
-def _calibrations(
-    logits: pd.DataFrame, labels: np.ndarray, names: Sequence[str]
-) -> dict[str, Calibration]:
-    """Return the line of each model."""
+def lines_of(logits: pd.DataFrame, labels: np.ndarray) -> dict[str, Calibration]:
+    """Return the line of each model, from out-of-fold log-odds (a column a model) and labels."""
     return {
-        name: Calibration()
+        str(name): Calibration()
         if name in UNCALIBRATED
         else fit_calibration(logits[name].to_numpy(), labels)
-        for name in names
+        for name in logits
     }
 
 
-def _rows(
-    examples: pd.DataFrame,
-    logits: pd.DataFrame,
-    *,
-    raw: pd.DataFrame | None = None,
-    season: SeasonLevel | None = None,
-) -> pd.DataFrame:
-    """Return one row for each example and model, model by model."""
-    keys = examples[list(KEYS)]
-    parts = []
-    for name in logits:
-        leveled = logits[name] if season is None else season.logits[name]
-        has_level = season is not None and name not in UNCALIBRATED
-        is_taken = season is not None and bool(season.helps[name])
-        parts.append(
-            keys.assign(
-                model=name,
-                churn_probability=_probability(leveled if is_taken else logits[name]),
-                seasonal_cutoff_date=season.cutoff if season and is_taken else pd.NaT,
-                model_status=np.where(logits[name].isna(), INSUFFICIENT_DATA, OK),
-                uncalibrated_probability=_probability((logits if raw is None else raw)[name]),
-                seasonal_probability=_probability(leveled) if has_level else np.nan,
-            )
-        )
-    return pd.concat(parts, ignore_index=True)[list(_PREDICTIONS)].astype(_PREDICTIONS)
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What models say of some examples.
+
+    Attributes
+    ----------
+    examples : DataFrame
+        Indexed by their positions among all.
+    example_set : str
+    logits, raw : DataFrame, shape (n, models)
+        With and without the line.
+    season : SeasonLevel or None
+    """
+
+    examples: pd.DataFrame
+    example_set: str
+    logits: pd.DataFrame
+    raw: pd.DataFrame
+    season: SeasonLevel | None = None
+
+    def rows(self, model: str) -> dict[str, np.ndarray]:
+        """Return the columns of a model, with the keys as positions among the examples."""
+        logits, season = self.logits[model].to_numpy(), self.season
+        leveled = logits if season is None else logits + season.shifts[model]
+        is_taken = season is not None and bool(season.helps[model])
+        has_level = season is not None and model not in UNCALIBRATED
+        cutoff = season.cutoff.to_datetime64() if season and is_taken else np.datetime64("NaT")
+        return {
+            "position": self.examples.index.to_numpy(),
+            "example_set": np.full(len(logits), _SETS.index(self.example_set)),
+            "churn_probability": _probability(leveled if is_taken else logits),
+            "seasonal_cutoff_date": np.full(len(logits), cutoff, dtype="datetime64[us]"),
+            "uncalibrated_probability": _probability(self.raw[model].to_numpy()),
+            "seasonal_probability": _probability(
+                leveled if has_level else np.full(len(logits), np.nan)
+            ),
+        }
 
 
-def _probability(logits: pd.Series) -> np.ndarray:
+def _sorted(parts: Sequence[_Said], models: Sequence[str]) -> pd.DataFrame:
+    """Return a row for each example, set and model, sorted by model and the examples' order."""
+    tables = []
+    keys = pd.concat([part.examples[["customer_id", "cutoff_date"]] for part in parts])
+    keys = keys[~keys.index.duplicated()]
+    for model in models:
+        blocks = [part.rows(model) for part in parts]
+        table = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+        order = np.lexsort([table["example_set"], table["position"]])
+        tables.append({name: column[order] for name, column in table.items()})
+    joined = {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
+    named = keys.loc[joined.pop("position")].reset_index(drop=True)
+    sets = np.array(_SETS, dtype=object)[joined.pop("example_set")]
+    sizes = [len(table["position"]) for table in tables]
+    is_known = ~np.isnan(joined["churn_probability"])
+    result = named.assign(
+        example_set=sets,
+        model=np.repeat(np.array(models, dtype=object), sizes),
+        model_status=np.where(is_known, OK, INSUFFICIENT_DATA),
+        **joined,
+    )
+    return result[list(_PREDICTIONS)].astype(_PREDICTIONS)
+
+
+def _probability(logits: np.ndarray) -> np.ndarray:
     """Return probabilities no surer than models may be, shape (n,)."""
-    found: np.ndarray = expit(logits.clip(-churn_models.MAX_LOGIT, churn_models.MAX_LOGIT))
-    return np.asarray(found)
+    return np.asarray(expit(bounded(logits)))

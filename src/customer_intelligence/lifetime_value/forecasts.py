@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression, Ridge
 from threadpoolctl import threadpool_limits
 
 from customer_intelligence.frames import numeric
@@ -72,6 +71,9 @@ def fit_two_part(summaries: Sequence[pd.DataFrame], horizon_days: int) -> TwoPar
     TwoPart or None
         None without summaries, or with fewer than 50 customers with or without revenue.
     """
+    # Only who fits needs scikit-learn: whoever scores by parameters imports this module, too.
+    from sklearn.linear_model import LogisticRegression, Ridge
+
     if not summaries:
         return None
     frame = pd.concat(summaries, ignore_index=True).sort_values(
