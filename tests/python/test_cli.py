@@ -263,6 +263,7 @@ def test_the_data_directory_is_the_projects_wherever_the_command_runs(tmp_path, 
         project.find_project(str(tmp_path / "models"))
 
 
+@pytest.mark.slow
 def test_dbt_uses_the_projects_data_directory_wherever_it_is_started(tmp_path, monkeypatch):
     """From another folder dbt made a `data/local` there, and failed."""
     from argparse import Namespace
