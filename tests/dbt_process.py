@@ -2,7 +2,7 @@
 
 Every command is a process of its own, with its own environment, as on the command line; only the
 five seconds of imports are paid once for each worker. What dbt keeps of a parse is valid in any
-data directory, and whatever is said of `READ_BY_SQL`: one parse serves nearly all commands.
+data directory, and under all vars but the few of `DECIDING`: one parse serves nearly all commands.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ from pathlib import Path
 spent = 0.0
 PARSED = "partial_parse.msgpack"
 BEGINS_WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*with\b(?:\s+recursive\b)?", re.I | re.S)
-# Vars that only SQL reads, when it runs: they decide on nothing that dbt parses, as
-# `test_project.py` proves. What Python models read stands in their configuration.
-READ_BY_SQL = frozenset(
-    {"as_of_date", "bootstrap_customers", "churn_horizon_days", "holdout_share", "raw_relation"}
+# Vars that decide on what is parsed, as `test_project.py` proves: they enable a test, choose a
+# macro or stand in the configuration of Python models. SQL reads all others when it runs.
+DECIDING = frozenset(
+    {
+        *("churn_features", "churn_min_customers", "churn_training_cutoffs", "cleaning_policy"),
+        *("clusters_k", "clv_annual_discount_rate", "clv_dropout_model", "clv_margin"),
+        *("clv_min_customers", "clv_min_repeat_customers", "random_seed", "rfm_window_days"),
+    }
 )
+
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(
@@ -140,7 +145,7 @@ def _adapt() -> None:
 
     def other_state(self: ManifestLoader) -> object:
         said = self.root_project.cli_vars
-        self.root_project.cli_vars = {n: v for n, v in said.items() if n not in READ_BY_SQL}
+        self.root_project.cli_vars = {n: v for n, v in said.items() if n in DECIDING}
         try:
             return state(self)
         finally:

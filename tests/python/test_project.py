@@ -10,6 +10,7 @@ import dbt_process
 import duckdb
 import jinja2
 import pytest
+import yaml
 from conftest import QUICK, ROOT, one_more_build, parse, run_dbt
 
 from tools import doc_tables, model_tables
@@ -52,10 +53,12 @@ def test_strict_parsing_finds_no_deprecation():
 
 
 @one_more_build
-def test_vars_that_only_sql_reads_decide_on_nothing_that_is_parsed():
+def test_few_vars_decide_on_what_is_parsed():
     """Else what a command kept of its parse would be wrong under others: see dbt_process."""
-    values = ("2011-09-10", 800, 90, 0.3, "till.shop.lines")
-    others = dict(zip(sorted(dbt_process.READ_BY_SQL), values, strict=True))
+    variables = yaml.safe_load((ROOT / "dbt_project.yml").read_text("utf-8"))["vars"]
+    assert variables.keys() > dbt_process.DECIDING
+    others = {name: 7 for name in variables if name not in dbt_process.DECIDING}
+    others |= {"as_of_date": "2011-09-10", "raw_relation": "till.shop.lines"}
     found = [
         {
             kind: {
