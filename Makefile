@@ -193,8 +193,8 @@ scoreboard: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && OMP_NUM_THREADS=1 .venv/bin/python -m benchmarks.scoreboard \
 		$(call option,logs,LOGS) $(IN_DATA_DIR)
 
-LINT_PYTHON = cd $(call quoted,ROOT) && .venv/bin/ruff check . && .venv/bin/ruff format --check . && \
-	.venv/bin/mypy && .venv/bin/bandit --quiet --recursive src dashboard python_models
+LINT_PYTHON = cd $(call quoted,ROOT) && .venv/bin/ruff check --quiet . && .venv/bin/ruff format --quiet --check . && \
+	.venv/bin/mypy --no-error-summary && .venv/bin/bandit --quiet --recursive src dashboard python_models
 
 lint: $(TREE).venv/installed-dev
 	$(LINT_PYTHON)

@@ -2,16 +2,16 @@
 
 Every command is a process of its own, with its own environment, as on the command line; only the
 five seconds of imports are paid once for each worker. What dbt keeps of a parse is valid in any
-data directory that is built under the same settings, so that it is handed on as well.
+data directory, and under all vars but the few of `DECIDING`: one parse serves nearly all commands.
 """
 
 from __future__ import annotations
 
 import atexit
-import hashlib
 import json
 import multiprocessing
 import os
+import re
 import resource
 import runpy
 import shutil
@@ -25,6 +25,17 @@ from pathlib import Path
 # Processor seconds of the commands so far: they are no children of the process that asks.
 spent = 0.0
 PARSED = "partial_parse.msgpack"
+BEGINS_WITH = re.compile(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*with\b(?:\s+recursive\b)?", re.I | re.S)
+# Vars that decide on what is parsed, as `test_project.py` proves: they enable a test, choose a
+# macro or stand in the configuration of Python models. SQL reads all others when it runs.
+DECIDING = frozenset(
+    {
+        *("churn_features", "churn_min_customers", "churn_training_cutoffs", "cleaning_policy"),
+        *("clusters_k", "clv_annual_discount_rate", "clv_dropout_model", "clv_margin"),
+        *("clv_min_customers", "clv_min_repeat_customers", "random_seed", "rfm_window_days"),
+    }
+)
+
 
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(
@@ -53,17 +64,15 @@ def run(
     variables : mapping, optional
         The vars of the command line.
     parsed : Path, optional
-        A directory of what earlier commands parsed: one file for each set of vars.
+        What an earlier command kept of its parse, if it did.
     """
     global spent
-    said = json.dumps(variables or {}, sort_keys=True)
     if variables:
-        arguments = [*arguments, "--vars", said]
+        arguments = [*arguments, "--vars", json.dumps(variables, sort_keys=True)]
     own = Path(environment["DBT_TARGET_PATH"]) / PARSED
-    kept = parsed and parsed / f"{hashlib.sha256(said.encode()).hexdigest()[:16]}.msgpack"
-    if kept and kept.exists():
+    if parsed and parsed.exists():
         own.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(kept, own)
+        shutil.copyfile(parsed, own)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         process = _server.Process(
@@ -83,11 +92,6 @@ def run(
             (place / name).read_text(encoding="utf-8", errors="replace")
             for name in ("stdout", "stderr")
         )
-    if kept and own.exists() and not kept.exists():
-        parsed.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}-{process.pid}")
-        shutil.copyfile(own, part)
-        part.replace(kept)
     return subprocess.CompletedProcess(["dbt", *arguments], process.exitcode, stdout, stderr)
 
 
@@ -107,12 +111,9 @@ def _child(arguments: list[str], cwd: str, environment: dict[str, str], streams:
         if folder and customize.exists():
             runpy.run_path(str(customize))
 
-    from dbt.adapters.duckdb.credentials import DuckDBCredentials
     from dbt.cli.main import cli
 
-    # Where the work database lies is no setting: nothing that dbt parses depends on it.
-    keys = DuckDBCredentials._connection_keys
-    DuckDBCredentials._connection_keys = lambda self: tuple(k for k in keys(self) if k != "path")
+    _adapt()
     code = 1
     try:
         cli(arguments, prog_name="dbt")
@@ -125,3 +126,42 @@ def _child(arguments: list[str], cwd: str, environment: dict[str, str], streams:
         sys.stdout.flush()
         sys.stderr.flush()
     sys.exit(code)
+
+
+def _adapt() -> None:
+    """Let dbt take a parse over from another database and vars that it does not depend on.
+
+    And check more strictly what it parses, and set the inputs of unit tests more quickly.
+    """
+    from dbt import compilation
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+    from dbt.jsonschemas import jsonschemas
+    from dbt.parser.manifest import ManifestLoader
+
+    keys, state = DuckDBCredentials._connection_keys, ManifestLoader.build_manifest_state_check
+
+    def other_keys(self: DuckDBCredentials) -> tuple[str, ...]:
+        return tuple(key for key in keys(self) if key not in ("path", "attach"))
+
+    def other_state(self: ManifestLoader) -> object:
+        said = self.root_project.cli_vars
+        self.root_project.cli_vars = {n: v for n, v in said.items() if n in DECIDING}
+        try:
+            return state(self)
+        finally:
+            self.root_project.cli_vars = said
+
+    DuckDBCredentials._connection_keys = other_keys
+    ManifestLoader.build_manifest_state_check = other_state
+    # Half of what a unit test costs is the analysis of its SQL, to find the first WITH.
+    inject = compilation.inject_ctes_into_sql
+
+    def quickly_injected(sql: str, ctes: Sequence[object]) -> str:
+        start = BEGINS_WITH.match(sql)
+        if not ctes or start is None:
+            return inject(sql, ctes)
+        return f"{start[0]}{', '.join(cte.sql for cte in ctes)}, {sql[start.end() :]}"
+
+    compilation.inject_ctes_into_sql = quickly_injected
+    # dbt runs its newer deprecation checks for some adapters only; here they are on.
+    jsonschemas._JSONSCHEMA_SUPPORTED_ADAPTERS.add("duckdb")

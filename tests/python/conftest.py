@@ -26,7 +26,7 @@ import pytest
 
 from customer_intelligence.cli.loading import load_file
 from customer_intelligence.data_dir.files import link_durably
-from customer_intelligence.data_dir.layout import DATABASE, SUMMARY
+from customer_intelligence.data_dir.layout import BUILD, DATABASE, SUMMARY, WORK_DATABASE
 from customer_intelligence.publication.reader import current_version
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,8 @@ SLOW = (
     *("test_bounds", "test_check_is_build", "test_churn", "test_forget", "test_layout"),
     *("test_ledger", "test_presets", "test_publish", "test_relations"),
     *("test_clusters", "test_clv_marts", "test_drift", "test_faults", "test_lifetime_value"),
-    *("test_products", "test_report", "test_semantic", "test_simulate"),
+    *("test_dashboard", "test_no_calls_out", "test_products", "test_report", "test_semantic"),
+    *("test_simulate", "test_value_forecasts"),
 )
 # Of builds that the suite of every issue has no time for.
 one_more_build = pytest.mark.skipif(
@@ -161,6 +162,19 @@ def dbt_environment(data_dir: Path, threads: int = 2) -> dict[str, str]:
     }
 
 
+def parse(**options: object) -> Path:
+    """Return the directory of a strict parse, with what dbt said of it."""
+
+    def make(directory: Path) -> None:
+        result = dbt_process.run(
+            ("--warn-error", "parse"), cwd=ROOT, environment=dbt_environment(directory), **options
+        )
+        (directory / "said").write_text(f"{result.stdout}{result.stderr}", "utf-8")
+        (directory / "code").write_text(str(result.returncode))
+
+    return once("-".join(["parse", *options]), make)
+
+
 def run_dbt(
     data_dir: Path, *arguments: str, variables: Mapping[str, object] | None = None, threads: int = 2
 ) -> subprocess.CompletedProcess[str]:
@@ -174,7 +188,7 @@ def run_dbt(
         cwd=ROOT,
         environment={**dbt_environment(data_dir, threads), **watched(notes)},
         variables=variables,
-        parsed=_run_directory / "parsed",
+        parsed=parse() / "build" / "target" / dbt_process.PARSED,
     )
     assert calls_out(notes) == []
     return result
@@ -216,10 +230,34 @@ def real_dir(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def as_of_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample as of 90 days before it ends, with three of ten customers held out."""
-    made = once("as-of", lambda directory: build(directory, variables=AS_OF))
-    return _copied(made, tmp_path_factory)
+def as_of_dir(published_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample as of 90 days before it ends, with three of ten customers held out.
+
+    What models are given is built, and the list of actions; published beside it is the sample with
+    the list of that day.
+    """
+
+    def make(directory: Path) -> None:
+        result = run_dbt(
+            directory,
+            *("build", "--select", "+path:models/intermediate", "+rpt_actions"),
+            *("--exclude-resource-type", "test", *WITHOUT_UNIT_TESTS),
+            variables=AS_OF,
+        )
+        assert result.returncode == 0, result.stdout[-4000:]
+        publish_changed(
+            published_dir,
+            directory,
+            f"attach '{directory / BUILD / WORK_DATABASE}' as built (read_only)",
+            *(
+                f"create or replace table marts.{name} as from built.marts.{name}"
+                for name in ("fct_customer_actions", "rpt_actions")
+            ),
+            f"update build_info set as_of_date = '{AS_OF['as_of_date']}'",
+            "detach built",
+        )
+
+    return _copied(once("as-of", make), tmp_path_factory)
 
 
 def _copied(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -42,10 +42,18 @@ SEARCH_PATH = "set search_path = 'marts,evidence,intermediate,staging,reference,
 VARS = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]
 
 
-def compiled() -> list[tuple[str, str]]:
-    """Return name and SQL of the models, in the order of their references, then of the tests."""
+def compiled(*wanted: str) -> list[tuple[str, str]]:
+    """Return schema.name and SQL of models and of all that they read, in that order.
+
+    By default these are `TARGETS`, and `TESTS` after them.
+    """
     directory = once("compiled", _compile)
-    return [(name, sql) for name, sql in json.loads((directory / "models.json").read_text())]
+    models = json.loads((directory / "models.json").read_text())
+    needed = set(wanted or (*TARGETS, *TESTS))
+    for name, _, parents in reversed(models):
+        if name.rpartition(".")[2] in needed:
+            needed.update(parents)
+    return [(name, sql) for name, sql, _ in models if name.rpartition(".")[2] in needed]
 
 
 def _compile(directory: Path) -> None:
@@ -54,13 +62,14 @@ def _compile(directory: Path) -> None:
     assert result.returncode == 0, result.stdout[-4000:]
     target = directory / "data" / "build" / "target"
     nodes = json.loads((target / "manifest.json").read_text())["nodes"]
-    done: dict[str, tuple[str, str]] = {}
+    done: dict[str, tuple[str, str, list[str]]] = {}
 
     def visit(key: str) -> None:
         node = nodes.get(key)
         if node is None or key in done:
             return
-        for parent in node["depends_on"].get("nodes", []):
+        parents = [parent for parent in node["depends_on"].get("nodes", []) if parent in nodes]
+        for parent in parents:
             visit(parent)
         if node["resource_type"] == "seed":
             types = node["config"]["column_types"]
@@ -69,7 +78,8 @@ def _compile(directory: Path) -> None:
             sql = f"from read_csv('{path}', header = true, columns = {{{columns}}})"
         else:
             sql = (ROOT / node["compiled_path"]).read_text()
-        done[key] = (f"{node['schema']}.{node['name']}", sql)
+        read = [nodes[parent]["name"] for parent in parents]
+        done[key] = (f"{node['schema']}.{node['name']}", sql, read)
 
     by_name = {node["name"]: key for key, node in nodes.items()}
     for name in (*TARGETS, *TESTS):

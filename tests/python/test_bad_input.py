@@ -37,7 +37,7 @@ MEMORY = Path("/dev/shm")
 SECONDS = 60
 EPOCH = dt.datetime(1970, 1, 1)
 # 10,000 for the proof of the promise; a hundred find most of what can break.
-EXAMPLES = int(os.environ.get("CUSTOMER_INTELLIGENCE_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("CUSTOMER_INTELLIGENCE_EXAMPLES", "25"))
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pytest
@@ -263,6 +264,7 @@ def test_the_data_directory_is_the_projects_wherever_the_command_runs(tmp_path, 
         project.find_project(str(tmp_path / "models"))
 
 
+@pytest.mark.slow
 def test_dbt_uses_the_projects_data_directory_wherever_it_is_started(tmp_path, monkeypatch):
     """From another folder dbt made a `data/local` there, and failed."""
     from argparse import Namespace
@@ -307,7 +309,8 @@ class Runner:
     ],
 )
 def test_a_build_ends_as_dbt_ended(runner, status, said, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("dbt.cli.main.dbtRunner", lambda: runner)
+    stand_in = SimpleNamespace(dbtRunner=lambda: runner)
+    monkeypatch.setitem(sys.modules, "dbt.cli.main", stand_in)
     monkeypatch.chdir(tmp_path)
     for name in ("CUSTOMER_INTELLIGENCE_DATA_DIR", "CUSTOMER_INTELLIGENCE_ROOT"):
         monkeypatch.setenv(name, "")

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from queue import SimpleQueue
 
 import pytest
 import yaml
@@ -47,15 +45,8 @@ class Built:
 def builds(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[Built]]]:
-    """The builds of all shops that the selected tests ask for, two at a time.
-
-    dbt reuses what it has parsed only for the same path of the data directory, so every shop is
-    moved to one of two places to be built.
-    """
+    """The builds of all shops that the selected tests ask for, two at a time."""
     root = tmp_path_factory.mktemp("shops")
-    places: SimpleQueue[Path] = SimpleQueue()
-    for number in range(2):
-        places.put(root / f"place-{number}")
 
     def build(name: str) -> Built:
         shop, data_dir = SHOPS[name], root / name
@@ -63,21 +54,9 @@ def builds(
         # A header may be that of no preset: the rules are those of Online Retail all the same.
         rules = yaml.safe_load((SAMPLE / "shop.yml").read_text(encoding="utf-8"))
         (data_dir / "shop.yml").write_text(yaml.safe_dump({**rules, **shop.rules}))
-        in_target = data_dir / "build" / "target" / "partial_parse.msgpack"
-        in_target.parent.mkdir(parents=True)
-        place = places.get()
-        parsed = place.with_suffix(".msgpack")
-        try:
-            if parsed.exists():
-                shutil.copy(parsed, in_target)
-            data_dir.rename(place)
-            result = run_dbt(
-                place, "build", *WITHOUT_UNIT_TESTS, variables=shop.variables, threads=1
-            )
-            place.rename(data_dir)
-            shutil.copy(in_target, parsed)
-        finally:
-            places.put(place)
+        result = run_dbt(
+            data_dir, "build", *WITHOUT_UNIT_TESTS, variables=shop.variables, threads=1
+        )
         return Built(shop, data_dir, result)
 
     wanted = [

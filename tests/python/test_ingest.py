@@ -628,88 +628,84 @@ def test_command_line_shows_one_message_or_one_summary(tmp_path, capsys):
 # ---------- reasons
 
 
+# The value of a field, and why it is no good.
+WRONG = {
+    "Quantity": [
+        *(("", "R_QUANTITY"), ("6.5 kg", "R_QUANTITY"), ("1,23", "R_QUANTITY")),
+        *(("0x10", "R_QUANTITY"), ("9223372036854775808", "R_OVERFLOW"), ("nan", "R_NOT_FINITE")),
+    ],
+    "UnitPrice": [
+        *(("", "R_UNIT_PRICE"), ("1,23.50", "R_UNIT_PRICE"), ("2,55", "R_UNIT_PRICE")),
+        *(("€2.55", "R_UNIT_PRICE"), ("2.55555", "R_UNIT_PRICE_SCALE"), ("1e400", "R_OVERFLOW")),
+        *(("123456789012345", "R_OVERFLOW"), ("-Infinity", "R_NOT_FINITE")),
+    ],
+    "InvoiceDate": [
+        *(("", "R_INVOICE_DATE"), ("2011-02-29 08:26", "R_INVOICE_DATE")),
+        *(("infinity", "R_INVOICE_DATE"), ("40513.35", "R_INVOICE_DATE")),
+        *(("1989-12-31", "R_DATE_RANGE"), ("2999-12-31", "R_FUTURE_DATE")),
+    ],
+    "InvoiceNo": [("", "R_INVOICE_NO"), (" \t", "R_INVOICE_NO")],
+    "Description": [("a\x00b", "R_NUL"), ("x" * 131_073, "R_FIELD_LIMIT")],
+}
+
+
+@pytest.mark.parametrize("field", WRONG)
+def test_record_that_cannot_be_typed_is_kept_with_its_reason(tmp_path, field):
+    wrong = [({field: value}, [reason]) for value, reason in WRONG[field]]
+    if field == "InvoiceNo":
+        several = {"Quantity": "?", "UnitPrice": "NaN", "InvoiceNo": ""}
+        wrong.append((several, ["R_INVOICE_NO", "R_NOT_FINITE", "R_QUANTITY"]))
+    good = one_line()
+    lines = [good, *(line for changes, _ in wrong for line in (one_line(**changes), good))]
+    path = write_csv(tmp_path / "a.csv", lines)
+    result = ingest_file(path, tmp_path / "data")
+    counts = (len(lines), len(wrong) + 1, len(wrong))
+    assert (result.records, result.accepted, result.quarantined) == counts
+    rows = raw_rows(result.path, f"{COMPARED}, quantity, unit_price, invoiced_at")
+    assert all(row[9] == [] for row in rows[::2])
+    for row, (changes, reasons) in zip(rows[1::2], wrong, strict=True):
+        assert row[9] == reasons
+        written = dict(zip(HEADER, one_line(**changes), strict=True))
+        assert json.loads(row[10]) == {key: value or None for key, value in written.items()}
+        untyped = {"Quantity": row[-3], "UnitPrice": row[-2], "InvoiceDate": row[-1]}
+        for name, value in untyped.items():
+            in_range = reasons in (["R_DATE_RANGE"], ["R_FUTURE_DATE"])
+            assert (value is None) == (name in changes and not in_range)
+
+
 @pytest.mark.parametrize(
-    ("changes", "reasons"),
+    ("field", "column", "values"),
     [
-        ({"Quantity": ""}, ["R_QUANTITY"]),
-        ({"Quantity": "6.5 kg"}, ["R_QUANTITY"]),
-        ({"Quantity": "1,23"}, ["R_QUANTITY"]),
-        ({"Quantity": "0x10"}, ["R_QUANTITY"]),
-        ({"Quantity": "9223372036854775808"}, ["R_OVERFLOW"]),
-        ({"Quantity": "nan"}, ["R_NOT_FINITE"]),
-        ({"UnitPrice": ""}, ["R_UNIT_PRICE"]),
-        ({"UnitPrice": "1,23.50"}, ["R_UNIT_PRICE"]),
-        ({"UnitPrice": "2,55"}, ["R_UNIT_PRICE"]),
-        ({"UnitPrice": "€2.55"}, ["R_UNIT_PRICE"]),
-        ({"UnitPrice": "2.55555"}, ["R_UNIT_PRICE_SCALE"]),
-        ({"UnitPrice": "1e400"}, ["R_OVERFLOW"]),
-        ({"UnitPrice": "123456789012345"}, ["R_OVERFLOW"]),
-        ({"UnitPrice": "-Infinity"}, ["R_NOT_FINITE"]),
-        ({"InvoiceDate": ""}, ["R_INVOICE_DATE"]),
-        ({"InvoiceDate": "2011-02-29 08:26"}, ["R_INVOICE_DATE"]),
-        ({"InvoiceDate": "infinity"}, ["R_INVOICE_DATE"]),
-        ({"InvoiceDate": "40513.35"}, ["R_INVOICE_DATE"]),
-        ({"InvoiceDate": "1989-12-31"}, ["R_DATE_RANGE"]),
-        ({"InvoiceDate": "2999-12-31"}, ["R_FUTURE_DATE"]),
-        ({"InvoiceNo": ""}, ["R_INVOICE_NO"]),
-        ({"InvoiceNo": " \t"}, ["R_INVOICE_NO"]),
-        ({"Description": "a\x00b"}, ["R_NUL"]),
-        ({"Description": "x" * 131_073}, ["R_FIELD_LIMIT"]),
         (
-            {"Quantity": "?", "UnitPrice": "NaN", "InvoiceNo": ""},
-            ["R_INVOICE_NO", "R_NOT_FINITE", "R_QUANTITY"],
+            "Quantity",
+            "quantity",
+            {"6.0": 6, " +6 ": 6, "-0": 0, "0.755": Decimal("0.755")},
         ),
+        (
+            "UnitPrice",
+            "unit_price",
+            {
+                "-0.0": Decimal(0),
+                "0.30000000000000004": Decimal("0.3"),
+                ".5": Decimal("0.5"),
+                "99999999999999.5500": Decimal("99999999999999.55"),
+            },
+        ),
+        ("CustomerID", "customer_id", {"17850.0": "17850", " C 1 ": "C 1"}),
+        ("Description", "description", {"  ": "  "}),
+        # A file has its dates in one way.
+        ("InvoiceDate", "invoiced_at", {"2010-12-01T08:26": AT}),
+        ("InvoiceDate", "invoiced_at", {"2010/12/01 8:26:00": AT}),
+        ("InvoiceDate", "invoiced_at", {"2010-12-01 08:26:00 -0500": AT}),
+        ("InvoiceDate", "invoiced_at", {"2010-12-01T08:26:00Z": AT}),
+        ("InvoiceDate", "invoiced_at", {"12/13/2010 8:26 PM": dt.datetime(2010, 12, 13, 20, 26)}),
     ],
 )
-def test_record_that_cannot_be_typed_is_kept_with_its_reason(tmp_path, changes, reasons):
-    lines = [one_line(), one_line(**changes), one_line()]
-    path = tmp_path / "a.csv"
-    # The csv module of Python 3.10 writes no NUL, so no field here may need its quotes but one.
-    path.write_text(
-        "".join(
-            ",".join(f'"{field}"' if "," in field else field for field in line) + "\n"
-            for line in [HEADER, *lines]
-        ),
-        encoding="utf-8",
-    )
+def test_value_that_can_be_typed_is(tmp_path, field, column, values):
+    path = write_csv(tmp_path / "a.csv", [one_line(**{field: value}) for value in values])
     result = ingest_file(path, tmp_path / "data")
-    assert (result.records, result.accepted, result.quarantined) == (3, 2, 1)
-    first, damaged, last = raw_rows(result.path, f"{COMPARED}, quantity, unit_price, invoiced_at")
-    assert first[9] == last[9] == []
-    assert damaged[9] == reasons
-    written = dict(zip(HEADER, one_line(**changes), strict=True))
-    assert json.loads(damaged[10]) == {key: value or None for key, value in written.items()}
-    untyped = {"Quantity": damaged[-3], "UnitPrice": damaged[-2], "InvoiceDate": damaged[-1]}
-    for name, value in untyped.items():
-        in_range = reasons in (["R_DATE_RANGE"], ["R_FUTURE_DATE"])
-        assert (value is None) == (name in changes and not in_range)
-
-
-@pytest.mark.parametrize(
-    ("changes", "column", "value"),
-    [
-        ({"Quantity": "6.0"}, "quantity", 6),
-        ({"Quantity": " +6 "}, "quantity", 6),
-        ({"Quantity": "-0"}, "quantity", 0),
-        ({"Quantity": "0.755"}, "quantity", Decimal("0.755")),
-        ({"UnitPrice": "-0.0"}, "unit_price", Decimal(0)),
-        ({"UnitPrice": "0.30000000000000004"}, "unit_price", Decimal("0.3")),
-        ({"UnitPrice": ".5"}, "unit_price", Decimal("0.5")),
-        ({"UnitPrice": "99999999999999.5500"}, "unit_price", Decimal("99999999999999.55")),
-        ({"CustomerID": "17850.0"}, "customer_id", "17850"),
-        ({"CustomerID": " C 1 "}, "customer_id", "C 1"),
-        ({"Description": "  "}, "description", "  "),
-        ({"InvoiceDate": "2010-12-01T08:26"}, "invoiced_at", AT),
-        ({"InvoiceDate": "2010/12/01 8:26:00"}, "invoiced_at", AT),
-        ({"InvoiceDate": "2010-12-01 08:26:00 -0500"}, "invoiced_at", AT),
-        ({"InvoiceDate": "2010-12-01T08:26:00Z"}, "invoiced_at", AT),
-        ({"InvoiceDate": "12/13/2010 8:26 PM"}, "invoiced_at", dt.datetime(2010, 12, 13, 20, 26)),
-    ],
-)
-def test_value_that_can_be_typed_is(tmp_path, changes, column, value):
-    path = write_csv(tmp_path / "a.csv", [one_line(**changes)])
-    result = ingest_file(path, tmp_path / "data")
-    assert raw_rows(result.path, f"{column}, reasons") == [(value, [])]
+    found = raw_rows(result.path, f"{column}, reasons")
+    assert found == [(value, []) for value in values.values()]
 
 
 def test_parquet_reasons(tmp_path):

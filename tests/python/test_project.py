@@ -5,26 +5,16 @@ from __future__ import annotations
 import graphlib
 import json
 import re
-import subprocess
-import sys
 
+import dbt_process
 import duckdb
 import jinja2
 import pytest
-from conftest import ROOT, run_dbt
+import yaml
+from conftest import QUICK, ROOT, one_more_build, parse, run_dbt
 
 from tools import doc_tables, model_tables
 
-# dbt runs its newer deprecation checks for some adapters only; this one follows them too.
-STRICT_PARSE = """
-import sys
-from dbt.jsonschemas import jsonschemas
-assert isinstance(jsonschemas._JSONSCHEMA_SUPPORTED_ADAPTERS, set)
-jsonschemas._JSONSCHEMA_SUPPORTED_ADAPTERS.add("duckdb")
-from dbt.cli.main import dbtRunner
-result = dbtRunner().invoke(sys.argv[1:])
-sys.exit(0 if result.success else 1)
-"""
 # What each layer reads; evidence reads dimensions and snapshots of the marts besides.
 LAYERS = {
     "staging": {"staging"},
@@ -55,17 +45,34 @@ def own(manifest):
     }
 
 
-@pytest.mark.slow
-def test_strict_parsing_finds_no_deprecation(tmp_path):
-    result = subprocess.run(
-        [
-            sys.executable, "-c", STRICT_PARSE, "--warn-error", "parse", "--no-partial-parse",
-            "--project-dir", ROOT, "--profiles-dir", ROOT,
-            "--target-path", tmp_path / "target", "--log-path", tmp_path / "logs",
-        ],
-        cwd=tmp_path, capture_output=True, text=True,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+def test_strict_parsing_finds_no_deprecation():
+    if QUICK:
+        pytest.skip("runs dbt: make test")
+    parsed = parse()
+    assert (parsed / "code").read_text() == "0", (parsed / "said").read_text("utf-8")[-3000:]
+
+
+@one_more_build
+def test_few_vars_decide_on_what_is_parsed():
+    """Else what a command kept of its parse would be wrong under others: see dbt_process."""
+    variables = yaml.safe_load((ROOT / "dbt_project.yml").read_text("utf-8"))["vars"]
+    assert variables.keys() > dbt_process.DECIDING
+    others = {name: 7 for name in variables if name not in dbt_process.DECIDING}
+    others |= {"as_of_date": "2011-09-10", "raw_relation": "till.shop.lines"}
+    found = [
+        {
+            kind: {
+                key: {name: value for name, value in node.items() if name != "created_at"}
+                for key, node in manifest[kind].items()
+            }
+            for kind in ("nodes", "sources", "exposures", "metrics", "unit_tests")
+        }
+        for place in (parse(), parse(variables=others))
+        for manifest in [json.loads((place / "build/target/manifest.json").read_text("utf-8"))]
+    ]
+    for kind, nodes in found[0].items():
+        assert nodes.keys() == found[1][kind].keys()
+        assert [key for key, node in nodes.items() if node != found[1][kind][key]] == []
 
 
 def test_everything_is_described(manifest, own):

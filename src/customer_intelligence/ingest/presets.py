@@ -1,5 +1,6 @@
 """Mappings that come with the package, by name or by the header of a file."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -60,5 +61,6 @@ def matching_preset(header: Sequence[str]) -> str | None:
     return None
 
 
+@functools.cache
 def _content(name: str) -> dict[str, Any]:
     return read_yaml(PRESETS / f"{name}.yml", "E_BAD_MAPPING")

@@ -5,6 +5,7 @@ there has the meaning that holds for any shop: every code is merchandise, no pre
 number means anything, the sign of an amount decides, and every line counts.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -150,13 +151,21 @@ def _pattern(value: object) -> str | None:
     hint = f"Write a regular expression of at most {MAX_PATTERN} signs in quotes, such as '^SKU-'."
     if not isinstance(value, str) or not 0 < len(value) <= MAX_PATTERN:
         raise _NotAllowedError(value, hint)
-    try:
-        # The engine that will use it is asked, and never by its text as SQL.
-        with duckdb.connect() as connection:
-            connection.execute("select regexp_matches('', ?, 'i')", [value])
-    except (duckdb.Error, UnicodeError) as error:
-        raise _NotAllowedError(value, f"{hint} {' '.join(str(error).split())}") from error
+    complaint = _complaint(value)
+    if complaint is not None:
+        raise _NotAllowedError(value, f"{hint} {' '.join(complaint.split())}")
     return value
+
+
+@functools.lru_cache(maxsize=1024)
+def _complaint(pattern: str) -> str | None:
+    """Ask the engine that will use a pattern, and never by its text as SQL; None where it can."""
+    try:
+        with duckdb.connect() as connection:
+            connection.execute("select regexp_matches('', ?, 'i')", [pattern])
+    except (duckdb.Error, UnicodeError) as error:
+        return str(error)
+    return None
 
 
 def _prefix(value: object) -> str | None:
