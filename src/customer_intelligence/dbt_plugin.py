@@ -16,7 +16,7 @@ from scipy.special import chdtrc, chdtri
 from customer_intelligence.data_dir import lock, preflight
 from customer_intelligence.data_dir.memory import MEMORY_VARIABLE, memory_limit
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.publication.gate import end_command, readers_see
+from customer_intelligence.publication.gate import WORKING, end_command, readers_see
 from customer_intelligence.publication.project_parts import check_parts
 from customer_intelligence.publication.publish import next_number
 from customer_intelligence.publication.start import start_run
@@ -30,11 +30,7 @@ class Plugin(BasePlugin):
     _number = 0
 
     def initialize(self, config: dict[str, Any]) -> None:  # noqa: ARG002
-        """Check that a build can work, before dbt opens the work database.
-
-        scikit-learn is loaded here, in the main thread: two Python models that import it at
-        the same moment, each in its own thread, see it half-initialised and fail.
-        """
+        """Check that a build can work, before dbt opens the work database."""
         try:
             # Held from here on: between this check and the first hook another process could pass
             # the same check, and one of the two would end in DuckDB's own words.
@@ -43,7 +39,6 @@ class Plugin(BasePlugin):
         except CustomerIntelligenceError as error:
             # Of this class dbt shows the words, of others a traceback.
             raise DbtRuntimeError(f"{error} ({readers_see(self._data_dir())})") from error
-        importlib.import_module("customer_intelligence.churn")
 
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         """Bound the memory, and register the functions; hooks work on cursors of their own."""
@@ -78,15 +73,22 @@ class Plugin(BasePlugin):
         conn.create_function("end_command", end, ["VARCHAR"], "VARCHAR", side_effects=True)
 
     def _start(self, cursor: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> str:
-        """Prepare the command, and take the number that the build would publish under."""
-        churn_models = importlib.import_module("customer_intelligence.churn.models")
-        check_parts(
-            Path(request["project_dir"]),
-            request["variables"],
-            request.pop("models"),
-            request.pop("undescribed"),
-            churn_models.names(churn_models.MODELS),
-        )
+        """Prepare the command, and take the number that the build would publish under.
+
+        Before any model runs scikit-learn is loaded: two Python models that import it at the same
+        moment, each in its own thread, see it half-initialised and fail. What only compiles runs
+        none, and does not wait for it.
+        """
+        models, undescribed = request.pop("models"), request.pop("undescribed")
+        if request["command"] in WORKING:
+            churn_models = importlib.import_module("customer_intelligence.churn").models
+            check_parts(
+                Path(request["project_dir"]),
+                request["variables"],
+                models,
+                undescribed,
+                churn_models.names(churn_models.MODELS),
+            )
         words = start_run(cursor, self._data_dir(), **request)
         self._number = next_number(self._data_dir())
         return words
