@@ -86,11 +86,12 @@ def figures(rows: list[Row], about: str) -> str:
 
 GROWTH = """
 The exponent is the logarithm of the ratio of CPU seconds over that of lines. 1 is growth in
-proportion to the lines; below 1, fixed costs weigh; above 1, the cost outgrows the data.
+proportion to the lines; below 1, fixed costs weigh; above 1, the cost outgrows the data. Exponents
+of nodes are those of their elapsed seconds, between the two largest sizes.
 """
 NODES = """
 Elapsed seconds of the nodes by dbt's own `run_results.json`. Two nodes run at a time, so seconds in
-which a node waits for the other count in full. Exponents are between the two largest sizes.
+which a node waits for the other count in full.
 """
 
 
