@@ -33,7 +33,7 @@ PEERS = {
     page.COPY: (BIN, "copy_all.py"),
     page.PANDAS: (BIN, "pandas_notebook.py"),
 }
-REAL_DATA = (ROOT / "data", ROOT.parent / "shared" / "data", ROOT.parents[1] / "shared" / "data")
+REAL_DATA = (ROOT / "data", ROOT.parent / "shared" / "data")
 SIZES, RUNS, RUNS_OF_MANY = "1,10,100", 5, 3
 # With more lines fewer runs do, and pandas does not fit into the memory of most machines.
 MANY, TOO_MANY_FOR_PANDAS = 20_000_000, 10_000_000

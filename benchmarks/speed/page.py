@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 WHOLE, DAY = "whole build: `customer-intelligence build FILE`", "one new day: the build after it"
@@ -79,7 +79,10 @@ def figures(rows: list[Row], about: str) -> str:
         ]
     parts += ["### Where a whole build spends its time", NODES.strip(), *_nodes(rows, sizes)]
     if len(sizes) > 1:
-        header = ("Step", *(f"{_lines(rows, a)} → {_lines(rows, b)}" for a, b in _pairs(sizes)))
+        header = (
+            "Step",
+            *(f"{_lines(rows, a)} → {_lines(rows, b)}" for a, b in itertools.pairwise(sizes)),
+        )
         parts += ["### Growth", GROWTH.strip(), table(header, _growth(rows, sizes))]
     return "\n\n".join(parts)
 
@@ -119,32 +122,29 @@ def _costs(rows: list[Row]) -> list[list[str]]:
     return found
 
 
-def customer_tables(rows: list[Row]) -> dict[str, float]:
-    """Return by run what the product's customer tables take, less dbt's start and parse."""
-    load, built, start = (_by_run(rows, step) for step in (LOAD, TABLES, START))
-    return {
-        run: load[run] + built[run] - start[run]
-        for run in load.keys() & built.keys() & start.keys()
-    }
+def _cost(rows: list[Row], step: str) -> dict[str, float]:
+    """Return by run the CPU seconds of a step, or of the customer tables without dbt's start."""
+    if step != CUSTOMER_TABLES:
+        return _by_run(rows, step)
+    load, built, start = (_by_run(rows, part) for part in (LOAD, TABLES, START))
+    return {run: load[run] + built[run] - start[run] for run in built if run in load.keys() & start}
 
 
 def _ratios(rows: list[Row]) -> list[list[str]]:
-    made = customer_tables(rows)
-    peers = [_by_run(rows, step) for step in (POLARS, DUCKDB)]
-    runs = set(made).intersection(*peers)
-    fastest = {run: min(peer[run] for peer in peers) for run in runs}
-    pairs = [(CUSTOMER_TABLES, "the faster of polars and DuckDB", made, fastest)]
-    pairs += [(CUSTOMER_TABLES, step, made, _by_run(rows, step)) for step in (POLARS, DUCKDB)]
-    pairs += [
-        (over, under, _by_run(rows, over), _by_run(rows, under))
-        for over, under in ((WHOLE, PANDAS), (LOAD, COPY), (DAY, WHOLE))
+    pairs = [(CUSTOMER_TABLES, step) for step in (POLARS, DUCKDB)]
+    pairs += [(WHOLE, PANDAS), (LOAD, COPY), (DAY, WHOLE)]
+    compared = [
+        (f"{over} ÷ {under}", _cost(rows, over), _cost(rows, under)) for over, under in pairs
     ]
+    (_, made, polars), (_, _, sql) = compared[:2]
+    fastest = {run: min(polars[run], sql[run]) for run in polars if run in sql}
+    compared.insert(0, (f"{CUSTOMER_TABLES} ÷ the faster of polars and DuckDB", made, fastest))
     found = []
-    for over, under, a, b in pairs:
-        both = sorted(a.keys() & b.keys())
+    for words, over, under in compared:
+        both = [run for run in over if run in under]
         if both:
-            middle, least, most = ratio([a[run] for run in both], [b[run] for run in both])
-            found.append([f"{over} ÷ {under}", f"{middle:.2f}", f"{least:.2f}–{most:.2f}"])
+            middle, least, most = ratio([over[run] for run in both], [under[run] for run in both])
+            found.append([words, f"{middle:.2f}", f"{least:.2f}–{most:.2f}"])
     return found
 
 
@@ -195,27 +195,18 @@ def _medians(rows: list[Row], copies: int, step: str) -> dict[str, float]:
 
 
 def _growth(rows: list[Row], sizes: list[int]) -> list[list[str]]:
-    costs: dict[str, Callable[[list[Row]], dict[str, float]]] = {
-        step: lambda of_size, step=step: _by_run(of_size, step)  # type: ignore[misc]
-        for step in STEPS
-    }
-    costs[CUSTOMER_TABLES] = customer_tables
     found = []
-    for step, cost in costs.items():
+    for step in (*STEPS, CUSTOMER_TABLES):
         cells = []
-        for pair in _pairs(sizes):
+        for pair in itertools.pairwise(sizes):
             points = []
             for copies in pair:
                 of_size = [row for row in rows if row["copies"] == copies]
-                taken = list(cost(of_size).values())
-                points += [(of_size[0]["lines"], statistics.median(taken))] if taken else []
+                costs = list(_cost(of_size, step).values())
+                points += [(of_size[0]["lines"], statistics.median(costs))] if costs else []
             cells.append(f"{exponent(*points):.2f}" if len(points) == 2 else "")
         found.append([step, *cells])
     return found
-
-
-def _pairs(sizes: list[int]) -> list[tuple[int, int]]:
-    return list(itertools.pairwise(sizes))
 
 
 def _of(rows: list[Row], copies: int) -> Row:
