@@ -144,7 +144,8 @@ def _ratios(rows: list[Row]) -> list[list[str]]:
         both = [run for run in over if run in under]
         if both:
             middle, least, most = ratio([over[run] for run in both], [under[run] for run in both])
-            found.append([words, f"{middle:.2f}", f"{least:.2f}–{most:.2f}"])
+            spread = f"{least:.2f}–{most:.2f}" if len(both) > 1 else ""
+            found.append([words, f"{middle:.2f}", spread])
     return found
 
 
