@@ -9,13 +9,24 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-WHOLE, DAY = "whole build: `customer-intelligence build FILE`", "one new day: the build after it"
-LOAD = "loading the file alone"
-TABLES, START = "`dbt build --selector customer_tables`", "dbt's start and parse (`dbt list`)"
-PANDAS, POLARS = "pandas + scikit-learn notebook", "polars pipeline"
-DUCKDB, SCAN, COPY = "DuckDB SQL", "one scan of six columns", "DuckDB's `COPY` of all columns"
-STEPS = (WHOLE, DAY, LOAD, TABLES, START, PANDAS, POLARS, DUCKDB, COPY, SCAN)
-CUSTOMER_TABLES = "customer tables (loading + selector − dbt's start and parse)"
+# Names of steps where measurements are kept, and their words on the page.
+WHOLE, DAY, LOAD, TABLES, START = "whole", "day", "load", "tables", "start"
+PANDAS, POLARS, DUCKDB, SCAN, COPY = "pandas", "polars", "duckdb", "scan", "copy"
+# Computed of three steps.
+CUSTOMER_TABLES = "customer tables"
+WORDS = {
+    WHOLE: "whole build (`customer-intelligence build FILE`)",
+    DAY: "one new day (the build after it)",
+    LOAD: "loading the file alone",
+    TABLES: "`dbt build --selector customer_tables`",
+    START: "dbt's start and parse (`dbt list`)",
+    CUSTOMER_TABLES: "customer tables (loading + selector − dbt's start and parse)",
+    PANDAS: "pandas + scikit-learn notebook",
+    POLARS: "polars pipeline",
+    DUCKDB: "DuckDB SQL",
+    COPY: "DuckDB's `COPY` of all columns",
+    SCAN: "one scan of six columns",
+}
 BEGIN, END = "<!-- figures: make bench -->", "<!-- end figures -->"
 DEAREST, SHORTEST = 20, 1.0
 KINDS = {"python model": "Python models", "model": "SQL models", "test": "tests", "seed": "seeds"}
@@ -111,14 +122,14 @@ def _by_run(rows: list[Row], step: str, what: str = "cpu") -> dict[str, float]:
 
 def _costs(rows: list[Row]) -> list[list[str]]:
     found = []
-    for step in STEPS:
+    for step, words in WORDS.items():
         cpu, peak, wall = (
             list(_by_run(rows, step, what).values()) for what in ("cpu", "peak", "wall")
         )
         if cpu:
             spread = f" ({min(cpu):.1f}–{max(cpu):.1f})" if len(cpu) > 1 else ""
             middle = f"{statistics.median(cpu):.1f}{spread}"
-            found.append([step, middle, f"{max(peak):.2f}", f"{statistics.median(wall):.0f}"])
+            found.append([words, middle, f"{max(peak):.2f}", f"{statistics.median(wall):.0f}"])
     return found
 
 
@@ -134,11 +145,14 @@ def _ratios(rows: list[Row]) -> list[list[str]]:
     pairs = [(CUSTOMER_TABLES, step) for step in (POLARS, DUCKDB)]
     pairs += [(WHOLE, PANDAS), (LOAD, COPY), (DAY, WHOLE)]
     compared = [
-        (f"{over} ÷ {under}", _cost(rows, over), _cost(rows, under)) for over, under in pairs
+        (f"{WORDS[over]} ÷ {WORDS[under]}", _cost(rows, over), _cost(rows, under))
+        for over, under in pairs
     ]
     (_, made, polars), (_, _, sql) = compared[:2]
     fastest = {run: min(polars[run], sql[run]) for run in polars if run in sql}
-    compared.insert(0, (f"{CUSTOMER_TABLES} ÷ the faster of polars and DuckDB", made, fastest))
+    compared.insert(
+        0, (f"{WORDS[CUSTOMER_TABLES]} ÷ the faster of polars and DuckDB", made, fastest)
+    )
     found = []
     for words, over, under in compared:
         both = [run for run in over if run in under]
@@ -197,7 +211,7 @@ def _medians(rows: list[Row], copies: int, step: str) -> dict[str, float]:
 
 def _growth(rows: list[Row], sizes: list[int]) -> list[list[str]]:
     found = []
-    for step in (*STEPS, CUSTOMER_TABLES):
+    for step, words in WORDS.items():
         cells = []
         for pair in itertools.pairwise(sizes):
             points = []
@@ -206,7 +220,7 @@ def _growth(rows: list[Row], sizes: list[int]) -> list[list[str]]:
                 costs = list(_cost(of_size, step).values())
                 points += [(of_size[0]["lines"], statistics.median(costs))] if costs else []
             cells.append(f"{exponent(*points):.2f}" if len(points) == 2 else "")
-        found.append([step, *cells])
+        found += [[words, *cells]] if any(cells) else []
     return found
 
 
