@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import shutil
+import statistics
 import subprocess
 import time
 from collections.abc import Iterator
@@ -41,6 +42,11 @@ LOAD = (
     "import sys; from customer_intelligence.cli.loading import load_file; load_file(*sys.argv[1:])"
 )
 PACKAGES = ("duckdb", "dbt-core", "dbt-duckdb", "pandas", "scikit-learn")
+
+BUSY = (
+    " **The machine was busy with other work**, which raises CPU seconds, most of all of steps"
+    " with several threads: measure again on an idle one."
+)
 
 
 def main() -> None:
@@ -167,14 +173,15 @@ def about(rows: list[dict[str, object]], source: Path) -> str:
     versions = [f"Python {platform.python_version()}"]
     versions += [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1e9
+    cores = os.cpu_count() or 1
     loads = [float(str(row["load"])) for row in rows]
     sizes = ",".join(map(str, sorted({int(str(row["copies"])) for row in rows})))
     name = "the bundled sample" if source.is_dir() else source.name
     return (
         f"Written by `make bench SIZES={sizes}` on {date.today()}: {name}, copied with new"
         f" customers and invoices. {', '.join([*versions, f'polars {polars}'])};"
-        f" {os.cpu_count()} cores, {memory:.0f} GB. Load average as steps began: {min(loads):.1f}–"
-        f"{max(loads):.1f}."
+        f" {cores} cores, {memory:.0f} GB. Load average as steps began: {min(loads):.1f}–"
+        f"{max(loads):.1f}.{BUSY if statistics.median(loads) > 1.5 * cores else ''}"
     )
 
 
