@@ -65,22 +65,32 @@ def main() -> None:
     known = said.scratch / ("quick.jsonl" if said.quick else "measured.jsonl")
     if not said.add or said.quick:
         known.unlink(missing_ok=True)
-    for copies in sizes:
-        folder = shop(said.source, said.scratch, copies)
-        lines, _ = generate.size(folder / "lines.parquet")
-        runs = 1 if said.quick else said.runs or (RUNS_OF_MANY if lines >= MANY else RUNS)
-        for number in range(runs):
-            print(f"bench: {lines:,} lines, run {number + 1} of {runs}", flush=True)
-            for row in measured(folder, copies, is_quick=bool(said.quick)):
+    folders = {copies: shop(said.source, said.scratch, copies) for copies in sizes}
+    runs = {
+        copies: 1 if said.quick else said.runs or runs_of(folder)
+        for copies, folder in folders.items()
+    }
+    for number in range(max(runs.values())):
+        # Sizes take turns, too: growth is measured within a run.
+        run = f"{time.time():.0f}"
+        for copies in (copies for copies in sizes if number < runs[copies]):
+            print(f"bench: size {copies}, run {number + 1} of {runs[copies]}", flush=True)
+            for row in measured(folders[copies], copies, is_quick=bool(said.quick)):
                 print(f"bench: {row['step']}: {row['cpu']:.1f} CPU s", flush=True)
                 with known.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(row) + "\n")
+                    file.write(json.dumps({"run": run, **row}) + "\n")
     rows = [json.loads(row) for row in known.read_text("utf-8").splitlines()]
     text = page.figures(rows, about(rows, said.source))
     if said.quick:
         print(text)
     else:
         said.out.write_text(page.filled(said.out.read_text("utf-8"), text), "utf-8")
+
+
+def runs_of(folder: Path) -> int:
+    """Return how many runs a shop gets where nobody says."""
+    lines, _ = generate.size(folder / "lines.parquet")
+    return RUNS_OF_MANY if lines >= MANY else RUNS
 
 
 def source() -> Path:
@@ -109,7 +119,7 @@ def shop(source: Path, scratch: Path, copies: int) -> Path:
 
 def measured(folder: Path, copies: int, *, is_quick: bool) -> Iterator[dict[str, object]]:
     """Do every step once, and give what each took as soon as it has ended."""
-    run, lines = f"{time.time():.0f}", folder / "lines.parquet"
+    lines = folder / "lines.parquet"
     count, customers = generate.size(lines)
     data_dir, loaded = folder / "built", folder / "loaded"
     environment = {
@@ -147,7 +157,7 @@ def measured(folder: Path, copies: int, *, is_quick: bool) -> Iterator[dict[str,
         load = os.getloadavg()[0]
         took = used(command, folder / "log.txt", environment)
         yield {
-            **{"run": run, "copies": copies, "lines": count, "customers": customers},
+            **{"copies": copies, "lines": count, "customers": customers},
             **{"step": step, "load": load, **took._asdict()},
             "nodes": node_seconds(data_dir) if step in (page.WHOLE, page.DAY) else {},
         }

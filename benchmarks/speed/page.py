@@ -6,7 +6,7 @@ import itertools
 import math
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 # Names of steps where measurements are kept, and their words on the page.
@@ -101,7 +101,8 @@ def figures(rows: list[Row], about: str) -> str:
 GROWTH = """
 The exponent is the logarithm of the ratio of CPU seconds over that of lines. 1 is growth in
 proportion to the lines; below 1, fixed costs weigh; above 1, the cost outgrows the data. Exponents
-of nodes are those of their elapsed seconds, between the two largest sizes.
+of nodes are those of their elapsed seconds, between the two largest sizes. Each exponent is the
+median over the runs that have both sizes.
 """
 NODES = """
 Elapsed seconds of the nodes by dbt's own `run_results.json`. Two nodes run at a time, so seconds in
@@ -186,13 +187,11 @@ def _nodes(rows: list[Row], sizes: list[int]) -> list[str]:
     for node in dear[:DEAREST]:
         cells = [f"{medians[key].get(node, 0):.1f}" for key in shown]
         if len(wholes) > 1:
-            before, now = (
-                (_of(rows, key[0])["lines"], medians[key].get(node, 0)) for key in wholes[-2:]
-            )
-            cells.append(f"{exponent(before, now):.2f}" if before[1] else "")
+            first, second = (key[0] for key in wholes[-2:])
+            cells.append(_grown(rows, first, second, _of_node, node))
         listed.append([f"`{node.split('.')[2]}`", *cells])
     more = ["exponent"] if len(wholes) > 1 else []
-    rest = [f"{len(dear) - DEAREST} more take over {SHORTEST:g} s."] if len(dear) > DEAREST else []
+    rest = [f"More nodes over {SHORTEST:g} s: {len(dear) - DEAREST}."] if dear[DEAREST:] else []
     return [
         table(("Nodes, s", *header), kinds),
         table((f"Dearest nodes over {SHORTEST:g} s", *header, *more), listed),
@@ -209,17 +208,35 @@ def _medians(rows: list[Row], copies: int, step: str) -> dict[str, float]:
     return {node: statistics.median(seconds) for node, seconds in found.items()}
 
 
+def _of_node(rows: list[Row], node: str) -> dict[str, float]:
+    return {
+        row["run"]: row["nodes"][node]
+        for row in rows
+        if row["step"] == WHOLE and row["nodes"].get(node)
+    }
+
+
+def _grown(
+    rows: list[Row],
+    first: int,
+    second: int,
+    cost: Callable[[list[Row], str], dict[str, float]],
+    of: str,
+) -> str:
+    """Return the median exponent of the runs that have both sizes; nothing without any."""
+    of_sizes = [[row for row in rows if row["copies"] == copies] for copies in (first, second)]
+    before, after = (cost(of_size, of) for of_size in of_sizes)
+    less, more = (of_size[0]["lines"] for of_size in of_sizes)
+    found = [exponent((less, before[run]), (more, after[run])) for run in before if run in after]
+    return f"{statistics.median(found):.2f}" if found else ""
+
+
 def _growth(rows: list[Row], sizes: list[int]) -> list[list[str]]:
     found = []
     for step, words in WORDS.items():
-        cells = []
-        for pair in itertools.pairwise(sizes):
-            points = []
-            for copies in pair:
-                of_size = [row for row in rows if row["copies"] == copies]
-                costs = list(_cost(of_size, step).values())
-                points += [(of_size[0]["lines"], statistics.median(costs))] if costs else []
-            cells.append(f"{exponent(*points):.2f}" if len(points) == 2 else "")
+        cells = [
+            _grown(rows, first, second, _cost, step) for first, second in itertools.pairwise(sizes)
+        ]
         found += [[words, *cells]] if any(cells) else []
     return found
 
