@@ -89,12 +89,11 @@ def figures(rows: list[Row], about: str) -> str:
             table(("Ratio of CPU seconds", "median", "least to most"), _ratios(of_size)),
         ]
     parts += ["### Where a whole build spends its time", NODES.strip(), *_nodes(rows, sizes)]
-    if len(sizes) > 1:
-        header = (
-            "Step",
-            *(f"{_lines(rows, a)} → {_lines(rows, b)}" for a, b in itertools.pairwise(sizes)),
-        )
-        parts += ["### Growth", GROWTH.strip(), table(header, _growth(rows, sizes))]
+    growth = _growth(rows, sizes)
+    if growth:
+        pairs = itertools.pairwise(sizes)
+        header = ("Step", *(f"{_lines(rows, a)} → {_lines(rows, b)}" for a, b in pairs))
+        parts += ["### Growth", GROWTH.strip(), table(header, growth)]
     return "\n\n".join(parts)
 
 

@@ -184,6 +184,15 @@ def test_the_page_says_what_was_measured():
     assert "exponent" not in text.lower()
 
 
+def test_growth_is_measured_within_a_run():
+    """What else the machine does changes from run to run; it would pass for growth."""
+    apart = [{**row, "run": f"{row['run']} of {row['copies']}"} for row in measurements()]
+    text = page.figures(apart, "About.")
+    assert "### Growth" not in text
+    assert "| `int_orders` | 2.0 | 2.0 | 20.0 | 20.0 |  |" in text
+    assert "### Growth" in page.figures([*apart, *measurements()], "About.")
+
+
 def test_what_is_written_by_hand_stays_on_the_page():
     written = f"By hand.\n{page.BEGIN}\nold\n{page.END}\nBy hand, too.\n"
     once = page.filled(written, "new")
