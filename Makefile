@@ -55,7 +55,7 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics versions rollback forget \
 	export audience campaign \
-	test test-quick test-tools test-faults conventions bench-dashboard scoreboard lint sample lock clean
+	test test-quick test-tools test-faults conventions bench bench-dashboard scoreboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
@@ -81,6 +81,8 @@ help:
 	@echo 'make test        linters and all tests'
 	@echo 'make test-tools  other engines, every page in every look, the conventions'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
+	@echo 'make bench [SIZES=1,10,100] [RUNS=5] [QUICK=1] [ADD=1]    docs/performance.md: the product beside'
+	@echo '                 pandas, polars and SQL, by copies of Online Retail; QUICK prints one run'
 	@echo 'make bench-dashboard [DATA_DIR=dir]    how fast the dashboard is (needs chromium)'
 	@echo 'make scoreboard [LOGS=dir] [DATA_DIR=dir]    docs/scoreboard.md: our models, naive forecasts'
 	@echo '                 and tutorials on other shops (DATA_DIR: a build of Online Retail)'
@@ -112,6 +114,12 @@ $(TREE).venv/conventions/installed: $(TREE)requirements-conventions.txt | $(BIN)
 	cd $(call quoted,ROOT) && .venv/bin/python -m venv .venv/conventions
 	cd $(call quoted,ROOT) && .venv/conventions/bin/python -m pip install --quiet --require-hashes \
 		-r requirements-conventions.txt
+	touch "$@"
+
+$(TREE).venv/bench/installed: $(TREE)requirements-bench.txt | $(BIN)/python
+	cd $(call quoted,ROOT) && .venv/bin/python -m venv .venv/bench
+	cd $(call quoted,ROOT) && .venv/bench/bin/python -m pip install --quiet --require-hashes \
+		-r requirements-bench.txt
 	touch "$@"
 
 build: $(TREE).venv/installed
@@ -186,6 +194,11 @@ conventions: $(TREE).venv/installed $(TREE).venv/conventions/installed
 test-faults: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && .venv/bin/python -m tests.faults $(call option,only,ONLY)
 
+# Everything else that runs on the machine meanwhile is in the figures: leave it alone.
+bench: $(TREE).venv/installed $(TREE).venv/bench/installed
+	cd $(call quoted,ROOT) && .venv/bin/python -m benchmarks.speed $(call option,sizes,SIZES) \
+		$(call option,runs,RUNS) $(call option,quick,QUICK) $(call option,add,ADD)
+
 bench-dashboard: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && .venv/bin/python -m benchmarks.dashboard $(IN_DATA_DIR)
 
@@ -234,6 +247,7 @@ lock: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra dashboard -o requirements.txt
 	cd $(call quoted,ROOT) && $(LOCK) --all-extras -o requirements-dev.txt
 	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group conventions,$(LOCK)) -o requirements-conventions.txt
+	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group bench,$(LOCK)) -o requirements-bench.txt
 
 clean:
 	rm -rf -- $(call quoted,PLACE)/build/target $(call quoted,PLACE)/build/logs \

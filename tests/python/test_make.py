@@ -56,7 +56,7 @@ TARGETS = {
 }
 VARIABLES = sorted(
     {name for options, words in TARGETS.values() for name in [*options.values(), *words]}
-    | {"URL", "METRICS", "BY", "ONLY"}
+    | {"URL", "METRICS", "BY", "ONLY", "SIZES", "RUNS", "QUICK", "ADD"}
 )
 
 
@@ -65,12 +65,14 @@ def checkout(folder: Path) -> Path:
     binaries = folder / ".venv" / "bin"
     binaries.mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", folder)
-    for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+    requirements = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
+    for name in (*requirements, "pyproject.toml"):
         (folder / name).touch()
     for name in ("python", "customer-intelligence", "dbt"):
         (binaries / name).write_text(STUB)
         (binaries / name).chmod(0o755)
-    for number, name in enumerate(("installed", "installed-dev"), start=1):
+    (folder / ".venv" / "bench").mkdir()
+    for number, name in enumerate(("installed", "installed-dev", "bench/installed"), start=1):
         (folder / ".venv" / name).touch()
         os.utime(folder / ".venv" / name, (2e9 + number, 2e9 + number))
     return folder
@@ -108,13 +110,13 @@ def assert_nothing_ran(project: Path) -> None:
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 def test_every_value_arrives_as_it_was_typed_and_nothing_of_it_runs(project, value):
     said = [f"{name}={value}" for name in VARIABLES]
-    result = make(project, *TARGETS, "data", "metrics", "test-faults", *said)
+    result = make(project, *TARGETS, "data", "metrics", "test-faults", "bench", *said)
     assert result.returncode == 0, result.stderr
     assert_nothing_ran(project)
     # make takes blanks after the `=` away.
     arrived = value.lstrip(" ")
     data_dir = f"--data-dir={project}/data/local"
-    *found, data, metrics, faults = calls(project)
+    *found, data, metrics, faults, bench = calls(project)
     assert found == [
         [
             "customer-intelligence", target, data_dir,
@@ -127,6 +129,8 @@ def test_every_value_arrives_as_it_was_typed_and_nothing_of_it_runs(project, val
     query = ["query", f"--metrics={arrived}", f"--group-by={arrived}"]
     assert metrics == ["customer-intelligence", "metrics", data_dir, *query]
     assert faults == ["python", "-m", "tests.faults", f"--only={arrived}"]
+    options = [f"--{name}={arrived}" for name in ("sizes", "runs", "quick", "add")]
+    assert bench == ["python", "-m", "benchmarks.speed", *options]
 
 
 def test_what_is_said_is_not_in_the_environment_of_what_is_run(project):
