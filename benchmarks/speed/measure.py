@@ -71,8 +71,6 @@ def used(
     if child.returncode:
         said = log.read_text("utf-8", "replace")[-3000:]
         raise SystemExit(f"{said}\n{' '.join(map(str, command))}: status {child.returncode}")
-    # A process that ends between two looks still counts by its own largest size.
-    peak = max(peak, usage.ru_maxrss * 1024)
     return Used(usage.ru_utime + usage.ru_stime, peak / 1e9, time.perf_counter() - started)
 
 

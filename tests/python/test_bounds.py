@@ -10,9 +10,9 @@ from conftest import ROOT
 from pareto_nbd import ParetoNBD
 
 from customer_intelligence import lifetime_value as clv
-from customer_intelligence.churn import models as churn_models
 from customer_intelligence.churn.calibration import Calibration
 from customer_intelligence.clusters import diagnostics
+from customer_intelligence.scoring import MAX_LOGIT
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_calibrated_score_is_a_probability_that_has_a_logit():
     scores = np.array([-1e6, -50.0, 0.0, 50.0, 1e6])
     for line in (Calibration(), Calibration(3.0, 40.0)):
         found = line(scores)
-        assert (np.abs(found) <= churn_models.MAX_LOGIT).all()
+        assert (np.abs(found) <= MAX_LOGIT).all()
 
 
 def test_a_silhouette_of_far_groups_is_at_most_1():
