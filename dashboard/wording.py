@@ -20,7 +20,7 @@ REVENUE_PARTS = {
 RISKS = ("high", "medium", "low", "unknown")
 
 MODELS = {
-    "logit_average": ("Average of three models", "#009E73"),
+    "logit_average": ("Average of models", "#009E73"),
     "gradient_boosting": ("Boosted trees", "#CC79A7"),
     "random_forest": ("Random forest", "#D55E00"),
     "logistic_regression": ("Logistic regression", "#0072B2"),
