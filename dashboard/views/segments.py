@@ -39,8 +39,8 @@ def draw_table(chosen: list[str]) -> None:
         "Segments with their meaning, action and size.",
         {
             "Segment": st.column_config.TextColumn(width=95),
-            "Meaning": st.column_config.TextColumn(width=125),
-            "What to do": st.column_config.TextColumn(width=215),
+            "Meaning": st.column_config.TextColumn(width=185),
+            "What to do": st.column_config.TextColumn(width=165),
             "Customers": layout.number_column("Customers"),
             "customer_share": layout.percent_column("of customers"),
             "net_revenue_share": layout.percent_column("of revenue"),
@@ -50,7 +50,7 @@ def draw_table(chosen: list[str]) -> None:
                 "the next 90 days.",
             ),
         },
-        row_height=88,
+        row_height=100,
         height="content",
     )
     days = segments["validity_as_of_date"].dropna()

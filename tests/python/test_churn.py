@@ -453,11 +453,19 @@ def seasons(rate):
 
 def test_the_level_of_the_season_before_is_taken_where_it_has_helped():
     """In a shop where half the year is slack, and in one where last year says nothing."""
-    result = predict(seasons(lambda day: 2.0 if day.month in range(4, 10) else -2.0))
+    shop = seasons(lambda day: 2.0 if day.month in range(4, 10) else -2.0)
+    result = predict(shop)
     rows = of(result, "test", "logistic_regression")
     year_ago = pd.Timestamp("2009-01-01") + pd.Timedelta(days=30 * 21)
     assert rows["seasonal_cutoff_date"].eq(year_ago).all()
     assert (rows["churn_probability"] == rows["seasonal_probability"]).all()
+    # The parameters hold the level.
+    scorer = scorer_of(fitted(shop, result), "test")
+    test = shop[in_set(shop, "test")].set_index("customer_id").loc[rows["customer_id"]]
+    np.testing.assert_allclose(
+        scorer.probability(scorer.score(test)), rows["churn_probability"], rtol=1e-9
+    )
+    assert scorer.seasonal_cutoff_date == str(year_ago.date())
     # What was learned before there was a year of evidence says nothing yet; the base rate says
     # what it says.
     rolling = of(result, "rolling", "logistic_regression")
