@@ -4,8 +4,10 @@ import os
 
 import duckdb
 import pytest
+from dbt_common.exceptions import DbtRuntimeError
 
 from customer_intelligence.data_dir import memory
+from customer_intelligence.dbt_plugin import Plugin
 
 GIB = 1024**3
 
@@ -52,3 +54,19 @@ def test_what_is_set_counts_and_duckdb_reads_it(monkeypatch):
         connection.execute("set memory_limit = ?", [memory.memory_limit()])
         (limit,) = connection.execute("select current_setting('memory_limit')").fetchall()[0]
     assert limit.endswith("iB")
+
+
+def test_a_build_keeps_to_what_is_set(monkeypatch):
+    monkeypatch.setenv(memory.MEMORY_VARIABLE, "1536MiB")
+    with duckdb.connect() as connection:
+        Plugin.__new__(Plugin).configure_connection(connection)
+        assert connection.execute("select current_setting('memory_limit')").fetchone() == (
+            "1.5 GiB",
+        )
+
+
+@pytest.mark.parametrize("size", ["plenty", "1GB'; select 1; --", "1 parsec"])
+def test_what_is_no_size_is_refused_by_name(monkeypatch, size):
+    monkeypatch.setenv(memory.MEMORY_VARIABLE, size)
+    with duckdb.connect() as connection, pytest.raises(DbtRuntimeError, match="E_BAD_MEMORY"):
+        Plugin.__new__(Plugin).configure_connection(connection)
