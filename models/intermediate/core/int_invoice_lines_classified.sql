@@ -37,7 +37,7 @@ parts as (
 
     select
         lines.*,
-        parts.is_refund,
+        shares.is_refund,
         greatest(coalesce(lines.refunded_at, lines.invoiced_at), lines.invoiced_at)
             as paid_back_at,
         case
@@ -46,9 +46,9 @@ parts as (
             else greatest(lines.amount_to_refund, lines.line_amount)
         end as paid_back
     from lines
-    cross join (values (false), (true)) as parts (is_refund)
+    cross join (values (false), (true)) as shares (is_refund)
     where
-        not parts.is_refund
+        not shares.is_refund
         or (
             '{{ var("cleaning_policy") }}' = 'net'
             and (
