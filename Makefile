@@ -55,7 +55,7 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics versions rollback forget \
 	export audience campaign \
-	test test-quick test-tools test-faults conventions bench bench-dashboard scoreboard lint sample lock clean
+	test test-quick test-tools test-faults test-incremental conventions bench bench-dashboard scoreboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
@@ -80,6 +80,7 @@ help:
 	@echo 'make test-quick  linters and the tests that need no build: at every change'
 	@echo 'make test        linters and all tests'
 	@echo 'make test-tools  other engines, every page in every look, the conventions'
+	@echo 'make test-incremental    what a build adds is what a build of everything makes: 500 shops'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench [SIZES=1,10,100] [RUNS=5] [QUICK=1] [ADD=1]    docs/performance.md: the product beside'
 	@echo '                 pandas, polars and SQL, by copies of Online Retail; QUICK prints one run'
@@ -189,6 +190,11 @@ test-tools: $(TREE).venv/installed-dev conventions
 conventions: $(TREE).venv/installed $(TREE).venv/conventions/installed
 	$(DBT) parse --quiet
 	cd $(call quoted,ROOT) && DBT_PROJECT_DIR=$(call quoted,PLACE)/build .venv/conventions/bin/dbt-bouncer run
+
+# Half an hour: made-up shops that grow, and whole builds that add loads.
+test-incremental: $(TREE).venv/installed-dev
+	cd $(call quoted,ROOT) && INCREMENTAL_SHOPS=500 .venv/bin/python -m pytest --numprocesses auto \
+		--maxprocesses 4 tests/python/test_incremental.py
 
 # What takes hours.
 test-faults: $(TREE).venv/installed-dev

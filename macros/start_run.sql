@@ -34,8 +34,14 @@
                 {% do undescribed.append(node.original_file_path) %}
             {% endif %}
         {% endfor %}
+        {% set selected = selected_resources or [] %}
+        {% set changed = tables_of_lines() | selectattr("unique_id", "in", selected) | list %}
+        {% set left_out = graph.nodes.values() | selectattr("resource_type", "equalto", "model")
+            | rejectattr("unique_id", "in", selected) | list %}
         {% set request = tojson({
             "command": flags.WHICH,
+            "changes_lines": changed | length > 0,
+            "is_whole": not left_out and not flags.FULL_REFRESH,
             "project_dir": invocation_args_dict.get("project_dir") or ".",
             "variables": variables,
             "models": models,
@@ -43,11 +49,26 @@
             "given": given.keys() | map("string") | list,
             "started_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
         }) %}
-        {% set source = call_plugin(
+        {% set started = fromjson(call_plugin(
             "start_run(" ~ dbt.string_literal(dbt.escape_single_quotes(request)) ~ ")"
-        ) %}
-        {% if flags.WHICH in ("build", "run") %}
-            {{ log("source: " ~ source, info=true) }}
+        )) %}
+        {% if flags.WHICH in ("build", "run", "retry") %}
+            {{ log("source: " ~ started["source"], info=true) }}
+            {% for node in changed if not started["keeps_lines"] %}
+                {#- Without its table dbt builds an incremental model whole. -#}
+                {% set table = adapter.get_relation(node.database, node.schema, node.alias) %}
+                {% if table %}
+                    {% do adapter.drop_relation(table) %}
+                {% endif %}
+            {% endfor %}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro tables_of_lines() %}
+    {{ return(
+        graph.nodes.values() | selectattr("resource_type", "equalto", "model")
+        | selectattr("config.materialized", "equalto", "incremental") | list
+    ) }}
 {% endmacro %}

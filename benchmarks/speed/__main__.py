@@ -122,45 +122,54 @@ def measured(folder: Path, copies: int, *, is_quick: bool) -> Iterator[dict[str,
     lines = folder / "lines.parquet"
     count, customers = generate.size(lines)
     data_dir, loaded = folder / "built", folder / "loaded"
-    environment = {
-        DATA_DIR_VARIABLE: str(data_dir),
-        "CUSTOMER_INTELLIGENCE_ROOT": str(ROOT),
-        "DBT_TARGET_PATH": str(data_dir / BUILD / DBT_TARGET),
-        "DBT_LOG_PATH": str(data_dir / BUILD / "logs"),
-    }
     project = ("--project-dir", ROOT, "--profiles-dir", ROOT)
     build = (BIN / "customer-intelligence", "build", f"--data-dir={data_dir}")
     # The vars of `customer-intelligence build`: with others dbt would parse the project anew.
-    selected = (
-        *("--quiet", "--selector", "customer_tables", "--vars", "{}"),
-        *("--exclude-resource-type", "test", "unit_test", *project),
+    untested = (
+        *("--quiet", "--vars", "{}", "--exclude-resource-type", "test", "unit_test", *project),
     )
+    selected = (*untested, "--selector", "customer_tables")
     # Peers stand between the steps of the product.
     steps: list[tuple[str, tuple[str | Path, ...]]] = [
         (page.WHOLE, (*build, f"--project-dir={ROOT}", "--", lines)),
         (page.LOAD, (BIN / "python", "-c", LOAD, lines, loaded)),
+        # A parse first, so that the two that follow start alike.
+        (page.PARSE, (BIN / "dbt", "list", *selected)),
         (page.START, (BIN / "dbt", "list", *selected)),
         (page.TABLES, (BIN / "dbt", "build", *selected)),
         (page.DAY, (*build, f"--project-dir={ROOT}", "--", folder / "last_day.parquet")),
+        # What Python models gave is there already; all lines are read, as for every part.
+        (page.SQL, (BIN / "dbt", "build", *untested, "--exclude", "path:python_models")),
     ]
+    places = dict.fromkeys((page.PARSE, page.START, page.TABLES), loaded)
     peers: list[tuple[str, tuple[str | Path, ...]]] = [
         (name, (place / "python", ROOT / "benchmarks" / "speed" / "peers" / script, lines, folder))
         for name, (place, script) in PEERS.items()
         if name != page.PANDAS or count < TOO_MANY_FOR_PANDAS
     ]
     if is_quick:
-        steps = [step for step in steps if step[0] != page.DAY]
+        steps = [step for step in steps if step[0] not in (page.DAY, page.SQL)]
     for old in (data_dir, loaded):
         shutil.rmtree(old, ignore_errors=True)
     turns = [steps.pop(0), *(step for pair in zip(steps, peers, strict=False) for step in pair)]
     for step, command in [*turns, *peers[len(steps) :], *steps[len(peers) :]]:
         load = os.getloadavg()[0]
-        took = used(command, folder / "log.txt", environment)
+        took = used(command, folder / "log.txt", environment(places.get(step, data_dir)))
         yield {
             **{"copies": copies, "lines": count, "customers": customers},
             **{"step": step, "load": load, **took._asdict()},
             "nodes": node_seconds(data_dir) if step in (page.WHOLE, page.DAY) else {},
         }
+
+
+def environment(data_dir: Path) -> dict[str, str]:
+    """Return what dbt is told of a data directory."""
+    return {
+        DATA_DIR_VARIABLE: str(data_dir),
+        "CUSTOMER_INTELLIGENCE_ROOT": str(ROOT),
+        "DBT_TARGET_PATH": str(data_dir / BUILD / DBT_TARGET),
+        "DBT_LOG_PATH": str(data_dir / BUILD / "logs"),
+    }
 
 
 def node_seconds(data_dir: Path) -> dict[str, float]:

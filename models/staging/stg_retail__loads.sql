@@ -10,6 +10,7 @@ select
     source_file,
     file_sha256,
     cast(records as bigint) as records,
-    pseudonym_key is not null as is_pseudonymised,
+    case when loaded_at is not null then pseudonym_key is not null end
+        as is_pseudonymised,
     cast(substring(loaded_at, 1, 19) as timestamp) as loaded_at
 from loads

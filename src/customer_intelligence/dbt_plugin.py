@@ -16,10 +16,11 @@ from scipy.special import chdtrc, chdtri
 from customer_intelligence.data_dir import lock, preflight
 from customer_intelligence.data_dir.memory import MEMORY_VARIABLE, memory_limit
 from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.publication.already_read import leave_note
 from customer_intelligence.publication.gate import WORKING, end_command, readers_see
 from customer_intelligence.publication.project_parts import check_parts
 from customer_intelligence.publication.publish import next_number
-from customer_intelligence.publication.start import start_run
+from customer_intelligence.publication.start import Started, start_run
 from customer_intelligence.variables import VARIABLES
 
 
@@ -28,6 +29,7 @@ class Plugin(BasePlugin):
 
     # Of a command whose start was refused: no version can be published under it.
     _number = 0
+    _started: Started | None = None
 
     def initialize(self, config: dict[str, Any]) -> None:  # noqa: ARG002
         """Check that a build can work, before dbt opens the work database."""
@@ -89,13 +91,21 @@ class Plugin(BasePlugin):
                 undescribed,
                 churn_models.names(churn_models.MODELS),
             )
-        words = start_run(cursor, self._data_dir(), **request)
+        self._started = start_run(cursor, self._data_dir(), **request)
         self._number = next_number(self._data_dir())
-        return words
+        return json.dumps(
+            {
+                "source": self._started.words,
+                "keeps_lines": self._started.already_read is not None,
+            }
+        )
 
     def _end_command(self, cursor: duckdb.DuckDBPyConnection, report: dict[str, Any]) -> str:
         """Publish if the command may, and let go of the data directory."""
         errors = [result for result in report["results"] if result["status"] == "error"]
+        as_of = report.pop("as_of")
+        if as_of and self._started is not None:
+            leave_note(cursor, self._started.lines, as_of)
         try:
             return end_command(cursor, self._data_dir(), self._number, report)
         finally:

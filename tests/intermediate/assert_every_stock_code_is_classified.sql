@@ -2,8 +2,8 @@
 -- yet: name it under codes, or widen product_code_pattern.
 select
     stock_code,
-    count(*) as lines,
-    sum(line_amount) as amount
-from {{ ref("int_invoice_lines_classified") }}
+    sum(lines) as lines,
+    sum(amount) as amount
+from {{ ref("int_product_amounts") }}
 where stock_code_class = 'unclassified'
 group by stock_code

@@ -1,11 +1,13 @@
 -- Raw = quarantined + every disposition + what is dated after the as-of date, in rows
 -- and in money, over every record of every load. What was paid back of a sale is told
 -- beside it, and stands in no record of its own; a quantity below nothing, at a price
--- that is not, takes back the amount beside it.
+-- that is not, takes back the amount beside it. Loads that were read before were held
+-- to their records then.
 with raw_lines as (
 
     select
-        count(*) as raw_rows,
+        load_number,
+        count(*) as records,
         sum(
             case
                 when line_amount > 0 and quantity < 0 and unit_price >= 0
@@ -16,32 +18,96 @@ with raw_lines as (
                         ) as decimal(38, 4)
                     )
             end
-        ) as raw_amount
+        ) as amount
     from {{ source("retail", "invoice_lines") }}
+    where load_number > {{ last_load_read() }}
+    group by load_number
 
 ),
 
-staged_lines as (
+counted as (
 
     select
-        count(*) as rows_apart,
-        sum(lines.line_amount) as amount_apart
-    from {{ ref("stg_retail__invoice_lines") }} as lines
+        load_number,
+        sum(records) as records,
+        sum(amount) as amount
+    from {{ ref("int_invoice_days") }}
+    where load_number > {{ last_load_read() }}
+    group by load_number
+
+),
+
+apart as (
+
+    select
+        invoice_days.load_number,
+        invoice_days.records,
+        invoice_days.amount
+    from {{ ref("int_invoice_days") }} as invoice_days
     cross join {{ ref("int_as_of") }} as as_of
     where
-        lines.is_quarantined
+        invoice_days.invoice_date is null
         or (
-            lines.invoice_date > as_of.as_of_date
+            invoice_days.invoice_date > as_of.as_of_date
             -- What is dated far off is in the ledger, unless a variable cuts it off.
             and (
                 {{ date_var("as_of_date") }} is not null
-                or lines.invoice_date <= as_of.last_invoice_date
+                or invoice_days.invoice_date <= as_of.last_invoice_date
             )
         )
 
 ),
 
+-- Every load on its own.
 ledger as (
+
+    select
+        load_number,
+        records,
+        amount
+    from apart
+    union all
+    select
+        load_number,
+        lines as records,
+        amount
+    from {{ ref("int_invoice_amounts") }}
+    where not is_refund
+
+),
+
+totals as (
+
+    select
+        load_number,
+        sum(records) as records,
+        sum(amount) as amount
+    from ledger
+    group by load_number
+
+),
+
+all_counted as (
+
+    select
+        load_number,
+        sum(records) as records,
+        sum(amount) as amount
+    from {{ ref("int_invoice_days") }}
+    group by load_number
+
+),
+
+dispositions as (
+
+    select
+        coalesce(sum(case when not is_refund then lines end), 0) as lines,
+        coalesce(sum(amount), 0) as amount
+    from {{ ref("int_invoice_amounts") }}
+
+),
+
+published as (
 
     select
         coalesce(
@@ -50,30 +116,41 @@ ledger as (
                     when disposition not in ('refund', 'refund_anonymous') then lines
                 end
             ), 0
-        ) as ledger_rows,
-        coalesce(sum(amount), 0) as ledger_amount
+        ) as lines,
+        coalesce(sum(amount), 0) as amount
     from {{ ref("rpt_line_dispositions") }}
-
-),
-
-refunds as (
-
-    select coalesce(sum(line_amount), 0) as refund_amount
-    from {{ ref("int_invoice_lines_classified") }}
-    where refunded_line_id is not null
 
 )
 
 select
-    raw_lines.raw_rows,
-    staged_lines.rows_apart,
-    ledger.ledger_rows
+    'raw' as compared,
+    coalesce(raw_lines.load_number, counted.load_number) as load_number,
+    raw_lines.records,
+    counted.records as other_records
 from raw_lines
-cross join staged_lines
-cross join ledger
-cross join refunds
+full outer join counted on raw_lines.load_number = counted.load_number
 where
-    raw_lines.raw_rows <> staged_lines.rows_apart + ledger.ledger_rows
-    or coalesce(raw_lines.raw_amount, 0)
-    <> coalesce(staged_lines.amount_apart, 0)
-    + ledger.ledger_amount - refunds.refund_amount
+    raw_lines.records is distinct from counted.records
+    or coalesce(raw_lines.amount, 0) is distinct from counted.amount
+union all
+select
+    'ledger' as compared,
+    coalesce(all_counted.load_number, totals.load_number) as load_number,
+    all_counted.records,
+    totals.records as other_records
+from all_counted
+full outer join totals on all_counted.load_number = totals.load_number
+where
+    coalesce(all_counted.records, 0) <> coalesce(totals.records, 0)
+    or coalesce(all_counted.amount, 0) <> coalesce(totals.amount, 0)
+union all
+select
+    'dispositions' as compared,
+    null as load_number,
+    dispositions.lines as records,
+    published.lines as other_records
+from dispositions
+cross join published
+where
+    dispositions.lines <> published.lines
+    or dispositions.amount <> published.amount

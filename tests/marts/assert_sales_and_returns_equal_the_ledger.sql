@@ -25,12 +25,9 @@ with ledger as (
 
 discounts as (
 
-    select coalesce(-sum(line_amount), 0) as customer_discounts
-    from {{ ref("int_invoice_lines_classified") }}
-    where
-        disposition = 'non_product'
-        and stock_code_class = 'discount'
-        and customer_id is not null
+    select coalesce(-sum(amount), 0) as customer_discounts
+    from {{ ref("int_invoice_amounts") }}
+    where is_discount and customer_id is not null
 
 ),
 

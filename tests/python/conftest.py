@@ -57,7 +57,14 @@ SLOW = (
     *("test_access", "test_analyses", "test_audience", "test_bad_input", "test_browser"),
     *("test_bounds", "test_check_is_build", "test_churn", "test_forget", "test_layout"),
     *("test_ledger", "test_presets", "test_publish", "test_relations"),
-    *("test_clusters", "test_clv_marts", "test_drift", "test_faults", "test_lifetime_value"),
+    *(
+        "test_clusters",
+        "test_clv_marts",
+        "test_drift",
+        "test_faults",
+        "test_incremental",
+        "test_lifetime_value",
+    ),
     *("test_dashboard", "test_no_calls_out", "test_products", "test_report", "test_semantic"),
     *("test_simulate", "test_value_forecasts"),
 )

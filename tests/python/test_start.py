@@ -50,7 +50,7 @@ def started(data_dir: Path, connection: duckdb.DuckDBPyConnection, **variables: 
         variables={**VARS, **variables},
         given=list(variables),
         started_at="2026-01-01 00:00:00",
-    )
+    ).words
 
 
 def published(monkeypatch: pytest.MonkeyPatch, *rows: tuple[str, str | None]) -> None:

@@ -1,6 +1,6 @@
-with classified_lines as (
+with amounts as (
 
-    select * from {{ ref("int_invoice_lines_classified") }}
+    select * from {{ ref("int_invoice_amounts") }}
 
 ),
 
@@ -15,17 +15,15 @@ ledger as (
     select
         disposition,
         -- What discounts take no more is part of their amount, and no line of its own.
-        count(
-            case
-                when refunded_line_id is null or disposition <> 'non_product' then 1
-            end
+        sum(
+            case when is_refund and disposition = 'non_product' then 0 else lines end
         ) as lines,
-        sum(line_amount) as amount,
+        sum(amount) as amount,
         count(distinct invoice_no) as invoices,
         count(distinct customer_id) as customers,
-        count(case when is_exact_copy then 1 end) as copies,
-        sum(case when is_exact_copy then line_amount else 0 end) as copied_amount
-    from classified_lines
+        sum(copies) as copies,
+        sum(copied_amount) as copied_amount
+    from amounts
     group by disposition
 
 )

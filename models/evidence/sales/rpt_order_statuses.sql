@@ -1,15 +1,25 @@
-with records as (
+with amounts as (
 
-    select * from {{ ref("int_invoice_lines_disposed") }}
-    where order_status is not null and disposition <> 'superseded'
+    select * from {{ ref("int_invoice_amounts") }}
+    where
+        order_status is not null
+        and disposition <> 'superseded'
+        and not is_refund
+
+),
+
+order_statuses as (
+
+    select * from {{ ref("int_order_statuses") }}
 
 )
 
 select
-    cast(order_status as varchar) as order_status,
-    cast(status_class as varchar) as status_class,
-    cast(count(distinct invoice_no) as bigint) as invoices,
-    cast(count(*) as bigint) as lines,
-    cast(sum(line_amount) as decimal(38, 4)) as amount
-from records
-group by order_status, status_class
+    cast(amounts.order_status as varchar) as order_status,
+    cast(order_statuses.status_class as varchar) as status_class,
+    cast(count(distinct amounts.invoice_no) as bigint) as invoices,
+    cast(sum(amounts.lines) as bigint) as lines,
+    cast(sum(amounts.amount) as decimal(38, 4)) as amount
+from amounts
+inner join order_statuses on amounts.order_status = order_statuses.order_status
+group by amounts.order_status, order_statuses.status_class

@@ -4,6 +4,7 @@
 with invoice_days as (
 
     select * from {{ ref("int_invoice_days") }}
+    where invoice_date is not null
 
 ),
 

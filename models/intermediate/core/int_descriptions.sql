@@ -1,9 +1,15 @@
+{{ config(materialized="incremental") }}
 -- Each distinct text is matched once, as int_stock_codes does with codes.
 with descriptions as (
 
     select distinct description
     from {{ ref("stg_retail__invoice_lines") }}
-    where description is not null
+    where
+        description is not null
+        {% if is_incremental() %}
+            and load_number > {{ last_load_read() }}
+            and description not in (select this.description from {{ this }} as this)
+        {% endif %}
 
 ),
 

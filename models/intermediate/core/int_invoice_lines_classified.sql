@@ -1,3 +1,7 @@
+{{ config(
+    materialized="incremental",
+    pre_hook="{{ forget_changed(['load_number', 'invoice_no']) }}",
+) }}
 -- Units of sales are positive and units of returns negative, whatever sign the source
 -- uses. An amount without a quantity counts as one unit; a quantity of 0.75 stays 0.75.
 with signed as (
@@ -9,6 +13,7 @@ with signed as (
             when disposition in ('sale', 'sale_anonymous') and line_amount > 0 then 1
         end as unit_sign
     from {{ ref("int_invoice_lines_disposed") }}
+    where {{ of_changed(["load_number", "invoice_no"]) }}
 
 ),
 
@@ -75,6 +80,7 @@ select
     parts.customer_id,
     parts.description,
     parts.country,
+    parts.order_status,
     cast(case
         when not parts.is_refund then parts.units
         when parts.paid_back = parts.line_amount then -parts.units

@@ -1,3 +1,4 @@
+{{ config(materialized="incremental") }}
 -- A corrected file replaces an invoice with the same number and customer, if the dates
 -- lie within a week.
 with load_numbers as (
@@ -19,8 +20,13 @@ reloaded_numbers as (
     where
         not rules.invoice_numbers_restart
         and load_numbers.first_load_number < load_numbers.last_load_number
+        {% if is_incremental() %}
+            and known_lines.load_number > {{ last_load_read() }}
+        {% endif %}
     group by known_lines.invoice_no
-    having min(known_lines.load_number) <> max(known_lines.load_number)
+    having
+        min(known_lines.load_number) <> max(known_lines.load_number)
+        {% if is_incremental() %} or true {% endif %}
 
 ),
 
@@ -38,11 +44,12 @@ reloaded_days as (
 
 )
 
-select distinct
+select
     earlier.load_number,
     earlier.invoice_no,
     earlier.invoice_date,
-    earlier.customer_id
+    earlier.customer_id,
+    min(later.load_number) as replaced_by_load
 from reloaded_days as earlier
 inner join reloaded_days as later
     on
@@ -53,3 +60,7 @@ inner join reloaded_days as later
         ) <= 7
         -- An unknown customer agrees with any.
         and coalesce(earlier.same_customer = later.same_customer, true)
+group by
+    earlier.load_number, earlier.invoice_no, earlier.invoice_date, earlier.customer_id
+-- What an earlier build found stays as it found it.
+having min(later.load_number) > {{ last_load_read() }}

@@ -1,9 +1,15 @@
+{{ config(materialized="incremental") }}
 -- Each word is looked up once. The shop's own meaning comes before the common one.
 with order_statuses as (
 
     select distinct order_status
     from {{ ref("stg_retail__invoice_lines") }}
-    where order_status is not null
+    where
+        order_status is not null
+        {% if is_incremental() %}
+            and load_number > {{ last_load_read() }}
+            and order_status not in (select this.order_status from {{ this }} as this)
+        {% endif %}
 
 ),
 

@@ -1,9 +1,15 @@
+{{ config(materialized="incremental") }}
 -- Each distinct code is matched once: a pattern read from a column costs a hundred
 -- times as much as a comparison.
 with stock_codes as (
 
     select distinct stock_code
     from {{ ref("stg_retail__invoice_lines") }}
+    {% if is_incremental() %}
+        where
+            load_number > {{ last_load_read() }}
+            and stock_code not in (select this.stock_code from {{ this }} as this)
+    {% endif %}
 
 ),
 

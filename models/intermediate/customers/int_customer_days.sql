@@ -1,21 +1,28 @@
+{{ config(
+    materialized="incremental",
+    pre_hook="{{ forget_changed(['customer_id']) }}",
+) }}
 with orders as (
 
     select * from {{ ref("int_orders") }}
-    where customer_id is not null
+    where customer_id is not null and {{ of_changed(["customer_id"]) }}
 
 ),
 
 matched_returns as (
 
     select * from {{ ref("int_returns_matched") }}
+    where {{ of_changed(["customer_id"]) }}
 
 ),
 
-discount_lines as (
+discounts as (
 
-    select * from {{ ref("int_invoice_lines_classified") }}
-    where stock_code_class = 'discount' and customer_id is not null
-        and disposition = 'non_product'
+    select * from {{ ref("int_invoice_amounts") }}
+    where
+        is_discount
+        and customer_id is not null
+        and {{ of_changed(["customer_id"]) }}
 
 ),
 
@@ -52,8 +59,8 @@ discount_days as (
     select
         customer_id,
         invoice_date as activity_date,
-        -sum(line_amount) as discount_amount
-    from discount_lines
+        -sum(amount) as discount_amount
+    from discounts
     group by customer_id, invoice_date
 
 ),
@@ -66,6 +73,7 @@ new_product_days as (
         first_purchase_date as activity_date,
         count(*) as new_products
     from {{ ref("int_customer_products") }}
+    where {{ of_changed(["customer_id"]) }}
     group by customer_id, first_purchase_date
 
 ),

@@ -1,8 +1,9 @@
 {#- What bounds the cost: pairs grow with the square of what a customer buys. -#}
 {%- set most_customers = 20000 -%}
-with sale_lines as (
+with customer_products as (
 
-    select * from {{ ref("int_standing_sale_lines") }}
+    select * from {{ ref("int_customer_products") }}
+    where first_kept_date is not null
 
 ),
 
@@ -20,7 +21,7 @@ known_customers as (
     select
         customer_id,
         count(*) over () as customers
-    from sale_lines
+    from customer_products
     group by customer_id
 
 ),
@@ -34,15 +35,25 @@ sampled_customers as (
 
 purchases as (
 
-    select distinct
-        sale_lines.customer_id,
-        sale_lines.stock_code,
-        sale_lines.invoice_date >= later_period.later_period_start_date as is_later,
+    select
+        customer_products.customer_id,
+        customer_products.stock_code,
+        periods.is_later,
         later_period.later_period_start_date
-    from sale_lines
+    from customer_products
     inner join sampled_customers
-        on sale_lines.customer_id = sampled_customers.customer_id
+        on customer_products.customer_id = sampled_customers.customer_id
     cross join later_period
+    cross join (values (false), (true)) as periods (is_later)
+    where
+        case
+            when periods.is_later
+                then
+                    customer_products.last_kept_date
+                    >= later_period.later_period_start_date
+            else
+                customer_products.first_kept_date < later_period.later_period_start_date
+        end
 
 ),
 

@@ -1,7 +1,7 @@
 -- The classic recipe counts postage as merchandise.
-with classified_lines as (
+with amounts as (
 
-    select * from {{ ref("int_invoice_lines_classified") }}
+    select * from {{ ref("int_product_amounts") }}
     where
         (stock_code_class = 'product' or disposition = 'sale')
         and disposition not in (
@@ -16,26 +16,21 @@ products as (
 
     select
         stock_code,
-        min(case when disposition in ('sale', 'sale_anonymous') then invoice_date end)
+        min(case when disposition in ('sale', 'sale_anonymous') then first_date end)
             as first_sold_date,
-        max(case when disposition in ('sale', 'sale_anonymous') then invoice_date end)
+        max(case when disposition in ('sale', 'sale_anonymous') then last_date end)
             as last_sold_date,
-        sum(
-            case when disposition in ('sale', 'sale_anonymous') then quantity else 0 end
-        )
+        sum(case when disposition in ('sale', 'sale_anonymous') then units else 0 end)
             as units_sold,
-        sum(
-            case
-                when disposition in ('sale', 'sale_anonymous') then line_amount else 0
-            end
-        ) as gross_revenue,
+        sum(case when disposition in ('sale', 'sale_anonymous') then amount else 0 end)
+            as gross_revenue,
         sum(
             case
                 when
                     disposition in (
                         'return', 'return_anonymous', 'refund', 'refund_anonymous'
                     )
-                    then -quantity
+                    then -units
                 else 0
             end
         ) as units_returned,
@@ -45,11 +40,11 @@ products as (
                     disposition in (
                         'return', 'return_anonymous', 'refund', 'refund_anonymous'
                     )
-                    then -line_amount
+                    then -amount
                 else 0
             end
         ) as returned_amount
-    from classified_lines
+    from amounts
     group by stock_code
 
 ),
@@ -60,9 +55,9 @@ names as (
     select
         stock_code,
         description,
-        count(*) as lines,
-        max(invoice_date) as last_used_date
-    from classified_lines
+        sum(lines) as lines,
+        max(last_date) as last_used_date
+    from amounts
     where
         description is not null
         and disposition in (

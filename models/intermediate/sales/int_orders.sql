@@ -1,13 +1,25 @@
-with classified_lines as (
+{{ config(
+    materialized="incremental",
+    pre_hook="{{ forget_changed(['invoice_no'], through=['customer_id']) }}",
+) }}
+with all_sale_amounts as (
 
-    select * from {{ ref("int_invoice_lines_classified") }}
+    select * from {{ ref("int_invoice_amounts") }}
+    where disposition in ('sale', 'sale_anonymous')
 
 ),
 
-sale_lines as (
+-- Whose returns have changed, their other orders have, too.
+sale_amounts as (
 
-    select * from classified_lines
-    where disposition in ('sale', 'sale_anonymous')
+    select * from all_sale_amounts
+    where
+        {{ of_changed(["invoice_no"]) }}
+        or invoice_no in (
+            select others.invoice_no
+            from all_sale_amounts as others
+            where {{ of_changed(["customer_id"]) }}
+        )
 
 ),
 
@@ -29,8 +41,9 @@ anonymous_refunds as (
         -refunds.line_amount as returned_amount,
         -refunds.line_amount = sales.line_amount
         and refunds.invoice_date = sales.invoice_date as is_order_correction
-    from classified_lines as refunds
-    inner join classified_lines as sales on refunds.refunded_line_id = sales.line_id
+    from {{ ref("int_invoice_lines_classified") }} as refunds
+    inner join {{ ref("int_invoice_lines_classified") }} as sales
+        on refunds.refunded_line_id = sales.line_id
     where refunds.disposition = 'refund_anonymous'
 
 ),
@@ -57,19 +70,18 @@ returns as (
 
 ),
 
--- The only pass over all lines: orders and customers are built on it.
 orders as (
 
     select
         invoice_no,
         customer_id,
         max(country) as country,
-        min(invoiced_at) as ordered_at,
+        min(first_invoiced_at) as ordered_at,
         invoice_date as order_date,
-        count(*) as lines,
-        sum(quantity) as units,
-        sum(line_amount) as gross_revenue
-    from sale_lines
+        sum(lines) as lines,
+        sum(units) as units,
+        sum(amount) as gross_revenue
+    from sale_amounts
     group by invoice_no, customer_id, invoice_date
 
 ),

@@ -8,13 +8,17 @@
     ("same_price_matches", "same_price", ["unit_price"]),
     ("any_price_matches", "any_price", []),
 ] -%}
+{{ config(
+    materialized="incremental",
+    pre_hook="{{ forget_changed(['customer_id']) }}",
+) }}
 with returned_products as (
 
     select distinct
         customer_id,
         stock_code
     from {{ ref("int_invoice_lines_classified") }}
-    where disposition = 'return'
+    where disposition = 'return' and {{ of_changed(["customer_id"]) }}
 
 ),
 
@@ -30,7 +34,7 @@ refunds as (
         -quantity as quantity,
         -line_amount as amount
     from {{ ref("int_invoice_lines_classified") }}
-    where disposition = 'refund'
+    where disposition = 'refund' and {{ of_changed(["customer_id"]) }}
 
 ),
 
@@ -114,14 +118,6 @@ unmatched as (
 
 ),
 
-allocated as (
-
-    select * from matches
-    union all
-    select * from unmatched
-
-),
-
 counted as (
 
     select
@@ -135,7 +131,11 @@ counted as (
             order by allocated.match_tier, allocated.purchase_line_id
             rows between unbounded preceding and current row
         ) as units_so_far
-    from allocated
+    from (
+        select * from matches
+        union all
+        select * from unmatched
+    ) as allocated
     inner join events as returns on allocated.return_line_id = returns.line_id
 
 ),

@@ -27,13 +27,14 @@ horizon as (
 
 ),
 
-staged_lines as (
+records as (
 
     select
-        count(*) as rows_in,
-        count(case when is_quarantined then 1 end) as rows_quarantined,
-        count(distinct load_id) as loads
-    from {{ ref("stg_retail__invoice_lines") }}
+        coalesce(sum(records), 0) as rows_in,
+        coalesce(sum(case when invoice_date is null then records end), 0)
+            as rows_quarantined,
+        count(distinct case when records > 0 then load_number end) as loads
+    from {{ ref("int_invoice_days") }}
 
 )
 
@@ -53,12 +54,12 @@ select
             then horizon.published_horizon_days
     end as integer) as previous_churn_horizon_days,
     cast(6 as integer) as schema_version,
-    cast(staged_lines.loads as integer) as loads,
-    cast(staged_lines.rows_in as bigint) as rows_in,
-    cast(staged_lines.rows_quarantined as bigint) as rows_quarantined,
+    cast(records.loads as integer) as loads,
+    cast(records.rows_in as bigint) as rows_in,
+    cast(records.rows_quarantined as bigint) as rows_quarantined,
     cast(null as integer) as tests_passed
 from as_of
 cross join rules
 cross join scoring_model
 cross join horizon
-cross join staged_lines
+cross join records

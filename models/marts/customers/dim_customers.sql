@@ -111,10 +111,7 @@ combined as (
         > {{ add_days("-" ~ (var("new_customer_days") | int), "as_of.as_of_date") }}
             as is_new,
         customers.last_order_date > {{ add_days("-90", "as_of.as_of_date") }}
-            as is_active_90d,
-        customers.first_order_date
-        < {{ add_days("horizon.horizon_days", "as_of.first_invoice_date") }}
-            as is_history_censored
+            as is_active_90d
     from customers
     cross join as_of
     cross join horizon

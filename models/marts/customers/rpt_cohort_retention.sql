@@ -6,7 +6,7 @@ with customer_days as (
 
 customers as (
 
-    select * from {{ ref("dim_customers") }}
+    select * from {{ ref("int_customers_rfm") }}
 
 ),
 

@@ -22,7 +22,7 @@ anonymous_orders as (
 
 anonymous_returns as (
 
-    select * from {{ ref("int_invoice_lines_classified") }}
+    select * from {{ ref("int_invoice_amounts") }}
     where disposition in ('return_anonymous', 'refund_anonymous')
 
 ),
@@ -86,7 +86,7 @@ anonymous_amounts as (
     union all
     select
         invoice_date as activity_date,
-        line_amount as amount
+        amount
     from anonymous_returns
 
 ),

@@ -70,6 +70,12 @@ CLUSTER_COLUMNS = {
     "net_revenue": "double",
 }
 HORIZON_COLUMNS = {"horizon_days": "integer", "as_of_date": "date"}
+READ_COLUMNS = {
+    "last_load_number": "integer",
+    "first_invoice_date": "date",
+    "last_invoice_date": "date",
+    "as_of_date": "date",
+}
 ASSIGNMENT_COLUMNS = {
     "campaign": "varchar",
     "starts_on": "date",
@@ -110,6 +116,7 @@ def make_raw_schema(
     shop: Shop,
     previous_clusters: Sequence[tuple[object, ...]],
     previous_horizon: Sequence[tuple[object, ...]],
+    already_read: Sequence[tuple[object, ...]],
     *,
     is_copied: bool,
 ) -> None:
@@ -126,6 +133,9 @@ def make_raw_schema(
         Id and centroid of each cluster that is published now.
     previous_horizon : sequence of tuple
         Churn window that is published now and its as-of day, or nothing.
+    already_read : sequence of tuple
+        Number of the last load that the tables of lines hold, and the span of days by which they
+        were judged; empty where all lines are to be read.
     is_copied : bool
         Whether the lines are copied into a table, since they may change while they are read.
 
@@ -178,6 +188,7 @@ def make_raw_schema(
         _make_table(connection, "shop_nobody", NOBODY_COLUMNS, nobody)
         _make_table(connection, "previous_clusters", CLUSTER_COLUMNS, previous_clusters)
         _make_table(connection, "previous_horizon", HORIZON_COLUMNS, previous_horizon)
+        _make_table(connection, "already_read", READ_COLUMNS, already_read)
         _make_table(connection, "do_not_contact_ids", {"customer_id": "varchar"}, [])
         if refused:
             connection.execute(

@@ -6,6 +6,7 @@ shop, who must not be contacted, campaigns, and the clusters that are published 
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ from customer_intelligence.ingest.reading import Reading
 from customer_intelligence.ingest.relation import find_relation
 from customer_intelligence.ingest.shop import compare, read_shop, shop_of_loads, stated_rules
 from customer_intelligence.ingest.yaml_files import read_yaml
+from customer_intelligence.publication.already_read import (
+    AlreadyRead,
+    Lines,
+    lines_now,
+    take_note,
+)
 from customer_intelligence.publication.gate import WORKING
 from customer_intelligence.publication.reader import (
     open_marts,
@@ -29,6 +36,17 @@ from customer_intelligence.publication.reader import (
     previous_horizon,
 )
 from customer_intelligence.variables import check_variables
+
+
+@dataclass(frozen=True)
+class Started:
+    """How a command began."""
+
+    words: str
+    """What is built."""
+    lines: Lines
+    already_read: AlreadyRead | None
+    """None where the tables of lines are to be made anew."""
 
 
 def start_run(
@@ -40,7 +58,9 @@ def start_run(
     given: Sequence[str],
     started_at: str,
     command: str = "build",
-) -> str:
+    changes_lines: bool = True,
+    is_whole: bool = True,
+) -> Started:
     """Prepare a dbt command.
 
     Parameters
@@ -58,11 +78,14 @@ def start_run(
         Moment of the command, ISO, in UTC.
     command : str
         Of dbt. Those that only compile leave no mark of a run that must end.
+    changes_lines : bool
+        Whether the command builds a table that keeps lines from one build to the next.
+    is_whole : bool
+        Whether it builds every model, and not all of them anew.
 
     Returns
     -------
-    str
-        What is built, in words.
+    Started
 
     Raises
     ------
@@ -79,6 +102,17 @@ def start_run(
         shop = _shop_of_relation(connection, data_dir, str(relation), latest, Path(project_dir))
     if command in WORKING:
         preflight.begin_run(data_dir)
+    lines = lines_now(
+        Path(project_dir),
+        data_dir if (data_dir / RAW).exists() else Path(project_dir) / SAMPLE,
+        shop,
+        variables,
+        is_relation=relation is not None,
+    )
+    already_read, words = None, ""
+    if command in WORKING and changes_lines:
+        already_read, words = take_note(connection, lines)
+        already_read = already_read if is_whole else None
     # A relation of others may change while it is read; a load never does.
     is_copied = relation is not None and command in WORKING
     make_raw_schema(
@@ -87,9 +121,10 @@ def start_run(
         shop,
         previous_clusters(data_dir),
         previous_horizon(data_dir, [manifest["load_id"] for manifest in shop.manifests]),
+        [] if already_read is None else [astuple(already_read)],
         is_copied=is_copied,
     )
-    return shop.words
+    return Started(", ".join(filter(None, (shop.words, words))), lines, already_read)
 
 
 def find_shop(data_dir: Path, sample: Path) -> Shop:
@@ -174,4 +209,7 @@ def _shop_of_relation(
         words += f" (without {data_dir / SHOP_FILE}: the rules of its mapping)"
     else:
         words += f" (without {data_dir / SHOP_FILE}: every code is merchandise, signs decide)"
-    return Shop("; it ".join([words, *notes]), found.query, [], named if rules is None else rules)
+    load_of_it = {"load_id": reading.name, "load_number": 1, "source_file": reading.name}
+    return Shop(
+        "; it ".join([words, *notes]), found.query, [load_of_it], named if rules is None else rules
+    )
