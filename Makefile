@@ -99,16 +99,21 @@ help:
 	@echo 'Each of them prints its command; .venv/bin/customer-intelligence --help explains those.'
 
 # The environment: what the hash-pinned requirements name, and the package itself.
+# Where Python may not write bytecode (PYTHONDONTWRITEBYTECODE, usual in containers), pip leaves it out,
+# and each command would compile a thousand modules. Some packages hold files that are no Python.
+override COMPILED = cd $(call quoted,ROOT) && .venv/bin/python -m compileall -qq -j 0 .venv/lib src || true
 $(BIN)/python:
 	$(call quoted,PYTHON) -m venv $(call quoted,ROOT)/.venv
 
 $(TREE).venv/installed: $(TREE)requirements.txt $(TREE)pyproject.toml | $(BIN)/python
 	cd $(call quoted,ROOT) && .venv/bin/python -m pip install --quiet --require-hashes -r requirements.txt
 	cd $(call quoted,ROOT) && .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(COMPILED)
 	touch "$@"
 
 $(TREE).venv/installed-dev: $(TREE)requirements-dev.txt $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	$(COMPILED)
 	touch "$@"
 
 $(TREE).venv/conventions/installed: $(TREE)requirements-conventions.txt | $(BIN)/python

@@ -132,13 +132,23 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
     from dbt.adapters.duckdb import connections
     from dbt.cli.main import dbtRunner
 
+    from customer_intelligence.cli.parsed import parsed
+
     # Without types.
     manager: Any = connections.DuckDBConnectionManager
 
-    command = [*arguments, "--project-dir", str(project), "--profiles-dir", str(project)]
+    places = ["--project-dir", str(project), "--profiles-dir", str(project)]
+    said = list(arguments[arguments.index("--vars") :][:2]) if "--vars" in arguments else []
+    target = data_dir / BUILD / DBT_TARGET
+
+    def parse() -> object:
+        return dbtRunner().invoke(["--quiet", "parse", *said, *places])
+
     with _called("dbt", *arguments):
         try:
-            result = dbtRunner().invoke(command)
+            # What only serves files needs no parse.
+            manifest = None if "serve" in arguments else parsed(project, target, said, parse)
+            result = dbtRunner(manifest=manifest).invoke([*arguments, *places])
         finally:
             # What follows in this process opens the same files with settings of its own.
             environment = manager._ENV
