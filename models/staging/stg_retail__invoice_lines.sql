@@ -37,19 +37,24 @@ typed as (
         ---------- numbers
         {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} as quantity,
         cast(unit_price as decimal(18, 4)) as unit_price,
-        -- One minus takes a line back; a second one takes back a discount.
-        cast(
-            case
-                when quantity < 0 and unit_price >= 0 and line_amount > 0
-                    then -line_amount
-                else
-                    coalesce(
-                        line_amount,
-                        -- Without the cast the product would have 18 digits, too few.
-                        cast(quantity as decimal(38, 4)) * unit_price
+        -- One minus takes a line back; a second one takes back a discount. Whole units
+        -- leave nothing to round, which costs most. Without 38 digits before it, the
+        -- product would have 18, too few.
+        case
+            when quantity < 0 and unit_price >= 0 and line_amount > 0
+                then -cast(line_amount as decimal(38, 4))
+            when line_amount is not null
+                then cast(line_amount as decimal(38, 4))
+            when quantity = cast(quantity as decimal(18, 0))
+                then
+                    cast(
+                        cast(quantity as decimal(38, 0)) * unit_price as decimal(38, 4)
                     )
-            end as decimal(38, 4)
-        ) as line_amount,
+            else
+                cast(
+                    cast(quantity as decimal(38, 4)) * unit_price as decimal(38, 4)
+                )
+        end as line_amount,
         cast(nullif(refunded_amount, 0) as decimal(38, 4)) as refunded_amount,
         copy_number,
 

@@ -12,10 +12,11 @@ with raw_lines as (
             case
                 when line_amount > 0 and quantity < 0 and unit_price >= 0
                     then -line_amount
+                when line_amount is not null then line_amount
+                when quantity = cast(quantity as decimal(18, 0))
+                    then cast(quantity as decimal(38, 0)) * unit_price
                 else cast(
-                        coalesce(
-                            line_amount, cast(quantity as decimal(38, 4)) * unit_price
-                        ) as decimal(38, 4)
+                        cast(quantity as decimal(38, 4)) * unit_price as decimal(38, 4)
                     )
             end
         ) as amount
