@@ -19,10 +19,14 @@ MAX_TOKENS = 50
 SCALE = 12
 # What a line comes to by its price: decimals of 18 digits multiply to as few.
 COST = "cast(quantity as decimal(38, 4)) * unit_price"
-# What it comes to, as the model stg_retail__invoice_lines has it.
+# What it comes to, as stg_retail__invoice_lines has it: whole units leave nothing to round.
 LINE_AMOUNT = (
-    "cast(case when quantity < 0 and unit_price >= 0 and line_amount > 0 then -line_amount "
-    f"else coalesce(line_amount, {COST}) end as decimal(38, 4))"
+    "case when quantity < 0 and unit_price >= 0 and line_amount > 0 "
+    "then -cast(line_amount as decimal(38, 4)) "
+    "when line_amount is not null then cast(line_amount as decimal(38, 4)) "
+    "when quantity = cast(quantity as decimal(18, 0)) "
+    "then cast(cast(quantity as decimal(38, 0)) * unit_price as decimal(38, 4)) "
+    f"else cast({COST} as decimal(38, 4)) end"
 )
 TYPE = f"DECIMAL(38,{SCALE})"
 _UNIT = f"cast(1{'0' * SCALE} as hugeint)"
