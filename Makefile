@@ -53,7 +53,7 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 	DBT_LOG_PATH=$(call quoted,PLACE)/build/logs .venv/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics versions rollback forget \
+.PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics doctor versions rollback forget \
 	export audience campaign \
 	test test-quick test-tools test-faults test-incremental conventions bench bench-dashboard scoreboard lint sample lock clean
 
@@ -68,6 +68,7 @@ help:
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
 	@echo 'make docs OUT=docs.html       the same as one file, to send or host'
 	@echo 'make metrics METRICS=a,b [BY=dimension]    figures of the last build; alone, what there is'
+	@echo 'make doctor [DATA_DIR=dir]    what a build finds here: memory, cores, disk, and what to set'
 	@echo 'make versions    the published versions that are kept'
 	@echo 'make rollback VERSION=name    let readers see an earlier version'
 	@echo 'make forget CUSTOMER=id [DATA_DIR=dir] [VARS="{…}"]'
@@ -149,6 +150,9 @@ docs: $(TREE).venv/installed
 metrics: $(TREE).venv/installed-dev
 	$(COMMAND) metrics $(IN_PROJECT) $(if $(call said,METRICS)$(call said,BY),query) \
 		$(call option,metrics,METRICS) $(call option,group-by,BY)
+
+doctor: $(TREE).venv/installed
+	$(COMMAND) doctor $(IN_DATA_DIR)
 
 versions: $(TREE).venv/installed
 	$(COMMAND) versions $(IN_DATA_DIR)

@@ -1,12 +1,14 @@
 """A build takes what fits the machine, and no more than its container allows."""
 
 import os
+import shutil
 
 import duckdb
 import pytest
 from dbt_common.exceptions import DbtRuntimeError
 
-from customer_intelligence.data_dir import memory
+from customer_intelligence.cli.commands import main
+from customer_intelligence.data_dir import doctor, memory
 from customer_intelligence.dbt_plugin import Plugin
 
 GIB = 1024**3
@@ -70,3 +72,31 @@ def test_what_is_no_size_is_refused_by_name(monkeypatch, size):
     monkeypatch.setenv(memory.MEMORY_VARIABLE, size)
     with duckdb.connect() as connection, pytest.raises(DbtRuntimeError, match="E_BAD_MEMORY"):
         Plugin.__new__(Plugin).configure_connection(connection)
+
+
+def test_the_doctor_says_what_there_is_and_what_to_set(tmp_path, capsys, monkeypatch):
+    load = tmp_path / "raw" / "0001-0123456789ab"
+    load.mkdir(parents=True)
+    (load / "invoice_lines.parquet").write_bytes(b"0" * 1_000_000)
+    manifests = [{"records": 1_500_000}, {"records": 20}]
+    monkeypatch.setenv(memory.MEMORY_VARIABLE, "3GB")
+    monkeypatch.setenv(doctor.THREADS_VARIABLE, "1")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    found = dict(doctor.findings(tmp_path, manifests))
+    assert found["data"].startswith("1,500,020 lines in 2 load(s)")
+    assert "a build takes 3GB" in found["memory"]
+    assert "=8GB" not in found["memory"]
+    assert f"{doctor.THREADS_VARIABLE}=8 uses them all" in found["cores"]
+    assert "may need 0.1 GB" in found["disk"]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(1, 1, 0))
+    assert "free some" in dict(doctor.findings(tmp_path, manifests))["disk"]
+
+
+def test_the_doctor_of_a_directory_that_is_not_there_changes_nothing(tmp_path, capsys):
+    assert main(["doctor", f"--data-dir={tmp_path / 'none'}"]) == 0
+    said = capsys.readouterr().out
+    assert "a build takes the sample" in said
+    assert [line.split()[0] for line in said.splitlines()] == [
+        *("versions", "data", "memory", "cores", "disk", "spill")
+    ]
+    assert not (tmp_path / "none").exists()

@@ -283,6 +283,23 @@ def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str,
             ) from None
 
 
+@cli.command(epilog=example("doctor"))
+@in_data_dir
+def doctor(data_dir: str | None) -> None:
+    """Say what a build finds here (memory, cores, disk), and what to set.
+
+    Changes nothing.
+    """
+    from customer_intelligence.data_dir.doctor import findings
+    from customer_intelligence.data_dir.layout import RAW
+    from customer_intelligence.ingest.load import read_manifests
+
+    place = find_data_dir(data_dir)
+    manifests = read_manifests(place / RAW) if (place / RAW).is_dir() else []
+    for subject, found in findings(place, manifests):
+        print(f"{subject:<9} {found}")
+
+
 @cli.command(epilog=example("versions"))
 @in_data_dir
 def versions(data_dir: str | None) -> None:

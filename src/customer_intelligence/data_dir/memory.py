@@ -37,8 +37,13 @@ def fitting_bytes(groups: Path = PROCESS_GROUPS, limits: Path = CONTROL_GROUPS) 
     limits : Path
         Where the limits of control groups are mounted (version 2 or 1).
     """
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min(SHARE * min([there, *_limits(groups, limits)]), LARGEST_BYTES)
+    return min(SHARE * there_is(groups, limits), LARGEST_BYTES)
+
+
+def there_is(groups: Path = PROCESS_GROUPS, limits: Path = CONTROL_GROUPS) -> float:
+    """Return the bytes of memory that the machine has, or that its container allows."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *_limits(groups, limits)])
 
 
 def _limits(groups: Path, limits: Path) -> list[int]:

@@ -99,7 +99,8 @@ def _check_temporary_directory() -> None:
         ) from error
 
 
-def _check_space(data_dir: Path) -> None:
+def needed_bytes(data_dir: Path) -> int:
+    """Return the bytes of disk that a build may need, by its loads and its work database."""
     build = data_dir / BUILD
     raw_bytes = sum(path.stat().st_size for path in (data_dir / RAW).glob("*/*.parquet"))
     work_bytes = max(
@@ -107,7 +108,11 @@ def _check_space(data_dir: Path) -> None:
         raw_bytes * WORK_BYTES_PER_RAW_BYTE,
         SMALLEST_WORK_BYTES,
     )
-    needed = SPACE_FACTOR * work_bytes
+    return SPACE_FACTOR * work_bytes
+
+
+def _check_space(data_dir: Path) -> None:
+    build, needed = data_dir / BUILD, needed_bytes(data_dir)
     free = shutil.disk_usage(build).free
     if free < needed:
         raise CustomerIntelligenceError(
