@@ -38,7 +38,8 @@ def findings(data_dir: Path, manifests: Sequence[dict[str, Any]]) -> Iterator[tu
     lines = sum(manifest["records"] for manifest in manifests)
     data = f"{lines:,} lines in {len(manifests)} load(s) in {data_dir / RAW}"
     yield "data", data if manifests else f"no load in {data_dir / RAW}: a build takes the sample"
-    memory = f"{there_is() / 1e9:.1f} GB here; a build takes {memory_limit()} for SQL and spills the rest"
+    limit = f"a build takes {memory_limit()} for SQL and spills the rest"
+    memory = f"{there_is() / 1e9:.1f} GB here; {limit}"
     if not os.environ.get(MEMORY_VARIABLE):
         memory += f". With {MEMORY_VARIABLE}=8GB it takes more; it gets faster if it spills now"
     yield "memory", memory
