@@ -66,11 +66,13 @@
         {% do explain_unclassified_codes(failed) %}
         {% set done = ended | selectattr("status", "equalto", "success")
             | map(attribute="id") | list %}
-        {% set tables = tables_of_lines() | map(attribute="unique_id") | list %}
+        {% set seeds = graph.nodes.values() | selectattr("resource_type", "equalto", "seed") %}
+        {% set tables = (tables_of_lines() + seeds | list) | map(attribute="unique_id") | list %}
         {% set as_of = graph.nodes.get("model.customer_intelligence.int_as_of") %}
         {% set report = tojson({
             "as_of": as_of.relation_name
-                if as_of and tables | reject("in", done) | list == [] else none,
+                if as_of and tables | reject("in", done) | list == [] and not without_rows()
+                else none,
             "command": flags.WHICH,
             "started_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
             "invocation_id": invocation_id,

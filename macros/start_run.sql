@@ -41,7 +41,8 @@
         {% set request = tojson({
             "command": flags.WHICH,
             "changes_lines": changed | length > 0,
-            "is_whole": not left_out and not flags.FULL_REFRESH,
+            "is_whole": not left_out,
+            "is_anew": flags.FULL_REFRESH or without_rows(),
             "project_dir": invocation_args_dict.get("project_dir") or ".",
             "variables": variables,
             "models": models,
@@ -63,6 +64,12 @@
             {% endfor %}
         {% endif %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro without_rows() %}
+    {% set asked = [invocation_args_dict.get("empty"), invocation_args_dict.get("sample")] %}
+    {{ return(asked | select | list | length > 0) }}
 {% endmacro %}
 
 

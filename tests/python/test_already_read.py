@@ -45,8 +45,9 @@ def found(place: Path, *, rules=RULES, variables=VARS, is_relation=False):
         {"load_id": path.name, "load_number": int(path.name[:4])}
         for path in sorted((place / "raw").iterdir())
     ]
-    shop = Shop("", "", manifests, rules)
-    return lines_now(place, place, shop, variables, is_relation=is_relation)
+    return lines_now(
+        place, Shop("", "", manifests, rules, None if is_relation else place), variables
+    )
 
 
 def test_a_build_goes_on_where_the_last_one_ended(place, warehouse):

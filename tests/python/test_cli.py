@@ -309,8 +309,9 @@ class Runner:
     ],
 )
 def test_a_build_ends_as_dbt_ended(runner, status, said, tmp_path, monkeypatch, capsys):
-    stand_in = SimpleNamespace(dbtRunner=lambda: runner)
+    stand_in = SimpleNamespace(dbtRunner=lambda manifest=None: runner)
     monkeypatch.setitem(sys.modules, "dbt.cli.main", stand_in)
+    monkeypatch.setattr("customer_intelligence.cli.parsed.parsed", lambda *_: None)
     monkeypatch.chdir(tmp_path)
     for name in ("CUSTOMER_INTELLIGENCE_DATA_DIR", "CUSTOMER_INTELLIGENCE_ROOT"):
         monkeypatch.setenv(name, "")
@@ -325,6 +326,16 @@ def test_a_build_ends_as_dbt_ended(runner, status, said, tmp_path, monkeypatch, 
     assert (os.environ["DBT_TARGET_PATH"], Path.cwd()) == ("", tmp_path), "left as it was found"
     # dbt notes its command line in files that stay.
     assert runner.argv == ["dbt", *runner.words[:5]]
+
+
+def test_what_dbt_cannot_parse_is_not_built(tmp_path, monkeypatch, capsys):
+    runner = Runner(False, KeyboardInterrupt())
+    stand_in = SimpleNamespace(dbtRunner=lambda manifest=None: runner)
+    monkeypatch.setitem(sys.modules, "dbt.cli.main", stand_in)
+    monkeypatch.setattr("customer_intelligence.cli.parsed._digest", lambda *_: "of no parse")
+    assert main(["build", f"--data-dir={tmp_path}"]) == 130
+    assert capsys.readouterr().err.startswith("E_INTERRUPTED: ")
+    assert runner.words[:2] == ["--quiet", "parse"]
 
 
 # ---------------------------------------------------------------- what it writes

@@ -28,13 +28,14 @@ class Parser:
     def __call__(self, name: str, *variables: str, fails: bool = False) -> Manifest | None:
         target = self.project.parent / name
 
-        def parse() -> None:
+        def parse() -> bool:
             self.parses += 1
             if not fails:
                 target.mkdir(exist_ok=True)
                 (target / FILES[0]).write_bytes(Manifest().to_msgpack(extended_mashumaro_encoder))
                 for page in FILES[1:]:
                     (target / page).write_text(f"parse {self.parses}")
+            return not fails
 
         return parsed(self.project, target, variables, parse)
 

@@ -286,9 +286,9 @@ def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str,
 @cli.command(epilog=example("doctor"))
 @in_data_dir
 def doctor(data_dir: str | None) -> None:
-    """Say what a build finds here (memory, cores, disk), and what to set.
+    """Say what a build finds here, and what to set.
 
-    Changes nothing.
+    Memory, cores, disk and versions. Changes nothing.
     """
     from customer_intelligence.data_dir.doctor import findings
     from customer_intelligence.data_dir.layout import RAW

@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from customer_intelligence.data_dir.layout import DBT_TARGET
+
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
@@ -28,7 +30,7 @@ _KEPT, _MOST_KEPT = "parsed-", 4
 
 
 def parsed(
-    project: Path, target: Path, variables: Sequence[str], parse: Callable[[], object]
+    project: Path, target: Path, variables: Sequence[str], parse: Callable[[], bool]
 ) -> Manifest | None:
     """Return the parse of the project, which is made where there is none.
 
@@ -41,22 +43,21 @@ def parsed(
     variables : sequence of str
         What the command line says of vars.
     parse : function
-        Lets dbt parse into `target`.
+        Lets dbt parse into `target`, and returns whether it could.
 
     Returns
     -------
     Manifest or None
-        None where `parse` has failed; dbt says so again where it is called next.
+        None where `parse` has failed.
     """
     from dbt.contracts.graph.manifest import Manifest
     from dbt.parser.manifest import extended_mashumuro_decoder
 
-    kept = project / "target" / f"{_KEPT}{_digest(project, variables)}"
+    kept = project / DBT_TARGET / f"{_KEPT}{_digest(project, variables)}"
     if not kept.exists():
         for name in (_PARSE, *_PAGES):
             (target / name).unlink(missing_ok=True)
-        parse()
-        if not (target / _PARSE).exists():
+        if not parse():
             return None
         # What cannot be kept costs time, and nothing else.
         with contextlib.suppress(OSError):

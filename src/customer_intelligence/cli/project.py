@@ -141,14 +141,20 @@ def run_dbt(project: Path, data_dir: Path, *arguments: str) -> None:
     said = list(arguments[arguments.index("--vars") :][:2]) if "--vars" in arguments else []
     target = data_dir / BUILD / DBT_TARGET
 
-    def parse() -> object:
-        return dbtRunner().invoke(["--quiet", "parse", *said, *places])
+    failed: list[Any] = []
+
+    def parse() -> bool:
+        result = dbtRunner().invoke(["--quiet", "parse", *said, *places])
+        if not result.success:
+            failed.append(result)
+        return result.success
 
     with _called("dbt", *arguments):
         try:
             # What only serves files needs no parse.
             manifest = None if "serve" in arguments else parsed(project, target, said, parse)
-            result = dbtRunner(manifest=manifest).invoke([*arguments, *places])
+            runner = dbtRunner(manifest=manifest)
+            result = failed[0] if failed else runner.invoke([*arguments, *places])
         finally:
             # What follows in this process opens the same files with settings of its own.
             environment = manager._ENV

@@ -94,6 +94,8 @@ class Shop:
     """A query without parameters."""
     manifests: Sequence[Mapping[str, Any]]
     rules: Mapping[str, Any]
+    place: Path | None = None
+    """The data directory with the loads; None for a relation, which may change in any part."""
 
 
 def lines_of_loads(directory: Path, manifests: Sequence[Mapping[str, Any]]) -> str:

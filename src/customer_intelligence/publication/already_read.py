@@ -46,22 +46,16 @@ class AlreadyRead:
     as_of_date: dt.date | None
 
 
-def lines_now(
-    project: Path, raw: Path, shop: Shop, variables: Mapping[str, object], *, is_relation: bool
-) -> Lines:
+def lines_now(project: Path, shop: Shop, variables: Mapping[str, object]) -> Lines:
     """Return what the tables of lines are made of now.
 
     Parameters
     ----------
     project : Path
         The dbt project.
-    raw : Path
-        Where the loads lie, in ``raw``.
     shop : Shop
     variables : mapping
         The value of every var.
-    is_relation : bool
-        Whether the lines come from a relation, which may change in any part.
     """
     digest = hashlib.sha256()
     package = Path(customer_intelligence.__file__).parent
@@ -73,9 +67,11 @@ def lines_now(
     for part in (duckdb.__version__, shop.rules, variables):
         digest.update(json.dumps(part, sort_keys=True, default=str).encode())
     loads = {}
-    for manifest in [] if is_relation else shop.manifests:
-        found = (raw / RAW / manifest["load_id"] / ROWS_FILE).stat()
-        loads[manifest["load_id"]] = [manifest["load_number"], found.st_size, found.st_mtime_ns]
+    if shop.place is not None:
+        for manifest in shop.manifests:
+            found = (shop.place / RAW / manifest["load_id"] / ROWS_FILE).stat()
+            stamp = [manifest["load_number"], found.st_size, found.st_mtime_ns]
+            loads[manifest["load_id"]] = stamp
     return Lines(digest.hexdigest(), loads)
 
 

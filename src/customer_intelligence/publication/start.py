@@ -47,6 +47,8 @@ class Started:
     lines: Lines
     already_read: AlreadyRead | None
     """None where the tables of lines are to be made anew."""
+    is_whole: bool
+    """Whether every model is built."""
 
 
 def start_run(
@@ -60,6 +62,7 @@ def start_run(
     command: str = "build",
     changes_lines: bool = True,
     is_whole: bool = True,
+    is_anew: bool = False,
 ) -> Started:
     """Prepare a dbt command.
 
@@ -81,7 +84,9 @@ def start_run(
     changes_lines : bool
         Whether the command builds a table that keeps lines from one build to the next.
     is_whole : bool
-        Whether it builds every model, and not all of them anew.
+        Whether it builds every model.
+    is_anew : bool
+        Whether they are to be made anew, or without rows.
 
     Returns
     -------
@@ -102,17 +107,11 @@ def start_run(
         shop = _shop_of_relation(connection, data_dir, str(relation), latest, Path(project_dir))
     if command in WORKING:
         preflight.begin_run(data_dir)
-    lines = lines_now(
-        Path(project_dir),
-        data_dir if (data_dir / RAW).exists() else Path(project_dir) / SAMPLE,
-        shop,
-        variables,
-        is_relation=relation is not None,
-    )
+    lines = lines_now(Path(project_dir), shop, variables)
     already_read, words = None, ""
     if command in WORKING and changes_lines:
         already_read, words = take_note(connection, lines)
-        already_read = already_read if is_whole else None
+        already_read = already_read if is_whole and not is_anew else None
     # A relation of others may change while it is read; a load never does.
     is_copied = relation is not None and command in WORKING
     make_raw_schema(
@@ -124,7 +123,7 @@ def start_run(
         [] if already_read is None else [astuple(already_read)],
         is_copied=is_copied,
     )
-    return Started(", ".join(filter(None, (shop.words, words))), lines, already_read)
+    return Started(", ".join(filter(None, (shop.words, words))), lines, already_read, is_whole)
 
 
 def find_shop(data_dir: Path, sample: Path) -> Shop:
@@ -141,7 +140,7 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
         rules = shop_of_loads(data_dir)
         _check_copies_are_known(data_dir, manifests, rules)
         words = f"{len(manifests)} load(s) in {data_dir}/raw"
-        return Shop(words, lines_of_loads(data_dir, manifests), manifests, rules)
+        return Shop(words, lines_of_loads(data_dir, manifests), manifests, rules, data_dir)
     of_sample = load.read_manifests(sample / RAW)
     evidence = _evidence_of_loads(data_dir, of_sample)
     if evidence is not None:
@@ -152,7 +151,8 @@ def find_shop(data_dir: Path, sample: Path) -> Shop:
             "that was built on; for the bundled sample, name another DATA_DIR.",
         )
     words = f"the bundled sample (no load in {data_dir}/raw)"
-    return Shop(words, lines_of_loads(sample, of_sample), of_sample, shop_of_loads(sample))
+    rules = shop_of_loads(sample)
+    return Shop(words, lines_of_loads(sample, of_sample), of_sample, rules, sample)
 
 
 def _check_copies_are_known(
