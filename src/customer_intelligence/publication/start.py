@@ -111,7 +111,8 @@ def start_run(
     already_read, words = None, ""
     if command in WORKING and changes_lines:
         already_read, words = take_note(connection, lines)
-        already_read = already_read if is_whole and not is_anew else None
+        if already_read is not None and (is_anew or not is_whole):
+            already_read, words = None, "all lines are read for the tables that are built"
     # A relation of others may change while it is read; a load never does.
     is_copied = relation is not None and command in WORKING
     make_raw_schema(
