@@ -104,9 +104,9 @@ class Plugin(BasePlugin):
         """Publish if the command may, and let go of the data directory."""
         errors = [result for result in report["results"] if result["status"] == "error"]
         as_of = report.pop("as_of")
-        if as_of and self._started is not None and self._started.is_whole:
-            leave_note(cursor, self._started.lines, as_of)
         try:
+            if as_of and self._started is not None and self._started.is_whole:
+                leave_note(cursor, self._started.lines, as_of)
             return end_command(cursor, self._data_dir(), self._number, report)
         finally:
             preflight.end_run(self._data_dir(), is_sound=not errors)
