@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from customer_intelligence.data_dir.layout import DBT_TARGET
+from customer_intelligence.sources import digest_of
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 _FOLDERS = ("analyses", "assets", "macros", "models", "python_models", "seeds", "tests")
-_SUFFIXES = {".csv", ".md", ".py", ".sql", ".svg", ".yml"}
 _VERSIONS = ("dbt-core", "dbt-adapters", "dbt-duckdb", "dbt-common")
 _PARSE, _PAGES = "partial_parse.msgpack", ("manifest.json", "semantic_manifest.json")
 _KEPT, _MOST_KEPT = "parsed-", 4
@@ -88,12 +88,5 @@ def _keep(target: Path, kept: Path) -> None:
 
 
 def _digest(project: Path, variables: Sequence[str]) -> str:
-    digest = hashlib.sha256()
-    for part in (project, sys.version, *map(version, _VERSIONS), *variables):
-        digest.update(f"{part}\n".encode())
-    files = [path for folder in _FOLDERS for path in (project / folder).rglob("*")]
-    for path in sorted([*files, *project.glob("*.yml")]):
-        if path.suffix in _SUFFIXES and path.is_file():
-            digest.update(f"{path}\n{path.stat().st_size}\n".encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    parts = (project, digest_of(project, _FOLDERS), sys.version, *map(version, _VERSIONS))
+    return hashlib.sha256("\n".join(map(str, (*parts, *variables))).encode()).hexdigest()[:16]

@@ -19,10 +19,10 @@ import duckdb
 import customer_intelligence
 from customer_intelligence.data_dir.layout import RAW, ROWS_FILE
 from customer_intelligence.ingest.raw_schema import Shop
+from customer_intelligence.sources import digest_of
 
 # What the tables of lines are made of, beside the loads.
-_PROJECT_FILES = ("models/**/*", "macros/**/*", "seeds/**/*", "python_models/**/*", "*.yml")
-_SUFFIXES = {".csv", ".py", ".sql", ".yml"}
+_FOLDERS = ("macros", "models", "python_models", "seeds")
 _COLUMNS = "last_load_number, first_invoice_date, last_invoice_date, as_of_date"
 
 
@@ -57,22 +57,16 @@ def lines_now(project: Path, shop: Shop, variables: Mapping[str, object]) -> Lin
     variables : mapping
         The value of every var.
     """
-    digest = hashlib.sha256()
-    package = Path(customer_intelligence.__file__).parent
-    files = [path for pattern in _PROJECT_FILES for path in project.glob(pattern)]
-    for root, paths in ((project, files), (package, package.glob("**/*.py"))):
-        for path in sorted(path for path in paths if path.suffix in _SUFFIXES):
-            digest.update(f"{path.relative_to(root)}\n".encode())
-            digest.update(path.read_bytes())
-    for part in (duckdb.__version__, shop.rules, variables):
-        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+    code = digest_of(project, _FOLDERS), digest_of(Path(customer_intelligence.__file__).parent, ".")
+    parts = (*code, duckdb.__version__, shop.rules, variables)
+    fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
     loads = {}
     if shop.place is not None:
         for manifest in shop.manifests:
             found = (shop.place / RAW / manifest["load_id"] / ROWS_FILE).stat()
             stamp = [manifest["load_number"], found.st_size, found.st_mtime_ns]
             loads[manifest["load_id"]] = stamp
-    return Lines(digest.hexdigest(), loads)
+    return Lines(fingerprint.hexdigest(), loads)
 
 
 def take_note(
