@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from customer_intelligence.data_dir.layout import BUILD, RAW
-from customer_intelligence.data_dir.memory import MEMORY_VARIABLE, memory_limit, there_is
+from customer_intelligence.data_dir.memory import (
+    LARGEST_BYTES,
+    MEMORY_VARIABLE,
+    SHARE,
+    memory_limit,
+    there_is,
+)
 from customer_intelligence.data_dir.preflight import needed_bytes
 
 THREADS_VARIABLE, THREADS = "CUSTOMER_INTELLIGENCE_THREADS", "2"
@@ -40,8 +46,9 @@ def findings(data_dir: Path, manifests: Sequence[dict[str, Any]]) -> Iterator[tu
     yield "data", data if manifests else f"no load in {data_dir / RAW}: a build takes the sample"
     limit = f"a build takes {memory_limit()} for SQL and spills the rest"
     memory = f"{there_is() / 1e9:.1f} GB here; {limit}"
-    if not os.environ.get(MEMORY_VARIABLE):
-        memory += f". With {MEMORY_VARIABLE}=8GB it takes more; it gets faster if it spills now"
+    half = SHARE * there_is()
+    if not os.environ.get(MEMORY_VARIABLE) and half > LARGEST_BYTES:
+        memory += f". With {MEMORY_VARIABLE}={half / 1e9:.0f}GB it is faster if it spills now"
     yield "memory", memory
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     threads = os.environ.get(THREADS_VARIABLE, THREADS)
