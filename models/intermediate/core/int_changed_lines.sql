@@ -86,7 +86,7 @@ changed_invoices as (
 
 )
 
-select distinct
+select
     invoice_lines.load_number,
     invoice_lines.invoice_no,
     invoice_lines.customer_id,
@@ -99,7 +99,7 @@ where
         select max(already_read.last_load_number) from already_read
     )
 union distinct
-select distinct
+select
     invoice_lines.load_number,
     invoice_lines.invoice_no,
     invoice_lines.customer_id,

@@ -20,13 +20,11 @@ reloaded_numbers as (
     where
         not rules.invoice_numbers_restart
         and load_numbers.first_load_number < load_numbers.last_load_number
-        {% if is_incremental() %}
-            and known_lines.load_number > {{ last_load_read() }}
-        {% endif %}
+        and known_lines.load_number > {{ last_load_read() }}
     group by known_lines.invoice_no
     having
         min(known_lines.load_number) <> max(known_lines.load_number)
-        {% if is_incremental() %} or true {% endif %}
+        or {{ last_load_read() }} > 0
 
 ),
 
