@@ -81,10 +81,12 @@ def read_by_path(data_dir: str) -> State:
 
 
 def poll(kind: str, data_dir: str, generations: dict[str, Fingerprint]) -> Seen:
-    """Read again and again until the input is closed."""
-    seen, last, held = Seen(), "", None
-    print("ready", flush=True)
-    while not select.select([sys.stdin], [], [], PAUSE_SECONDS)[0]:
+    """Read again and again: once before this says that it is ready, once after the input is closed.
+
+    So whatever becomes current in between is met, however slow a reader is.
+    """
+    seen, last, ended, held = Seen(), "", False, None
+    while True:
         seen.reads += 1
         try:
             if kind == "path":
@@ -96,21 +98,25 @@ def poll(kind: str, data_dir: str, generations: dict[str, Fingerprint]) -> Seen:
                 held = marts
         except Exception as error:
             seen.errors.append(f"{kind}: {type(error).__name__}: {error}")
-            continue
-        rows = {name: count for name, (count, _) in found.items()}
-        if rows != {name: count for name, count in stated.items() if name in rows} or (
-            stated.keys() - rows != {"build_info"}
-        ):
-            seen.inconsistent.append(f"{read}: rows are not those of _meta_tables")
-        differences = {name: differing(found, whole) for name, whole in generations.items()}
-        if all(differences.values()):
-            seen.inconsistent.append(f"{read}: not a whole generation: {differences}")
-        if read < last:
-            seen.backwards.append(f"{read} after {last}")
-        seen.versions += read != last
-        last = read
-    del held
-    return seen
+        else:
+            rows = {name: count for name, (count, _) in found.items()}
+            if rows != {name: count for name, count in stated.items() if name in rows} or (
+                stated.keys() - rows != {"build_info"}
+            ):
+                seen.inconsistent.append(f"{read}: rows are not those of _meta_tables")
+            differences = {name: differing(found, whole) for name, whole in generations.items()}
+            if all(differences.values()):
+                seen.inconsistent.append(f"{read}: not a whole generation: {differences}")
+            if read < last:
+                seen.backwards.append(f"{read} after {last}")
+            seen.versions += read != last
+            last = read
+        if seen.reads == 1:
+            print("ready", flush=True)
+        if ended:
+            del held
+            return seen
+        ended = bool(select.select([sys.stdin], [], [], PAUSE_SECONDS)[0])
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import pytest
 from conftest import one_more_build
 from faults.kills import INGEST_POINTS, every_step, named
 from faults.lab import published_state
-from faults.readers import polling
+from faults.readers import KINDS, polling
 from faults.shop_directory import Fault, ShopDirectory
 from faults.small_marts import fill
 
@@ -73,8 +73,8 @@ def test_readers_see_whole_versions_wherever_a_publication_is_killed(small_shop,
     assert shop.leftovers() == []
     assert seen.failures() == []
     assert seen.reads > 20
-    # How many a reader meets depends on its speed; that there is a change to meet does not.
-    assert seen.versions >= 3
+    # Each reader met the first and the last; how many in between depends on its speed.
+    assert seen.versions >= 2 * len(KINDS)
 
 
 def test_a_publication_without_space_leaves_the_version_that_was(small_shop, databases):
