@@ -67,7 +67,8 @@ help:
 	@echo 'make report [OUT=report.html]    the dashboard as one file, to send or print'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
 	@echo 'make docs OUT=docs.html       the same as one file, to send or host'
-	@echo 'make metrics METRICS=a,b [BY=dimension]    figures of the last build; alone, what there is'
+	@echo 'make metrics METRICS=a,b [BY=segment,month] [OUT=file.csv|json|parquet]'
+	@echo '                 figures of what is published; alone, what there is'
 	@echo 'make doctor [DATA_DIR=dir]    what a build finds here: memory, cores, disk, and what to set'
 	@echo 'make versions    the published versions that are kept'
 	@echo 'make rollback VERSION=name    let readers see an earlier version'
@@ -92,7 +93,7 @@ help:
 	@echo 'make conventions the rules of dbt-bouncer.yml, for every model'
 	@echo 'make methodology the tables of docs, from the published marts and the analyses'
 	@echo 'make tables      the lists of tables in README and docs, from the descriptions of the models'
-	@echo 'make tutorial    the tables of the tutorial, from the build of the sample'
+	@echo 'make tutorial    tables of the tutorial and answers to agents, from the build of the sample'
 	@echo 'make pictures    the pictures of README and docs, from the build of the sample (needs chromium)'
 	@echo 'make sample      make the bundled sample again'
 	@echo 'make lock        resolve and pin the requirements again'
@@ -147,9 +148,8 @@ report: $(TREE).venv/installed
 docs: $(TREE).venv/installed
 	$(COMMAND) docs $(IN_PROJECT) $(call option,vars,VARS) $(call option,out,OUT)
 
-metrics: $(TREE).venv/installed-dev
-	$(COMMAND) metrics $(IN_PROJECT) $(if $(call said,METRICS)$(call said,BY),query) \
-		$(call option,metrics,METRICS) $(call option,group-by,BY)
+metrics: $(TREE).venv/installed
+	$(COMMAND) metrics $(IN_DATA_DIR) $(call option,by,BY) $(call option,out,OUT) $(call positional,METRICS)
 
 doctor: $(TREE).venv/installed
 	$(COMMAND) doctor $(IN_DATA_DIR)
@@ -246,6 +246,7 @@ OF_THE_SAMPLE = @test ! -d $(call quoted,PLACE)/raw || { \
 tutorial: $(TREE).venv/installed
 	$(OF_THE_SAMPLE)
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) docs/tutorial.md
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.transcript $(IN_DATA_DIR) docs/agents.md
 
 pictures: $(TREE).venv/installed-dev
 	$(OF_THE_SAMPLE)
@@ -259,7 +260,7 @@ LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.1
 	--generate-hashes --no-strip-extras --no-header --no-annotate --quiet --upgrade
 
 lock: $(TREE).venv/installed-dev
-	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra dashboard -o requirements.txt
+	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra dashboard --extra mcp -o requirements.txt
 	cd $(call quoted,ROOT) && $(LOCK) --all-extras -o requirements-dev.txt
 	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group conventions,$(LOCK)) -o requirements-conventions.txt
 	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group bench,$(LOCK)) -o requirements-bench.txt

@@ -77,6 +77,7 @@
             "started_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
             "invocation_id": invocation_id,
             "publish_empty": var("publish_empty"),
+            "target": flags.TARGET_PATH or "target" if flags.WRITE_JSON else none,
             "narrowed": narrowed,
             "results": ended,
             "nodes": nodes,

@@ -30,6 +30,7 @@ class Plugin(BasePlugin):
     # Of a command whose start was refused: no version can be published under it.
     _number = 0
     _started: Started | None = None
+    _project_dir = Path()
 
     def initialize(self, config: dict[str, Any]) -> None:  # noqa: ARG002
         """Check that a build can work, before dbt opens the work database."""
@@ -82,10 +83,11 @@ class Plugin(BasePlugin):
         none, and does not wait for it.
         """
         models, undescribed = request.pop("models"), request.pop("undescribed")
+        self._project_dir = Path(request["project_dir"])
         if request["command"] in WORKING:
             churn_models = importlib.import_module("customer_intelligence.churn").models
             check_parts(
-                Path(request["project_dir"]),
+                self._project_dir,
                 request["variables"],
                 models,
                 undescribed,
@@ -104,6 +106,8 @@ class Plugin(BasePlugin):
         """Publish if the command may, and let go of the data directory."""
         errors = [result for result in report["results"] if result["status"] == "error"]
         as_of = report.pop("as_of")
+        if report["target"] is not None:
+            report["target"] = str(self._project_dir / report["target"])
         try:
             if as_of and self._started is not None and self._started.is_whole:
                 leave_note(cursor, self._started.lines, as_of)

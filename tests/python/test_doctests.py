@@ -22,7 +22,10 @@ MODELS = {
 }
 RESULTS = {"LoadResult"}
 # Examples of these read what a build has published.
-READERS = ("customer_intelligence.publication.reader", "customer_intelligence.publication.versions")
+READERS = (
+    *("customer_intelligence.publication.reader", "customer_intelligence.publication.versions"),
+    "customer_intelligence.metrics.engine",
+)
 
 
 def modules() -> Iterator[str]:

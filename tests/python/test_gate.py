@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import duckdb
@@ -44,6 +45,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "started_at": "2026-11-28 03:16:10",
         "invocation_id": "a65db821-0000-0000-0000-000000000000",
         "publish_empty": False,
+        "target": None,
         "narrowed": [],
         "results": [
             *(
@@ -165,3 +167,29 @@ def test_a_refused_publication_says_what_readers_still_see(work_database, tmp_pa
     (tmp_path / "published" / version / "customer_intelligence.duckdb").unlink()
     said = end(work_database, tmp_path, command="run")
     assert "readers see nothing (E_DAMAGED: " in said
+
+
+def semantics(folder, model: str) -> str:
+    """Write dbt's semantic manifest of metrics on one model; return the folder."""
+    relation = {"alias": model, "schema_name": "x", "relation_name": f'"marts"."{model}"'}
+    manifest = {
+        "semantic_models": [{"name": "orders", "node_relation": relation}],
+        "project_configuration": {"time_spines": []},
+    }
+    (folder / "semantic_manifest.json").write_text(json.dumps(manifest))
+    return str(folder)
+
+
+def test_metrics_are_published_on_the_published_tables(work_database, tmp_path):
+    end(work_database, tmp_path / "shop", target=semantics(tmp_path, "fct_orders"))
+    with open_marts(tmp_path / "shop") as marts:
+        [(text,)] = marts.execute("select manifest from main._meta_semantics").fetchall()
+    [model] = json.loads(text)["semantic_models"]
+    assert model["node_relation"]["relation_name"] == '"marts"."fct_orders"'
+    assert model["node_relation"]["schema_name"] == "marts"
+
+
+def test_metrics_on_a_table_that_is_not_published_are_refused(work_database, tmp_path):
+    with pytest.raises(CustomerIntelligenceError, match="E_METRICS_UNPUBLISHED"):
+        end(work_database, tmp_path / "shop", target=semantics(tmp_path, "int_customer_days"))
+    assert not (tmp_path / "shop" / "published" / "current").exists()

@@ -48,6 +48,7 @@ TARGETS = {
     "check-data": ({"mapping": "MAPPING", "out": "OUT"}, ["DATA"]),
     "report": ({"out": "OUT"}, []),
     "docs": ({"vars": "VARS", "out": "OUT"}, []),
+    "metrics": ({"by": "BY", "out": "OUT"}, ["METRICS"]),
     "rollback": ({}, ["VERSION"]),
     "forget": ({"vars": "VARS"}, ["CUSTOMER"]),
     "export": ({"out": "OUT"}, ["MART"]),
@@ -56,7 +57,7 @@ TARGETS = {
 }
 VARIABLES = sorted(
     {name for options, words in TARGETS.values() for name in [*options.values(), *words]}
-    | {"URL", "METRICS", "BY", "ONLY", "SIZES", "RUNS", "QUICK", "ADD"}
+    | {"URL", "ONLY", "SIZES", "RUNS", "QUICK", "ADD"}
 )
 
 
@@ -110,13 +111,13 @@ def assert_nothing_ran(project: Path) -> None:
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 def test_every_value_arrives_as_it_was_typed_and_nothing_of_it_runs(project, value):
     said = [f"{name}={value}" for name in VARIABLES]
-    result = make(project, *TARGETS, "data", "metrics", "test-faults", "bench", *said)
+    result = make(project, *TARGETS, "data", "test-faults", "bench", *said)
     assert result.returncode == 0, result.stderr
     assert_nothing_ran(project)
     # make takes blanks after the `=` away.
     arrived = value.lstrip(" ")
     data_dir = f"--data-dir={project}/data/local"
-    *found, data, metrics, faults, bench = calls(project)
+    *found, data, faults, bench = calls(project)
     assert found == [
         [
             "customer-intelligence", target, data_dir,
@@ -126,8 +127,6 @@ def test_every_value_arrives_as_it_was_typed_and_nothing_of_it_runs(project, val
         for target, (options, words) in TARGETS.items()
     ]  # fmt: skip
     assert data[2] == f"--url={arrived}"
-    query = ["query", f"--metrics={arrived}", f"--group-by={arrived}"]
-    assert metrics == ["customer-intelligence", "metrics", data_dir, *query]
     assert faults == ["python", "-m", "tests.faults", f"--only={arrived}"]
     options = [f"--{name}={arrived}" for name in ("sizes", "runs", "quick", "add")]
     assert bench == ["python", "-m", "benchmarks.speed", *options]

@@ -285,9 +285,9 @@ def test_the_model_functions_know_no_engine_and_few_modules_know_dbt():
     functions = [name for name in imports if re.match(rooms, name)]
     assert len(functions) > 10
     assert not [name for name in functions if imports[name] & {"duckdb", "dbt"}]
-    dbt = {"dbt", "dbt_common", "dbt_metricflow"}
+    dbt = {"dbt", "dbt_common"}
     assert {name for name in imports if imports[name] & dbt} <= {
-        *("dbt_plugin.py", "cli/metrics.py", "cli/parsed.py", "cli/project.py")
+        *("dbt_plugin.py", "cli/parsed.py", "cli/project.py")
     }
 
 

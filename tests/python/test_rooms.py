@@ -26,6 +26,8 @@ ARROWS = {
     "check_data": {"data_dir", "errors", "ingest", "quoting"},
     "publication": {"data_dir", "errors", "ingest", "quoting", "sources", "variables"},
     "lists": {"data_dir", "errors", "ingest", "publication", "quoting"},
+    "metrics": {"errors", "lists", "quoting"},
+    "agents": {"data_dir", "errors", "ingest", "lists", "metrics", "publication"},
     "erasure": {"data_dir", "errors", "ingest", "lists", "publication"},
     "clusters": {"frames"},
     "lifetime_value": {"frames"},
@@ -33,8 +35,8 @@ ARROWS = {
     "churn": {"errors", "frames", "lifetime_value", "scoring"},
     "dbt_plugin": {"churn", "data_dir", "errors", "publication", "variables"},
     "cli": {
-        *("check_data", "data_dir", "erasure", "errors", "ingest", "lists", "publication"),
-        *("sources", "variables"),
+        *("agents", "check_data", "data_dir", "erasure", "errors", "ingest", "lists", "metrics"),
+        *("publication", "sources", "variables"),
     },
     "__init__": {"publication"},
     "__main__": {"cli"},
@@ -193,6 +195,7 @@ LACKING = {
     ],
     "dashboard": [["dashboard"], ["report"]],
     "semantic": [["metrics"]],
+    "mcp": [["mcp"]],
 }
 
 

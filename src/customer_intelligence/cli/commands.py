@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from customer_intelligence.cli import ending
+from customer_intelligence.cli.asking import mcp, metrics
 from customer_intelligence.cli.options import (
     ABOUT,
     COMPLETING,
@@ -254,33 +255,8 @@ def data(url: str | None, out: str | None) -> None:
     fetch(url or URL, path if out is None else _check_output(out, find_data_dir(None)))
 
 
-@cli.command(
-    epilog=example("metrics query --metrics=net_revenue --group-by=metric_time__month"),
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
-@in_data_dir
-@in_project
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def metrics(data_dir: str | None, project_dir: str | None, arguments: tuple[str, ...]) -> None:
-    """Query metrics of the last build.
-
-    Without ARGUMENTS, lists the metrics. ARGUMENTS are those of MetricFlow's `mf`; see `metrics
-    query --help`.
-    """
-    from customer_intelligence.cli.metrics import load_mf
-
-    mf = load_mf()
-    project = find_project(project_dir)
-    enter(project, find_data_dir(data_dir, project))
-    try:
-        mf.main(args=list(arguments or ("list", "metrics")), prog_name=f"{NAME} metrics")
-    except SystemExit as stop:
-        if stop.code:
-            raise ending.NotSo(
-                "E_METRICS",
-                "MetricFlow failed; its lines above say why.",
-                f"`{NAME} metrics` lists the metrics.",
-            ) from None
+cli.add_command(metrics)
+cli.add_command(mcp)
 
 
 @cli.command(epilog=example("doctor"))

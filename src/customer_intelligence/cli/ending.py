@@ -29,7 +29,8 @@ DONE, NOT_SO, REFUSED, INTERRUPTED = 0, 1, 2, 130
 # Packages that come with an extra of this one.
 EXTRAS = {
     **dict.fromkeys(("altair", "streamlit", "vl_convert"), "dashboard"),
-    **dict.fromkeys(("dbt_metricflow", "metricflow_semantics"), "semantic"),
+    **dict.fromkeys(("metricflow", "metricflow_semantics", "tabulate"), "semantic"),
+    **dict.fromkeys(("mcp", "mcp_types", "pydantic"), "mcp"),
     **dict.fromkeys(
         (
             *("dbt", "dbt_common", "numpy", "pandas", "pyarrow", "python_calamine", "scipy"),

@@ -22,6 +22,7 @@ from customer_intelligence.publication.reader import READ_ERRORS, open_marts
 WORKING = ("build", "run", "test", "seed", "snapshot", "retry", "clone")
 PASSED = ("success", "pass", "warn", "no-op")
 BUILT = ("model", "test", "seed", "snapshot")
+SEMANTICS = "semantic_manifest.json"  # dbt's name for it
 _NAMES_SHOWN = 5
 
 
@@ -41,6 +42,7 @@ def end_command(
     report : mapping
         What the macro `publish_marts` reports about the command: `command`, `started_at`,
         `invocation_id`, `publish_empty`; `narrowed`, the options that leave out a part;
+        `target`, where dbt has written its semantic manifest, null where it writes none;
         `results` with `id`, `name`, `type` and `status`; `nodes` with `id`, `name` and `type` of
         all that is enabled; `models` and `keys` as `tables` takes them.
 
@@ -65,6 +67,7 @@ def end_command(
         invocation_id=report["invocation_id"],
         tests_passed=tests_passed(report["results"]),
         publish_empty=report["publish_empty"],
+        semantics=_semantics(report["target"]),
     )
     try:
         version = publish(connection, data_dir, build, tables(report["models"], report["keys"]))
@@ -76,6 +79,11 @@ def end_command(
         f"published: readers see version {version} from now on "
         f"({data_dir / PUBLISHED / CURRENT / DATABASE})"
     )
+
+
+def _semantics(target: str | None) -> str:
+    path = None if target is None else Path(target, SEMANTICS)
+    return path.read_text("utf-8") if path is not None and path.is_file() else ""
 
 
 def tests_passed(results: Sequence[Mapping[str, str]]) -> int:

@@ -45,6 +45,7 @@ from customer_intelligence.publication.reader import (
     open_version,
     reason_of,
 )
+from customer_intelligence.publication.semantics import published_semantics
 from customer_intelligence.publication.summary import collect
 from customer_intelligence.publication.versions import check_current, make_current, verify
 from customer_intelligence.quoting import identifier, literal
@@ -114,6 +115,8 @@ class Build:
         Data tests that passed in this build.
     publish_empty : bool
         Whether marts without any order may take the place of marts that have some.
+    semantics : str
+        dbt's semantic manifest, JSON; empty where dbt has written none.
     """
 
     number: int
@@ -121,6 +124,7 @@ class Build:
     invocation_id: str
     tests_passed: int
     publish_empty: bool = False
+    semantics: str = ""
 
     @property
     def version(self) -> str:
@@ -285,6 +289,15 @@ def _copy(
             f"?::integer as erasures_known from publication.{BUILD_INFO}",
             [build.number, build.invocation_id, erasures],
         )
+        connection.execute(
+            "create table publication._meta_semantics as select ?::varchar as manifest",
+            [
+                published_semantics(
+                    build.semantics,
+                    {table.relation: (table.schema, table.name) for table in tables},
+                )
+            ],
+        )
         _comment_on_meta(connection)
     return rows
 
@@ -304,6 +317,7 @@ def _comment_on_meta(connection: DuckDBPyConnection) -> None:
         "_meta": "One row: the version. Which build published it, and as of which day.",
         "_meta_tables": "One row for each published table: its rows, its keys (columns that no two "
         "rows share) and its foreign keys. DuckDB itself holds no keys of these tables.",
+        "_meta_semantics": "One row: what metrics are made of, as dbt's semantic manifest (JSON).",
     }
     for name, comment in comments.items():
         connection.execute(f"comment on table publication.{name} is {literal(comment)}")

@@ -123,7 +123,7 @@ def open_marts(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBP
     Returns
     -------
     duckdb.DuckDBPyConnection
-        A connection whose only tables are those that were published and `_meta` and `_meta_tables`.
+        A connection whose only tables are those that were published and the three of `_meta`.
         Names without a schema are those of `marts` and `evidence`. It cannot read other files,
         load extensions, attach databases or change its own settings.
 
