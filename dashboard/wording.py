@@ -92,6 +92,15 @@ class Kpi(NamedTuple):
     group: str
 
 
+# Why a customer is in another segment than in the version before.
+CAUSES = {
+    "own_activity": ("Own orders or returns", "They bought or gave something back since."),
+    "time": ("Time", "The days since their last order grew."),
+    "others": ("Others", "They did nothing: what others did moved the scores."),
+    "rules_or_model": ("Rules", "Rules, settings or the code are others than before."),
+    "correction": ("Corrections", "Their earlier lines are no longer what they were."),
+}
+
 KPI_GROUPS = ("Customers", "Revenue", "Churn, measured", "Churn, predicted")
 KPIS = {
     "customers": Kpi("Customers", "Customers"),

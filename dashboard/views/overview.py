@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 import wording
 from charts import overview as charts
+from queries import segments as queries
 
 
 def draw_card(kpi: pd.Series, currency: str) -> None:
@@ -64,6 +65,29 @@ def partial_note(months: pd.DataFrame) -> str:
     return f" Pale: the data cover {named} only in part, so do not compare it with other months."
 
 
+def draw_changes(changes: pd.DataFrame) -> None:
+    """Draw who is in another segment than in the version published before, and why."""
+    if changes.empty:
+        return
+    st.subheader("Who changed segment since the version before?", anchor=False)
+    causes = [name for name in wording.CAUSES if changes[name].any()]
+    layout.table(
+        changes[["before", "now", "customers", *causes]],
+        "Customers who moved from one segment to another, by cause.",
+        {
+            "before": st.column_config.TextColumn("From"),
+            "now": st.column_config.TextColumn("To"),
+            "customers": layout.number_column("Customers"),
+            **{name: layout.number_column(*wording.CAUSES[name]) for name in causes},
+        },
+    )
+    day = marts_reader.day(changes["previous_as_of_date"].max())
+    st.caption(
+        f"Compared with the version as of {day}. Each customer counts with the first cause that "
+        "applies."
+    )
+
+
 def main() -> None:
     """Draw the page."""
     currency = marts_reader.currency()
@@ -93,6 +117,8 @@ def main() -> None:
             + layout.CLICK,
             picks="segment",
         )
+
+    draw_changes(queries.changes())
 
     findings = marts_reader.query(
         "select finding, source_mart from rpt_insights order by insight_order"

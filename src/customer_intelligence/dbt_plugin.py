@@ -106,6 +106,7 @@ class Plugin(BasePlugin):
         """Publish if the command may, and let go of the data directory."""
         errors = [result for result in report["results"] if result["status"] == "error"]
         as_of = report.pop("as_of")
+        report["rules"] = self._started.lines.rules if self._started else ""
         if report["target"] is not None:
             report["target"] = str(self._project_dir / report["target"])
         try:

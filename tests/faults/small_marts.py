@@ -33,6 +33,8 @@ TABLES = {
     "0::decimal(38, 4) as amount limit 0",
     "rpt_order_statuses": "select ''::varchar as order_status, ''::varchar as status_class, "
     "0::bigint as invoices, 0::decimal(38, 4) as amount limit 0",
+    "rpt_changes": "select ''::varchar as customer_id, ''::varchar as attribute, ''::varchar as "
+    "cause, date '2011-12-09' as previous_as_of_date limit 0",
     "fct_returns": "select false as is_estimated, 0::decimal(38, 4) as amount limit 0",
     "rpt_insights": "select 'who_to_contact_first' as insight, 'Act.' as finding, "
     "1 as insight_order",

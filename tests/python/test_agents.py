@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, publish_changed
 from mcp import Client, StdioServerParameters
 
 from customer_intelligence import open_marts
@@ -185,19 +185,23 @@ def test_an_erased_customer_is_unknown_before_the_next_build(copy, marts, publis
 def test_what_changed_is_the_difference_of_two_versions(copy):
     data_dir = copy()
     assert "E_NO_VERSION_BEFORE" in refused(data_dir, "what_changed")
-    from conftest import publish_changed
-
     publish_changed(
         data_dir,
         data_dir,
-        "update dim_customers set segment = 'At Risk' where customer_id in "
-        "(select customer_id from dim_customers where segment = 'Champions' "
-        "order by customer_id limit 3)",
+        "insert into rpt_changes select customer_id, 'segment', 'At Risk', segment, 'time', "
+        "date '2011-11-30', (select version from main._meta) from dim_customers "
+        "where segment = 'Lost Customers' order by customer_id limit 3",
         "update rpt_kpis set value = value + 1 where kpi = 'customers'",
     )
     answer = told(data_dir, "what_changed")["answer"]
-    assert answer["customers_who_changed_segment"] == [
-        {"from": "Champions", "to": "At Risk", "customers": 3}
+    assert answer["customers_who_changed"] == [
+        {
+            "attribute": "segment",
+            "value_before": "At Risk",
+            "value_now": "Lost Customers",
+            "cause": "time",
+            "customers": 3,
+        }
     ]
     differing = [row for row in answer["key_figures"] if row["before"] != row["now"]]
     assert [(row["kpi"], row["now"] - row["before"]) for row in differing] == [("customers", 1)]

@@ -46,6 +46,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "invocation_id": "a65db821-0000-0000-0000-000000000000",
         "publish_empty": False,
         "target": None,
+        "rules": "",
         "narrowed": [],
         "results": [
             *(

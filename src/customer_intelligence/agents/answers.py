@@ -194,13 +194,6 @@ def what_changed(data_dir: Path) -> Answer:
         with before:
             (then,) = _rows(before, "select version, as_of_date from main._meta")
             figures = {row["kpi"]: row["value"] for row in _rows(before, _FIGURES)}
-            people = dict(before.execute(_SEGMENT_OF).fetchall())
-        moved: dict[tuple[str | None, str | None], int] = {}
-        current = dict(marts.execute(_SEGMENT_OF).fetchall())
-        for customer in people.keys() | current.keys():
-            pair = (people.get(customer), current.get(customer))
-            if pair[0] != pair[1]:
-                moved[pair] = moved.get(pair, 0) + 1
         return _answer(
             marts,
             {
@@ -209,12 +202,14 @@ def what_changed(data_dir: Path) -> Answer:
                     {"kpi": row["kpi"], "before": figures.get(row["kpi"]), "now": row["value"]}
                     for row in _rows(marts, _FIGURES)
                 ],
-                "customers_who_changed_segment": [
-                    {"from": left, "to": entered, "customers": customers}
-                    for (left, entered), customers in sorted(
-                        moved.items(), key=lambda move: -move[1]
-                    )
-                ],
+                "customers_who_changed": _rows(
+                    marts,
+                    "select attribute, value_before, value_now, cause, count(*) as customers "
+                    "from rpt_changes where previous_version = $version "
+                    "group by attribute, value_before, value_now, cause "
+                    "order by attribute, customers desc, value_before, value_now, cause",
+                    {"version": then["version"]},
+                ),
             },
             models=("segments", "churn"),
         )
@@ -260,7 +255,6 @@ def definition(data_dir: Path, name: str) -> Answer:
 
 
 _FIGURES = "select kpi, value from rpt_kpis order by kpi_order"
-_SEGMENT_OF = "select customer_id, segment from dim_customers"
 
 
 def _answer(

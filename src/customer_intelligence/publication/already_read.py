@@ -32,6 +32,8 @@ class Lines:
 
     fingerprint: str
     """Of rules, vars and code."""
+    rules: str
+    """The same but for the as-of day."""
     loads: Mapping[str, Sequence[int]]
     """Number, bytes and time of each load, by its name; none where lines come from a relation."""
 
@@ -58,15 +60,20 @@ def lines_now(project: Path, shop: Shop, variables: Mapping[str, object]) -> Lin
         The value of every var.
     """
     code = digest_of(project, _FOLDERS), digest_of(Path(customer_intelligence.__file__).parent, ".")
-    parts = (*code, duckdb.__version__, shop.rules, variables)
-    fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode())
+    parts = (*code, duckdb.__version__, shop.rules)
+    lasting = {name: value for name, value in variables.items() if name != "as_of_date"}
     loads = {}
     if shop.place is not None:
         for manifest in shop.manifests:
             found = (shop.place / RAW / manifest["load_id"] / ROWS_FILE).stat()
             stamp = [manifest["load_number"], found.st_size, found.st_mtime_ns]
             loads[manifest["load_id"]] = stamp
-    return Lines(fingerprint.hexdigest(), loads)
+    return Lines(_hash(*parts, variables), _hash(*parts, lasting), loads)
+
+
+def _hash(*parts: object) -> str:
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def take_note(

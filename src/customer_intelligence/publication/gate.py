@@ -43,6 +43,7 @@ def end_command(
         What the macro `publish_marts` reports about the command: `command`, `started_at`,
         `invocation_id`, `publish_empty`; `narrowed`, the options that leave out a part;
         `target`, where dbt has written its semantic manifest, null where it writes none;
+        `rules`, as `Build` takes them;
         `results` with `id`, `name`, `type` and `status`; `nodes` with `id`, `name` and `type` of
         all that is enabled; `models` and `keys` as `tables` takes them.
 
@@ -68,6 +69,7 @@ def end_command(
         tests_passed=tests_passed(report["results"]),
         publish_empty=report["publish_empty"],
         semantics=_semantics(report["target"]),
+        rules=report["rules"],
     )
     try:
         version = publish(connection, data_dir, build, tables(report["models"], report["keys"]))

@@ -36,6 +36,7 @@ from customer_intelligence.data_dir.layout import (
 )
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.ingest.tombstones import erasure_number
+from customer_intelligence.publication.changes import TABLE, note_changes
 from customer_intelligence.publication.reader import (
     READ_ERRORS,
     READER_CONFIG,
@@ -117,6 +118,8 @@ class Build:
         Whether marts without any order may take the place of marts that have some.
     semantics : str
         dbt's semantic manifest, JSON; empty where dbt has written none.
+    rules : str
+        A hash of what figures depend on besides the lines and the as-of day: rules, vars, code.
     """
 
     number: int
@@ -125,6 +128,7 @@ class Build:
     tests_passed: int
     publish_empty: bool = False
     semantics: str = ""
+    rules: str = ""
 
     @property
     def version(self) -> str:
@@ -184,7 +188,8 @@ def publish(
         erasures = erasure_number(data_dir / RAW)
         _refuse_to_go_back(data_dir, build)
         building.mkdir()
-        rows = _copy(connection, building / DATABASE, build, tables, erasures)
+        before = _current_database(data_dir)
+        rows = _copy(connection, building / DATABASE, build, tables, erasures, before)
         if not build.publish_empty:
             _refuse_to_empty(data_dir, rows)
         _write_summary(building)
@@ -205,6 +210,15 @@ def publish(
             files.remove(building)
     _tidy(published, outdated)
     return build.version
+
+
+def _current_database(data_dir: Path) -> Path | None:
+    try:
+        path = data_dir / PUBLISHED / current_version(data_dir) / DATABASE
+        files.check_regular(path)
+    except (CustomerIntelligenceError, OSError):
+        return None
+    return path
 
 
 def remove_leftovers(published: Path) -> None:
@@ -250,6 +264,7 @@ def _copy(
     build: Build,
     tables: Sequence[Table],
     erasures: int,
+    before: Path | None,
 ) -> dict[str, int]:
     """Copy tables with their metadata; return the number of rows, by schema and name."""
     rows = {}
@@ -286,8 +301,9 @@ def _copy(
         connection.execute(
             "create table publication._meta as select version, ?::bigint as version_number, "  # noqa: S608  # nosec
             "built_at, as_of_date, schema_version, ?::varchar as invocation_id, tests_passed, "
-            f"?::integer as erasures_known from publication.{BUILD_INFO}",
-            [build.number, build.invocation_id, erasures],
+            "?::integer as erasures_known, ?::varchar as rules "
+            f"from publication.{BUILD_INFO}",
+            [build.number, build.invocation_id, erasures, build.rules],
         )
         connection.execute(
             "create table publication._meta_semantics as select ?::varchar as manifest",
@@ -299,6 +315,13 @@ def _copy(
             ],
         )
         _comment_on_meta(connection)
+        changes = f"{SCHEMAS[0]}.{TABLE}"
+        if changes in rows:
+            rows[changes] = note_changes(connection, before)
+            connection.execute(
+                "update publication._meta_tables set row_count = ? where table_name = ?",
+                [rows[changes], TABLE],
+            )
     return rows
 
 
@@ -324,6 +347,10 @@ def _comment_on_meta(connection: DuckDBPyConnection) -> None:
     connection.execute(
         "comment on column publication._meta.erasures_known is "
         + literal("How often customers had been erased at publication.")
+    )
+    connection.execute(
+        "comment on column publication._meta.rules is "
+        + literal("A hash of rules, vars and code: another one may give other figures.")
     )
 
 

@@ -30,6 +30,13 @@ from customer_intelligence.publication.reader import (
 )
 
 SHOWN_STATUSES = 5
+_CAUSES = {
+    "correction": "corrections of earlier lines",
+    "own_activity": "own orders or returns",
+    "rules_or_model": "other rules",
+    "time": "time",
+    "others": "what others did",
+}
 
 
 def summarise(data_dir: str | Path | None = None) -> dict[str, Any]:
@@ -75,6 +82,7 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         what counts by a rule that the source does not confirm, what is dated far off (null where
         nothing is), segments, the churn model's AUC with its interval (null where it was not
         tested, or nothing was left to rank), status and explanation of each model, the findings,
+        how many customers changed segment since the version before, by cause (null without one),
         and what drifted: how many things could be told and would count, a sentence for each
         that did, and one for each whose change may be the season.
     """
@@ -161,6 +169,7 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             for model, status, explanation in models
         },
         "findings": findings,
+        "changes": _changes(marts),
         "drift": {
             "watched": sum(
                 status in ("steady", "drifted", "may_be_season") for _, status, _ in drift
@@ -171,6 +180,32 @@ def collect(marts: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             },
         },
     }
+
+
+def _changes(marts: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
+    """Return who changed segment since the version before, or None where nothing was compared."""
+    causes = marts.execute(
+        "select cause, count(*), max(previous_as_of_date)::varchar from rpt_changes "
+        "where attribute = 'segment' group by cause order by 2 desc, cause"
+    ).fetchall()
+    if not causes:
+        return None
+    return {
+        "previous_as_of_date": causes[0][2],
+        "segment": {cause: customers for cause, customers, _ in causes},
+    }
+
+
+def _change_lines(changes: dict[str, Any] | None) -> list[str]:
+    """Return one line on who changed segment, or none; earlier summaries have none."""
+    if not changes:
+        return []
+    causes = changes["segment"]
+    told = ", ".join(f"{count:,} by {_CAUSES[cause]}" for cause, count in causes.items())
+    return [
+        f"since the version as of {changes['previous_as_of_date']}: {sum(causes.values()):,} in "
+        f"another segment ({told})"
+    ]
 
 
 def taken_for_granted(marts: duckdb.DuckDBPyConnection) -> dict[str, dict[str, Any]]:
@@ -259,6 +294,7 @@ def as_lines(summary: dict[str, Any], data_dir: Path) -> list[str]:
         *_granted_lines(summary.get("taken_for_granted", {}), summary["currency"]),
         *_apart_lines(summary),
         *([f"segments (share of revenue): {' · '.join(segments)}"] if segments else []),
+        *_change_lines(summary.get("changes")),
         *skill,
         *summary["findings"],
         *_drift_lines(summary["drift"]),
