@@ -304,3 +304,10 @@ def test_a_key_with_a_null_in_any_column_is_no_key():
         query = render.is_unique_key(f"(values {rows}) as keyed(a, b)", ["a", "b"])
         with duckdb.connect() as database:
             assert len(database.execute(query).fetchall()) == wrong, rows
+
+
+def test_dbt_and_the_dashboard_call_the_same_data_stale(manifest):
+    [loads] = [source for source in manifest["sources"].values() if source["name"] == "loads"]
+    script = (ROOT / "dashboard" / "main.py").read_text("utf-8")
+    days = int(re.search(r"^STALE_DAYS = (\d+)$", script, re.MULTILINE)[1])
+    assert loads["freshness"]["warn_after"] == {"count": days, "period": "day"}

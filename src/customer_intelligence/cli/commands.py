@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from customer_intelligence.cli import ending
+from customer_intelligence.cli import ending, notifying
 from customer_intelligence.cli.asking import mcp, metrics
 from customer_intelligence.cli.options import (
     ABOUT,
@@ -68,12 +68,28 @@ def cli() -> None:
 @click.option(
     "--mapping", metavar="NAME", help="A mapping.yml for FILE, or a preset such as shopify."
 )
+@click.option(
+    "--notify",
+    metavar="COMMAND",
+    envvar=notifying.VARIABLE,
+    help="Program that gets JSON if the build fails, something drifts, much money is set apart or "
+    "a segment moves.",
+)
+@click.option(
+    "--notify-share",
+    type=click.FloatRange(min=0),
+    default=notifying.MOVED_SHARE,
+    show_default=True,
+    help="By which share a segment must grow or shrink.",
+)
 @in_data_dir
 @with_vars
 @in_project
 def build(
     file: str | None,
     mapping: str | None,
+    notify: str | None,
+    notify_share: float,
     data_dir: str | None,
     given_vars: str | None,
     project_dir: str | None,
@@ -88,11 +104,12 @@ def build(
         raise click.UsageError("--mapping needs a FILE, and none is given.")
     project = find_project(project_dir)
     place = find_data_dir(data_dir, project)
-    if file is not None:
-        from customer_intelligence.cli.loading import load_file
+    with notifying.notifying(notify, notify_share, place):
+        if file is not None:
+            from customer_intelligence.cli.loading import load_file
 
-        load_file(file, place, mapping)
-    _build(project, place, given_vars)
+            load_file(file, place, mapping)
+        _build(project, place, given_vars)
 
 
 def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
