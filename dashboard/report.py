@@ -139,7 +139,8 @@ def _element(element: Any) -> str:
     if element.type in ("markdown", "info", "warning", "success", "error"):
         return f"<p>{_words(element.value)}</p>"
     if element.type == "metric":
-        change = f"<span>{html.escape(element.delta)} vs. before</span>" if element.delta else ""
+        change = f"{element.delta} {element.proto.delta_description}".strip()
+        change = f"<span>{html.escape(change)}</span>" if element.delta else ""
         return f"<span>{_words(element.label)}</span><b>{html.escape(element.value)}</b>{change}"
     if element.type == "dataframe":
         return _table(element)

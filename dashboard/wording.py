@@ -92,6 +92,33 @@ class Kpi(NamedTuple):
     group: str
 
 
+# Why a month differs from the month before.
+GROWTH_PARTS = {
+    "new_customers": ("New customers", "#009E73"),
+    "more": ("Came back or bought more", "#0072B2"),
+    "other": ("Returns, no customer", "#B8BEC5"),
+    "less": ("Bought less", "#E69F00"),
+    "lapsed": ("Bought nothing", "#D55E00"),
+}
+# The figures of a month: what they are called, in which unit, and what they mean.
+MONTH_FIGURES = {
+    "net_revenue": ("Net revenue", "currency", "Revenue less returns and discounts."),
+    "customers": ("Buyers", "customers", "Customers who bought; each counts once."),
+    "new_customers": ("New customers", "customers", "Their first purchase was in the month."),
+    "orders": ("Orders", "customers", "Invoices of known customers that are not void."),
+    "net_revenue_per_order": (
+        "Spent per order",
+        "currency",
+        "Net revenue of known customers in the month for each of their orders.",
+    ),
+}
+# Where a finding is followed up.
+FOLLOW_UP = {
+    "revenue_concentration": ("views/value.py", "What customers are worth"),
+    "churn_predictability": ("views/churn.py", "Who may churn, and can it be trusted?"),
+    "who_to_contact_first": ("views/customers.py", "Whom to contact"),
+}
+
 # Why a customer is in another segment than in the version before.
 CAUSES = {
     "own_activity": ("Own orders or returns", "They bought or gave something back since."),

@@ -70,7 +70,70 @@ def monthly_revenue(months: pd.DataFrame, currency: str) -> alt.LayerChart:
         .mark_text(dy=-8, color=colours.INK, fontStyle="italic")
         .encode(x=x, y=alt.Y("net_revenue:Q"), text=alt.TextValue("partial"))
     )
-    chart: alt.LayerChart = (bars + partial).properties(height=320)
+    chart: alt.LayerChart = (bars + partial).properties(height=230)
+    return chart
+
+
+def growth(changes: pd.DataFrame, currency: str) -> alt.LayerChart:
+    """Stack what made each month differ from the month before, above and below zero.
+
+    Parameters
+    ----------
+    changes : pandas.DataFrame
+        `month_start_date`, `is_partial`, `net_revenue_change` and a column for each of
+        `wording.GROWTH_PARTS`; the parts add up to the change.
+    currency : str
+        Unit of the amounts.
+    """
+    parts = wording.GROWTH_PARTS
+    wide = changes.assign(month=changes["month_start_date"].dt.strftime("%b %Y"))
+    long = wide.melt(
+        id_vars=["month", "is_partial", "net_revenue_change"],
+        value_vars=list(parts),
+        var_name="part",
+        value_name="amount",
+    )
+    long["rank"] = long["part"].map({part: rank for rank, part in enumerate(parts)})
+    long["part"] = long["part"].map({part: label for part, (label, _) in parts.items()})
+    x = alt.X(
+        "month:N",
+        sort=wide["month"].tolist(),
+        title=None,
+        axis=alt.Axis(labelAngle=0, labelOverlap=True),
+    )
+    tooltip = [
+        alt.Tooltip("month:N", title="Month"),
+        alt.Tooltip("part:N", title="By"),
+        alt.Tooltip("amount:Q", title=currency, format="+,.0f"),
+        alt.Tooltip("net_revenue_change:Q", title=f"In all, {currency}", format="+,.0f"),
+    ]
+    bars = (
+        alt.Chart(long)
+        .mark_bar()
+        .encode(
+            x=x,
+            y=alt.Y(
+                "amount:Q",
+                title=f"Change ({currency})",
+                axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=5),
+                scale=alt.Scale(nice=False),
+            ),
+            color=alt.Color(
+                "part:N",
+                scale=coloured(dict(parts.values())),
+                legend=alt.Legend(title=None, orient="top", columns=2),
+            ),
+            order=alt.Order("rank:Q"),
+            opacity=alt.condition("datum.is_partial", alt.value(0.45), alt.value(1)),
+            tooltip=tooltip,
+        )
+    )
+    sums = (
+        alt.Chart(wide)
+        .mark_tick(color=colours.STRONG_INK, thickness=2)
+        .encode(x=x, y=alt.Y("net_revenue_change:Q"), tooltip=tooltip[::3])
+    )
+    chart: alt.LayerChart = (bars + sums).properties(height=230)
     return chart
 
 
@@ -106,9 +169,9 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         yOffset=alt.YOffset("measure:N", sort=list(labels.values())),
         x=alt.X(
             "share:Q",
-            title="Share of all customers and of their net revenue",
-            axis=alt.Axis(format=".0%", tickCount=10),
-            scale=alt.Scale(domainMax=1.45 * float(long["share"].max())),
+            title="Share of all",
+            axis=alt.Axis(format=".0%", tickCount=5),
+            scale=alt.Scale(domainMax=1.8 * float(long["share"].max())),
         ),
         tooltip=[
             alt.Tooltip("segment:N", title="Segment"),
@@ -124,5 +187,5 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         ),
     )
     texts = base.mark_text(align="left", dx=5, color=colours.INK).encode(text=alt.Text("label:N"))
-    chart: alt.LayerChart = (bars + texts).properties(height=62 * len(names) + 50)
+    chart: alt.LayerChart = (bars + texts).properties(height=50 * len(names) + 50)
     return chart

@@ -161,23 +161,3 @@ def rfm_grid() -> pd.DataFrame:
 def migration() -> pd.DataFrame:
     """Return the customers who moved between each pair of segments, by period."""
     return query("select * from rpt_segment_migration")
-
-
-def changes() -> pd.DataFrame:
-    """Return who is in another segment than in the version before: customers by move and cause."""
-    return query("""
-        select
-            coalesce(value_before, 'New') as before,
-            coalesce(value_now, 'No longer a customer') as now,
-            count(*) as customers,
-            count(*) filter (cause = 'own_activity') as own_activity,
-            count(*) filter (cause = 'time') as time,
-            count(*) filter (cause = 'others') as others,
-            count(*) filter (cause = 'rules_or_model') as rules_or_model,
-            count(*) filter (cause = 'correction') as correction,
-            max(previous_as_of_date) as previous_as_of_date
-        from rpt_changes
-        where attribute = 'segment'
-        group by all
-        order by customers desc, before, now
-    """)

@@ -1,4 +1,4 @@
-"""Overview: key figures, revenue by month, revenue by segment, findings in words."""
+"""Overview: the last month, revenue and growth by month, segments, findings, what changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 import wording
 from charts import overview as charts
-from queries import segments as queries
+from queries import overview as queries
 
 
 def draw_card(kpi: pd.Series, currency: str) -> None:
@@ -62,7 +62,7 @@ def partial_note(months: pd.DataFrame) -> str:
     if partial.empty:
         return ""
     named = " and ".join(f"{month:%B %Y}" for month in partial)
-    return f" Pale: the data cover {named} only in part, so do not compare it with other months."
+    return f"Pale: the data cover {named} only in part, so do not compare it with other months."
 
 
 def draw_changes(changes: pd.DataFrame) -> None:
@@ -88,47 +88,110 @@ def draw_changes(changes: pd.DataFrame) -> None:
     )
 
 
+def draw_month(months: pd.DataFrame, currency: str) -> None:
+    """Draw the last whole month: five figures, each with its course and the same month before."""
+    whole = months[~months["is_partial"]].reset_index(drop=True)
+    if whole.empty:
+        return
+    now = whole.iloc[-1]
+    month = now["month_start_date"]
+    year_before = whole[whole["month_start_date"] == month - pd.DateOffset(years=1)]
+    before = whole[whole["month_start_date"] == month - pd.DateOffset(months=1)]
+    figures = wording.MONTH_FIGURES.items()
+    for place, (name, (label, unit, definition)) in zip(st.columns(5), figures, strict=True):
+        if not pd.isna(now[name]):
+            compared = [
+                (past.iloc[0], wording.change(now[name], past.iloc[0][name], unit))
+                for past in (year_before, before)
+                if len(past) and not pd.isna(past.iloc[0][name])
+            ]
+            told = [
+                f"{change} on {past['month_start_date']:%b %Y}"
+                for past, change in compared
+                if change
+            ]
+            exact = str(wording.figure(now[name], unit, currency))
+            short = wording.in_short(exact) if unit == "currency" and now[name] >= 10_000 else exact
+            place.metric(
+                label,
+                short,
+                told[0] if told else None,
+                delta_color="blue",
+                help=wording.as_markdown(". ".join([f"Exactly {exact}", *told[1:]]))
+                + f". {definition}",
+                border=True,
+                chart_data=whole[name].tolist() if len(whole) > 1 else None,
+                chart_type="area",
+            )
+    season = "the same month a year before" if len(year_before) else "the month before"
+    st.caption(
+        f"{month:%B %Y}, the last whole month, compared with {season}. The lines show all whole "
+        "months."
+    )
+
+
+def draw_findings(findings: pd.DataFrame) -> None:
+    """Draw three findings as cards, each with the page that follows it up, and fold the others."""
+    st.subheader("What stands out?", anchor=False)
+    if findings.empty:
+        st.text("There are no findings: there are too few data.")
+        return
+    shown = findings["insight"].isin(wording.FOLLOW_UP)
+    for _, finding in findings[shown].iterrows():
+        with st.container(border=True, gap="xsmall"):
+            st.text(finding["finding"])
+            page, label = wording.FOLLOW_UP[finding["insight"]]
+            st.page_link(page, label=label)
+    others = findings.loc[~shown, "finding"]
+    if len(others):
+        with st.expander(f"{len(others)} more", expanded=not shown.any()):
+            for finding in others:
+                st.text(f"•  {finding}")
+
+
 def main() -> None:
     """Draw the page."""
     currency = marts_reader.currency()
     st.title("How are we doing?", anchor=False)
     layout.nothing_selected()
-    draw_cards(currency)
-    layout.whole_shop("The rest of this page")
-
-    months = marts_reader.query("select * from rpt_monthly_revenue order by month_start_date")
+    layout.whole_shop()
+    months = queries.months()
     if not months.empty:
-        layout.show(
-            "How much do we sell each month?",
-            charts.monthly_revenue(months, currency),
-            "Net revenue by month, stacked by returning customers, new customers and sales "
-            "without a customer.",
-            "Net revenue is revenue less returns and discounts. New customers: those whose first "
-            "purchase was in the month." + partial_note(months),
-        )
-
-    segments = marts_reader.segments()
-    if not segments.empty:
-        layout.show(
-            "Which customers bring the revenue?",
-            charts.segment_shares(segments, marts_reader.filters()["segment"]),
-            "Share of customers and share of net revenue of each segment.",
-            "Pale bars: share of customers. Full bars: share of the net revenue of all customers. "
-            + layout.CLICK,
-            picks="segment",
-        )
-
+        draw_month(months, currency)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        if not months.empty:
+            layout.show(
+                "How much do we sell each month?",
+                charts.monthly_revenue(months, currency),
+                "Net revenue by month, stacked by returning customers, new customers and sales "
+                "without a customer.",
+                partial_note(months),
+            )
+        growth = queries.growth()
+        if not growth.empty:
+            layout.show(
+                "Where does the change come from?",
+                charts.growth(growth, currency),
+                "What made each month's net revenue differ from the month before, by part.",
+                "Against the month before. The parts add up to the line. Customers count before "
+                "returns and discounts, which are grey with what has no customer.",
+            )
+    with right:
+        segments = marts_reader.segments()
+        if not segments.empty:
+            layout.show(
+                "Which customers bring the revenue?",
+                charts.segment_shares(segments, marts_reader.filters()["segment"]),
+                "Share of customers and share of net revenue of each segment.",
+                "Pale bars: share of customers. Full bars: share of the net revenue of all "
+                "customers. " + layout.CLICK,
+                picks="segment",
+            )
+        draw_findings(queries.findings())
     draw_changes(queries.changes())
-
-    findings = marts_reader.query(
-        "select finding, source_mart from rpt_insights order by insight_order"
-    )
-    st.subheader("What stands out?", anchor=False)
-    if findings.empty:
-        st.text("There are no findings: there are too few data.")
-    with st.container(gap="xsmall"):
-        for finding in findings["finding"]:
-            st.text(f"•  {finding}")
+    with st.expander("All key figures, and what they mean"):
+        draw_cards(currency)
 
 
 main()

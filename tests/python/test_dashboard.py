@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -137,35 +138,95 @@ def test_pages_speak_plainly(shown):
         assert "nan" not in re.findall(r"\w+", text.lower())
 
 
+def key_figures(app: AppTest) -> Any:
+    """Return what the overview folds: every key figure with its definition."""
+    return next(part for part in app.expander if part.label.startswith("All key figures"))
+
+
 def test_key_figures_equal_the_marts(published, shown):
     kpis = published.execute(
         "select value::double, unit, as_of_date, previous_value::double from rpt_kpis"
     ).fetchall()
-    app = shown()
-    assert len(app.metric) == len(kpis)
+    folded = key_figures(shown())
+    assert len(folded.metric) == len(kpis)
     shown = sorted(
         float(re.sub(r"[^0-9.\-]", "", card.value)) / (100 if "%" in card.value else 1)
-        for card in app.metric
+        for card in folded.metric
         if card.value != "—"
     )
     wanted = sorted(value for value, *_ in kpis if value is not None)
     assert shown == pytest.approx(wanted, rel=5e-3, abs=6e-4)
-    assert [card.help for card in app.metric if not card.help] == []
+    assert [card.help for card in folded.metric if not card.help] == []
     changes = [before for value, _, _, before in kpis if value is not None and before]
-    assert len([card for card in app.metric if card.delta]) == len(changes)
+    assert len([card for card in folded.metric if card.delta]) == len(changes)
     # Observed churn was measured from an earlier day on, and says so.
     days = sorted(str(day) for _, _, day, _ in kpis)
     assert len(set(days)) == 2
-    told = [re.search(r"as of ([-\d]+)$", caption.value) for caption in app.caption]
+    told = [re.search(r"as of ([-\d]+)$", caption.value) for caption in folded.caption]
     assert sorted(found[1] for found in told if found) == days
     currency = published.execute("select currency from build_info").fetchone()[0]
-    money = [card.value for card in app.metric if card.value.startswith(currency)]
+    money = [card.value for card in folded.metric if card.value.startswith(currency)]
     assert len(money) == sum(unit == "currency" and value is not None for value, unit, *_ in kpis)
+
+
+def test_the_last_whole_month_is_compared_with_its_season(published, shown):
+    now, year_before = published.execute("""
+        select list([net_revenue::double, customers, new_customers, orders]
+            order by month_start_date desc)[1],
+            list([net_revenue::double, customers, new_customers, orders]
+            order by month_start_date desc)[13]
+        from rpt_monthly_revenue where not is_partial
+    """).fetchone()
+    app = shown()
+    folded = {id(card.proto) for card in key_figures(app).metric}
+    cards = [card for card in app.metric if id(card.proto) not in folded]
+    assert [card.label for card in cards] == [
+        "Net revenue", "Buyers", "New customers", "Orders", "Spent per order",
+    ]  # fmt: skip
+    assert [float(card.value.replace(",", "")) for card in cards[1:4]] == now[1:]
+    exact = re.sub(r"[^0-9.]", "", cards[0].help.replace("\\", "").partition("GBP")[2][:9])
+    assert float(exact) == pytest.approx(now[0], abs=0.5)
+    for card, value, before in zip(cards, now, year_before, strict=False):
+        told = float(re.match(r"([-+][\d.,]+)", card.delta)[1])
+        assert told == pytest.approx(100 * (value / before - 1), abs=0.06)
+        assert card.delta.endswith(" on Nov 2010")
+    # Months that are not over are in no line.
+    whole = published.execute(
+        "select count(*) from rpt_monthly_revenue where not is_partial"
+    ).fetchone()[0]
+    assert {len(card.proto.chart_data) for card in cards} == {whole}
+
+
+def test_growth_is_that_of_the_marts(published, shown):
+    (parts,) = chart_data(shown(), "part", "amount", "net_revenue_change")
+    sums = parts.groupby("month").agg({"amount": "sum", "net_revenue_change": "first"})
+    assert sums["amount"].tolist() == pytest.approx(sums["net_revenue_change"].tolist(), abs=1e-6)
+    months = published.execute("select count(*) from rpt_growth").fetchone()[0]
+    assert len(sums) == months - 1
+
+
+def test_who_changed_segment_is_told_with_the_causes(republish):
+    moved = (
+        "insert into rpt_changes select customer_id, 'segment', 'Champions', segment, '{cause}', "
+        "date '2011-11-30', 'before' from dim_customers where segment = 'At Risk' "
+        "order by customer_id limit {limit} offset {offset}"
+    )
+    republish(
+        "delete from rpt_changes",
+        moved.format(cause="time", limit=3, offset=0),
+        moved.format(cause="correction", limit=2, offset=3),
+    )
+    app = run()
+    table = next(t.value for t in app.dataframe if "before" in t.value)
+    assert table.to_dict("records") == [
+        {"before": "Champions", "now": "At Risk", "customers": 5, "time": 3, "correction": 2}
+    ]
+    assert any("2011-11-30" in caption.value for caption in app.caption)
 
 
 def test_months_and_segments_equal_the_marts(published, shown):
     app = shown()
-    (months,) = chart_data(app, "part", "amount")
+    (months,) = chart_data(app, "part", "amount", "net_revenue")
     total = published.execute("select sum(net_revenue)::double from rpt_monthly_revenue").fetchone()
     assert months["amount"].sum() == pytest.approx(total[0])
     partial = published.execute(
@@ -545,7 +606,7 @@ def test_a_sample_is_told_and_may_miss_a_few_customers(republish):
 
 def test_an_amount_too_long_for_a_card_is_there_in_full(republish):
     republish("update rpt_kpis set value = 1234567890.12 where kpi = 'net_revenue'")
-    (card,) = [card for card in run().metric if card.label == "Net revenue"]
+    (card,) = [card for card in key_figures(run()).metric if card.label == "Net revenue"]
     assert card.value == "GBP\N{NO-BREAK SPACE}1.23bn"
     assert "1\\,234\\,567\\,890" in card.help
 
