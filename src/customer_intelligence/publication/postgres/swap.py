@@ -1,0 +1,225 @@
+"""Put loaded tables in the place of those that were there, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import psycopg
+from psycopg import errors, sql
+
+from customer_intelligence.errors import CustomerIntelligenceError
+from customer_intelligence.publication.edition import Edition
+from customer_intelligence.publication.postgres.database import (
+    Database,
+    compose,
+    name,
+    names,
+    words,
+)
+from customer_intelligence.publication.postgres.owned import (
+    INCOMING,
+    META,
+    META_TABLES,
+    OUTGOING,
+    OWN,
+)
+from customer_intelligence.publication.reader import SCHEMAS
+
+# Seconds in which a moment must come when nobody reads.
+SWAP_SECONDS = 120.0
+# How long the first attempt keeps readers waiting, and the share of the server's deadlock_timeout
+# that no attempt exceeds.
+_FIRST_SECONDS, _LARGEST_SHARE = 0.05, 0.8
+_TABLE = (
+    "pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace "
+    "and n.nspname || '.' || c.relname = any(%s)"
+)
+
+
+class View(NamedTuple):
+    """A view of somebody else that reads published tables."""
+
+    name: str
+    options: str
+    query: str
+
+
+def swap(
+    database: Database,
+    edition: Edition,
+    changed: Sequence[str],
+    gone: Sequence[str],
+    reader: str | None,
+) -> None:
+    """Put what was loaded in the place of what was there.
+
+    Parameters
+    ----------
+    database : Database
+        Where the tables are loaded.
+    edition : Edition
+        What is published.
+    changed, gone : sequence of str
+        Tables that were loaded, and tables that are published no more.
+    reader : str, optional
+        A role that may read all tables.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_IN_USE` when readers left no moment for it, `E_IN_THE_WAY` when something rests on old
+        tables that cannot be renewed.
+    """
+    coming = [*changed, META, META_TABLES]
+    there = [
+        found
+        for (found,) in database.run(
+            f"select n.nspname || '.' || c.relname from {_TABLE} where c.relkind = 'r' order by 1",  # noqa: S608  # nosec
+            parameters=[[*coming, *gone]],
+        )
+    ]
+    ((limit,),) = database.run(
+        "select extract(epoch from current_setting('deadlock_timeout')::interval)::float"
+    )
+    seconds, until = _FIRST_SECONDS, time.monotonic() + SWAP_SECONDS
+    while not _swapped(database, edition, there, coming, reader, seconds):
+        if time.monotonic() > until:
+            raise _in_use(database, there)
+        time.sleep(min(2 * seconds, 2))
+        seconds = min(2 * seconds, _LARGEST_SHARE * limit)
+
+
+def _swapped(
+    database: Database,
+    edition: Edition,
+    there: Sequence[str],
+    coming: Sequence[str],
+    reader: str | None,
+    seconds: float,
+) -> bool:
+    """Swap, unless readers are at work for longer than so many seconds."""
+    try:
+        with database.connection.transaction():
+            views = _views(database, there)
+            _lock(database, [*(view.name for view in views), *there], seconds)
+            _replace(database, there, coming, views)
+            _grant(database, edition, reader)
+            database.run("drop schema {}", name(INCOMING))
+    except (errors.QueryCanceled, errors.DeadlockDetected):
+        return False
+    return True
+
+
+def _views(database: Database, there: Sequence[str]) -> list[View]:
+    # Without a path every name in a query is given with its schema.
+    database.run("set local search_path = ''")
+    found = database.run(
+        "select distinct v.oid, vn.nspname || '.' || v.relname, "  # noqa: S608  # nosec
+        "coalesce(array_to_string(v.reloptions, ', '), ''), pg_get_viewdef(v.oid) "
+        "from pg_depend as d "
+        "inner join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass "
+        "inner join pg_class as v on v.oid = r.ev_class and v.relkind = 'v' "
+        "inner join pg_namespace as vn on vn.oid = v.relnamespace "
+        f"inner join ({_TABLE}) on c.oid = d.refobjid and d.refclassid = 'pg_class'::regclass "
+        "order by v.oid",
+        parameters=[list(there)],
+    )
+    return [View(*row) for _, *row in found]
+
+
+def _lock(database: Database, tables: Sequence[str], seconds: float) -> None:
+    """Lock tables and views against everybody, or give way."""
+    if tables:
+        # Of the whole statement: a timeout of single locks would add up.
+        limit = sql.Literal(max(1, int(seconds * 1000)))
+        database.run("set local statement_timeout = {}", limit)
+        database.run("lock table {} in access exclusive mode", names(tables))
+        database.run("set local statement_timeout = 0")
+
+
+def _replace(
+    database: Database, there: Sequence[str], coming: Sequence[str], views: Sequence[View]
+) -> None:
+    """Move old tables out and new ones in, with the rights and the views on them."""
+    rights = database.run(
+        "select distinct n.nspname || '.' || c.relname, a.grantee, pg_get_userbyid(a.grantee) "  # noqa: S608  # nosec
+        f"from {_TABLE} cross join lateral aclexplode(c.relacl) as a "
+        "where a.privilege_type = 'SELECT' and a.grantee <> c.relowner order by 1, 3",
+        parameters=[list(there)],
+    )
+    database.run("create schema {}", name(OUTGOING))
+    for table in there:
+        database.run("alter table {} set schema {}", names([table]), name(OUTGOING))
+    for table in coming:
+        schema, short = table.split(".", 1)
+        database.run("alter table {} set schema {}", name(INCOMING, short), name(schema))
+    for table, grantee, role in rights:
+        # It may be published no more.
+        if table in coming:
+            who = sql.SQL("public") if grantee == 0 else name(role)
+            database.run("grant select on {} to {}", names([table]), who)
+    for view in views:
+        _renew(database, view)
+    try:
+        for table in there:
+            database.run("drop table {}", name(OUTGOING, table.split(".", 1)[1]))
+    except errors.DependentObjectsStillExist as error:
+        detail = " ".join((error.diag.message_detail or "").split())
+        raise CustomerIntelligenceError(
+            "E_IN_THE_WAY",
+            f"Something else rests on a table that is to be replaced: {detail}.",
+            "Make it a view, which is renewed with the tables, or a table of its own.",
+        ) from error
+    database.run("drop schema {}", name(OUTGOING))
+
+
+def _renew(database: Database, view: View) -> None:
+    """Let a view read the new tables."""
+    options = f"with ({view.options})" if view.options else ""
+    statement = compose("create or replace view {} ", names([view.name])).as_string()
+    try:
+        # Its query comes from the database itself, and braces in it are its own.
+        database.connection.execute(
+            f"{statement} {options} as {view.query}".encode(), prepare=False
+        )
+    except psycopg.Error as error:
+        raise CustomerIntelligenceError(
+            "E_IN_THE_WAY",
+            f"The view {view.name} cannot be renewed on the new tables: {words(error)}.",
+            "Have the user who publishes own it, or change it or move it away.",
+        ) from error
+
+
+def _grant(database: Database, edition: Edition, reader: str | None) -> None:
+    """Let readers of `_meta` read every table, and the named role be one of them."""
+    if reader is not None:
+        schemas = sql.SQL(", ").join(map(name, (OWN, *SCHEMAS)))
+        database.run("grant usage on schema {} to {}", schemas, name(reader))
+        database.run("grant select on {} to {}", names([META, META_TABLES]), name(reader))
+    readers = database.run(
+        f"select distinct pg_get_userbyid(a.grantee) from {_TABLE} "  # noqa: S608  # nosec
+        "cross join lateral aclexplode(c.relacl) as a "
+        "where a.privilege_type = 'SELECT' and a.grantee not in (0, c.relowner)",
+        parameters=[[META]],
+    )
+    tables = names([table.full_name for table in edition.tables])
+    for (role,) in readers:
+        database.run("grant select on {} to {}", tables, name(role))
+
+
+def _in_use(database: Database, there: Sequence[str]) -> CustomerIntelligenceError:
+    holders = database.run(
+        "select distinct concat_ws(' ', a.usename, a.application_name, a.state, 'pid ' || a.pid) "  # noqa: S608  # nosec
+        "from pg_locks as l inner join pg_stat_activity as a on a.pid = l.pid "
+        f"inner join ({_TABLE}) on c.oid = l.relation "
+        "where l.granted and l.pid <> pg_backend_pid() limit 3",
+        parameters=[list(there)],
+    )
+    who = ", ".join(row[0] for row in holders) or "somebody"
+    return CustomerIntelligenceError(
+        "E_IN_USE",
+        f"For {SWAP_SECONDS:.0f} seconds readers left no moment to replace the tables: {who}.",
+        "End transactions that stay open, then publish again.",
+    )
