@@ -210,8 +210,11 @@ def _write(edition: Edition, table: PublishedTable, building: Path) -> dict[str,
 
 
 def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
     with files.open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _current(folder: Path) -> Path | None:

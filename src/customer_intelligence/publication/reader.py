@@ -72,7 +72,7 @@ def current_version(data_dir: str | os.PathLike[str] | None = None) -> str:
     ------
     CustomerIntelligenceError
         `E_NOT_PUBLISHED` when no build has published marts in this directory, `E_OLD_LAYOUT` when
-        the last one was published by an earlier release, `EDAMAGED` when `current` is not a link
+        the last one was published by an earlier release, `E_DAMAGED` when `current` is not a link
         to a version beside it.
 
     Examples
@@ -130,7 +130,7 @@ def open_marts(data_dir: str | os.PathLike[str] | None = None) -> duckdb.DuckDBP
     Raises
     ------
     CustomerIntelligenceError
-        Those of `current_version`; `EDAMAGED` when the file of the version is missing, no
+        Those of `current_version`; `E_DAMAGED` when the file of the version is missing, no
         database or no regular file.
 
     Examples
@@ -198,7 +198,7 @@ def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.D
     Raises
     ------
     CustomerIntelligenceError
-        Those of `open_marts`; `EDAMAGED` when the file is damaged beyond what opening it showed,
+        Those of `open_marts`; `E_DAMAGED` when the file is damaged beyond what opening it showed,
         `E_OLD_MARTS` when it lacks a table or column that the block reads.
 
     Examples
@@ -300,7 +300,7 @@ def damaged(data_dir: Path, what: str) -> CustomerIntelligenceError:
     except OSError:
         ways = []
     first = f"Go back with {ways[0]}, or run" if ways else "No version is sound: run"
-    return CustomerIntelligenceError("EDAMAGED", what, f"{first} `make build{option}`.")
+    return CustomerIntelligenceError("E_DAMAGED", what, f"{first} `make build{option}`.")
 
 
 def old_publication(published: Path) -> Path | None:

@@ -22,7 +22,7 @@ from customer_intelligence.publication.postgres.owned import (
     prepare,
     version_there,
 )
-from customer_intelligence.publication.postgres.swap import swap
+from customer_intelligence.publication.postgres.swap import replace_tables
 
 
 def publish_to_postgres(
@@ -74,7 +74,7 @@ def publish_to_postgres(
             load(database, edition, table)
         load_meta(database, edition, fingerprints)
         gone = sorted(known.keys() - fingerprints.keys())
-        swap(database, edition, [table.full_name for table in changed], gone, reader)
+        replace_tables(database, edition, [table.full_name for table in changed], gone, reader)
     count = len(edition.tables)
     return (
         f"has version {edition.version} now: {len(changed)} of {count} tables copied, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,8 +30,10 @@ from customer_intelligence.publication.reader import SCHEMAS
 
 # Seconds in which a moment must come when nobody reads.
 SWAP_SECONDS = 120.0
-# How long the first attempt keeps readers waiting, and the share of the server's deadlock_timeout
-# that no attempt exceeds.
+# Most attempts wait for nobody: they meet a moment between transactions that lock each other's
+# tables. Now and then one holds new readers back, for whom there is no such moment; how long at
+# first, and the share of the server's deadlock_timeout that none exceeds.
+_GLANCES, _PAUSE_SECONDS = 25, 0.02
 _FIRST_SECONDS, _LARGEST_SHARE = 0.05, 0.8
 _TABLE = (
     "pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace "
@@ -46,7 +49,7 @@ class View(NamedTuple):
     query: str
 
 
-def swap(
+def replace_tables(
     database: Database,
     edition: Edition,
     changed: Sequence[str],
@@ -84,11 +87,15 @@ def swap(
         "select extract(epoch from current_setting('deadlock_timeout')::interval)::float"
     )
     seconds, until = _FIRST_SECONDS, time.monotonic() + SWAP_SECONDS
-    while not _swapped(database, edition, there, coming, reader, seconds):
+    for attempt in itertools.count(1):
+        patience = 0 if attempt % _GLANCES else seconds
+        if _swapped(database, edition, there, coming, reader, patience):
+            return
         if time.monotonic() > until:
             raise _in_use(database, there)
-        time.sleep(min(2 * seconds, 2))
-        seconds = min(2 * seconds, _LARGEST_SHARE * limit)
+        if patience:
+            seconds = min(2 * seconds, _LARGEST_SHARE * limit)
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _swapped(
@@ -99,7 +106,7 @@ def _swapped(
     reader: str | None,
     seconds: float,
 ) -> bool:
-    """Swap, unless readers are at work for longer than so many seconds."""
+    """Swap, unless readers are at work for so many seconds, or at all."""
     try:
         with database.connection.transaction():
             views = _views(database, there)
@@ -107,7 +114,7 @@ def _swapped(
             _replace(database, there, coming, views)
             _grant(database, edition, reader)
             database.run("drop schema {}", name(INCOMING))
-    except (errors.QueryCanceled, errors.DeadlockDetected):
+    except (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected):
         return False
     return True
 
@@ -133,9 +140,10 @@ def _lock(database: Database, tables: Sequence[str], seconds: float) -> None:
     """Lock tables and views against everybody, or give way."""
     if tables:
         # Of the whole statement: a timeout of single locks would add up.
-        limit = sql.Literal(max(1, int(seconds * 1000)))
+        limit = sql.Literal(int(seconds * 1000))
         database.run("set local statement_timeout = {}", limit)
-        database.run("lock table {} in access exclusive mode", names(tables))
+        how = "" if seconds else "nowait"
+        database.run(f"lock table {{}} in access exclusive mode {how}", names(tables))
         database.run("set local statement_timeout = 0")
 
 
