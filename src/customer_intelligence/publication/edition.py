@@ -22,6 +22,7 @@ from customer_intelligence.publication.reader import (
     READER_CONFIG,
     current_version,
     damaged,
+    old_marts,
     open_version,
     problem_of,
     reason_of,
@@ -155,8 +156,9 @@ def opened(data_dir: Path) -> Iterator[Edition]:
     Raises
     ------
     CustomerIntelligenceError
-        Those of `current_version`; `E_DAMAGED` when the version cannot be read; `E_ERASED` when it
-        may name a customer who has been erased since.
+        Those of `current_version`; `E_DAMAGED` when the version cannot be read; `E_OLD_MARTS` when
+        an earlier release has published it; `E_ERASED` when it may name a customer who has been
+        erased since.
     """
     version = current_version(data_dir)
     while True:
@@ -182,10 +184,14 @@ def opened(data_dir: Path) -> Iterator[Edition]:
             yield edition
         except DAMAGE as error:
             raise edition.error(error, "The copy") from error
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise old_marts(data_dir, error) from error
 
 
 def _refuse_erased(edition: Edition) -> None:
-    if edition.facts["erasures_known"] != erasure_number(edition.data_dir / RAW):
+    query = f"select erasures_known from {_ATTACHED}.main._meta"  # noqa: S608  # nosec
+    ((known,),) = edition.connection.execute(query).fetchall()
+    if known != erasure_number(edition.data_dir / RAW):
         raise CustomerIntelligenceError(
             "E_ERASED",
             f"A customer was erased, and the published version {edition.version} does not know of "

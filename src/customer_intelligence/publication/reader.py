@@ -216,11 +216,16 @@ def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.D
             what = f"The version {current_version(directory)} cannot be read: {reason_of(error)}"
             raise damaged(directory, what) from error
         except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise CustomerIntelligenceError(
-                "E_OLD_MARTS",
-                f"The published marts lack what is read here: {reason_of(error)}",
-                f"Run `make build{data_dir_option(directory)}` to publish them again.",
-            ) from error
+            raise old_marts(directory, error) from error
+
+
+def old_marts(data_dir: Path, error: duckdb.Error) -> CustomerIntelligenceError:
+    """Return the error for marts of an earlier release, which lack what is read."""
+    return CustomerIntelligenceError(
+        "E_OLD_MARTS",
+        f"The published marts lack what is read here: {reason_of(error)}",
+        f"Run `make build{data_dir_option(data_dir)}` to publish them again.",
+    )
 
 
 def read_summary(folder: Path, version: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg import errors, sql
 
 from customer_intelligence.errors import CustomerIntelligenceError
@@ -13,10 +15,11 @@ from customer_intelligence.publication.postgres.database import (
     name,
     words,
 )
-from customer_intelligence.publication.postgres.owned import INCOMING
+from customer_intelligence.publication.postgres.owned import INCOMING, META_TABLES
 from customer_intelligence.quoting import identifier
 
 _BATCH = 10_000
+# In the words in which Postgres itself names a type.
 _TYPES = {
     "BOOLEAN": "boolean",
     "TINYINT": "smallint",
@@ -32,8 +35,8 @@ _TYPES = {
     "DOUBLE": "double precision",
     "VARCHAR": "text",
     "DATE": "date",
-    "TIME": "time",
-    "TIMESTAMP": "timestamp",
+    "TIME": "time without time zone",
+    "TIMESTAMP": "timestamp without time zone",
 }
 _META = {
     "version": "text",
@@ -81,6 +84,14 @@ def postgres_type(type_: str, where: str) -> str:
     return _TYPES[type_]
 
 
+def types_of(table: PublishedTable) -> dict[str, str]:
+    """Return the type in Postgres of each column."""
+    return {
+        column.name: postgres_type(column.type, f"{table.full_name}.{column.name}")
+        for column in table.columns
+    }
+
+
 def load(database: Database, edition: Edition, table: PublishedTable) -> None:
     """Load a table with its keys and descriptions.
 
@@ -90,14 +101,10 @@ def load(database: Database, edition: Edition, table: PublishedTable) -> None:
         `E_TYPE` or `E_CHARACTER` for what the database cannot hold, `E_NOT_VERIFIED` when rows are
         missing.
     """
-    types = {
-        column.name: postgres_type(column.type, f"{table.full_name}.{column.name}")
-        for column in table.columns
-    }
     target = name(INCOMING, table.name)
     with database.connection.transaction():
-        _create(database, target, types)
-        _copy_rows(database, edition, table, target)
+        _create(database, target, types_of(table))
+        copy_rows(database, edition, table, target)
         is_primary = True
         for key in table.keys:
             parts = key.split(", ")
@@ -106,11 +113,16 @@ def load(database: Database, edition: Edition, table: PublishedTable) -> None:
             is_primary = is_primary and kind == "unique"
             columns = sql.SQL(", ").join(map(name, parts))
             database.run(f"alter table {{}} add {kind} ({{}})", target, columns)
-        _comment(database, "table", target, table.description)
-        for column in table.columns:
-            whole = name(INCOMING, table.name, column.name)
-            _comment(database, "column", whole, column.description)
-        database.run("analyze {}", target)
+        describe(database, table, INCOMING)
+
+
+def describe(database: Database, table: PublishedTable, schema: str) -> None:
+    """Give the descriptions to a table in a schema, and figures to the planner of queries."""
+    target = name(schema, table.name)
+    _comment(database, "table", target, table.description)
+    for column in table.columns:
+        _comment(database, "column", name(schema, table.name, column.name), column.description)
+    database.run("analyze {}", target)
 
 
 def load_meta(database: Database, edition: Edition, fingerprints: dict[str, str]) -> None:
@@ -146,7 +158,14 @@ def _create(database: Database, target: Name, types: dict[str, str]) -> None:
     database.run("create table {} ({})", target, sql.SQL(", ").join(columns))
 
 
-def _copy_rows(database: Database, edition: Edition, table: PublishedTable, target: Name) -> None:
+def copy_rows(database: Database, edition: Edition, table: PublishedTable, target: Name) -> None:
+    """Copy the rows of a table into one that this transaction has made or emptied.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_CHARACTER` or `E_NOT_VERIFIED`.
+    """
     fields = ", ".join(map(_field, table.columns))
     lines = edition.connection.execute(
         f"select concat_ws(chr(9), {fields}) from {table.relation}"  # noqa: S608  # nosec
@@ -191,3 +210,38 @@ def _copy_values(database: Database, target: Name, rows: list[list[object]]) -> 
 def _comment(database: Database, kind: str, target: Name, text: str) -> None:
     if text:
         database.run(f"comment on {kind} {{}} is {{}}", target, sql.Literal(text))
+
+
+def rested_on(database: Database, tables: Sequence[PublishedTable]) -> list[PublishedTable]:
+    """Return the tables on which views of others rest, and whose columns and keys stay.
+
+    Such a table is filled again in its place: a view knows its tables by more than their names.
+    """
+    rested = {
+        full
+        for (full,) in database.run(
+            "select distinct n.nspname || '.' || c.relname from pg_depend as d "
+            "inner join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass "
+            "inner join pg_class as c on c.oid = d.refobjid and c.oid <> r.ev_class "
+            "and d.refclassid = 'pg_class'::regclass "
+            "inner join pg_namespace as n on n.oid = c.relnamespace "
+            "where n.nspname || '.' || c.relname = any(%s)",
+            parameters=[[table.full_name for table in tables]],
+        )
+    }
+    return [
+        table for table in tables if table.full_name in rested and _has_its_form(database, table)
+    ]
+
+
+def _has_its_form(database: Database, table: PublishedTable) -> bool:
+    columns = database.run(
+        "select attname::text, format_type(atttypid, atttypmod) from pg_attribute "
+        "where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
+        parameters=[f"{identifier(table.schema)}.{identifier(table.name)}"],
+    )
+    keys = database.run(
+        f"select keys from {META_TABLES} where table_schema = %s and table_name = %s",  # noqa: S608  # nosec
+        parameters=[table.schema, table.name],
+    )
+    return columns == list(types_of(table).items()) and keys == [(list(table.keys),)]

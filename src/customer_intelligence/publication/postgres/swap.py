@@ -5,20 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import psycopg
 from psycopg import errors, sql
 
 from customer_intelligence.errors import CustomerIntelligenceError
-from customer_intelligence.publication.edition import Edition
-from customer_intelligence.publication.postgres.database import (
-    Database,
-    compose,
-    name,
-    names,
-    words,
-)
+from customer_intelligence.publication.edition import Edition, PublishedTable
+from customer_intelligence.publication.postgres.database import Database, name, names
+from customer_intelligence.publication.postgres.loading import copy_rows, describe
 from customer_intelligence.publication.postgres.owned import (
     INCOMING,
     META,
@@ -41,18 +34,11 @@ _TABLE = (
 )
 
 
-class View(NamedTuple):
-    """A view of somebody else that reads published tables."""
-
-    name: str
-    options: str
-    query: str
-
-
 def replace_tables(
     database: Database,
     edition: Edition,
-    changed: Sequence[str],
+    loaded: Sequence[PublishedTable],
+    in_place: Sequence[PublishedTable],
     gone: Sequence[str],
     reader: str | None,
 ) -> None:
@@ -64,18 +50,20 @@ def replace_tables(
         Where the tables are loaded.
     edition : Edition
         What is published.
-    changed, gone : sequence of str
-        Tables that were loaded, and tables that are published no more.
+    loaded, in_place : sequence of PublishedTable
+        Tables that were loaded, and tables that are filled again because views rest on them.
+    gone : sequence of str
+        Tables that are published no more.
     reader : str, optional
         A role that may read all tables.
 
     Raises
     ------
     CustomerIntelligenceError
-        `E_IN_USE` when readers left no moment for it, `E_IN_THE_WAY` when something rests on old
-        tables that cannot be renewed.
+        `E_IN_USE` when readers left no moment for it, `E_IN_THE_WAY` when something rests on a
+        table that is to go.
     """
-    coming = [*changed, META, META_TABLES]
+    coming = [*(table.full_name for table in loaded), META, META_TABLES]
     there = [
         found
         for (found,) in database.run(
@@ -89,7 +77,17 @@ def replace_tables(
     seconds, until = _FIRST_SECONDS, time.monotonic() + SWAP_SECONDS
     for attempt in itertools.count(1):
         patience = 0 if attempt % _GLANCES else seconds
-        if _swapped(database, edition, there, coming, reader, patience):
+        try:
+            with database.connection.transaction():
+                _lock(database, [*there, *(table.full_name for table in in_place)], patience)
+                _replace(database, there, coming)
+                for table in in_place:
+                    _refill(database, edition, table)
+                _grant(database, edition, reader)
+                database.run("drop schema {}", name(INCOMING))
+        except (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected):
+            pass
+        else:
             return
         if time.monotonic() > until:
             raise _in_use(database, there)
@@ -98,46 +96,8 @@ def replace_tables(
         time.sleep(_PAUSE_SECONDS)
 
 
-def _swapped(
-    database: Database,
-    edition: Edition,
-    there: Sequence[str],
-    coming: Sequence[str],
-    reader: str | None,
-    seconds: float,
-) -> bool:
-    """Swap, unless readers are at work for so many seconds, or at all."""
-    try:
-        with database.connection.transaction():
-            views = _views(database, there)
-            _lock(database, [*(view.name for view in views), *there], seconds)
-            _replace(database, there, coming, views)
-            _grant(database, edition, reader)
-            database.run("drop schema {}", name(INCOMING))
-    except (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected):
-        return False
-    return True
-
-
-def _views(database: Database, there: Sequence[str]) -> list[View]:
-    # Without a path every name in a query is given with its schema.
-    database.run("set local search_path = ''")
-    found = database.run(
-        "select distinct v.oid, vn.nspname || '.' || v.relname, "  # noqa: S608  # nosec
-        "coalesce(array_to_string(v.reloptions, ', '), ''), pg_get_viewdef(v.oid) "
-        "from pg_depend as d "
-        "inner join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass "
-        "inner join pg_class as v on v.oid = r.ev_class and v.relkind = 'v' "
-        "inner join pg_namespace as vn on vn.oid = v.relnamespace "
-        f"inner join ({_TABLE}) on c.oid = d.refobjid and d.refclassid = 'pg_class'::regclass "
-        "order by v.oid",
-        parameters=[list(there)],
-    )
-    return [View(*row) for _, *row in found]
-
-
 def _lock(database: Database, tables: Sequence[str], seconds: float) -> None:
-    """Lock tables and views against everybody, or give way."""
+    """Lock tables against everybody, or give way."""
     if tables:
         # Of the whole statement: a timeout of single locks would add up.
         limit = sql.Literal(int(seconds * 1000))
@@ -147,10 +107,8 @@ def _lock(database: Database, tables: Sequence[str], seconds: float) -> None:
         database.run("set local statement_timeout = 0")
 
 
-def _replace(
-    database: Database, there: Sequence[str], coming: Sequence[str], views: Sequence[View]
-) -> None:
-    """Move old tables out and new ones in, with the rights and the views on them."""
+def _replace(database: Database, there: Sequence[str], coming: Sequence[str]) -> None:
+    """Move old tables out and new ones in, with the rights on them."""
     rights = database.run(
         "select distinct n.nspname || '.' || c.relname, a.grantee, pg_get_userbyid(a.grantee) "  # noqa: S608  # nosec
         f"from {_TABLE} cross join lateral aclexplode(c.relacl) as a "
@@ -168,8 +126,6 @@ def _replace(
         if table in coming:
             who = sql.SQL("public") if grantee == 0 else name(role)
             database.run("grant select on {} to {}", names([table]), who)
-    for view in views:
-        _renew(database, view)
     try:
         for table in there:
             database.run("drop table {}", name(OUTGOING, table.split(".", 1)[1]))
@@ -178,26 +134,18 @@ def _replace(
         raise CustomerIntelligenceError(
             "E_IN_THE_WAY",
             f"Something else rests on a table that is to be replaced: {detail}.",
-            "Make it a view, which is renewed with the tables, or a table of its own.",
+            "Drop it, publish again and make it anew. Views are in the way only when columns or "
+            "keys of their table changed.",
         ) from error
     database.run("drop schema {}", name(OUTGOING))
 
 
-def _renew(database: Database, view: View) -> None:
-    """Let a view read the new tables."""
-    options = f"with ({view.options})" if view.options else ""
-    statement = compose("create or replace view {} ", names([view.name])).as_string()
-    try:
-        # Its query comes from the database itself, and braces in it are its own.
-        database.connection.execute(
-            f"{statement} {options} as {view.query}".encode(), prepare=False
-        )
-    except psycopg.Error as error:
-        raise CustomerIntelligenceError(
-            "E_IN_THE_WAY",
-            f"The view {view.name} cannot be renewed on the new tables: {words(error)}.",
-            "Have the user who publishes own it, or change it or move it away.",
-        ) from error
+def _refill(database: Database, edition: Edition, table: PublishedTable) -> None:
+    """Fill a table again in its place, frozen like those that are new."""
+    target = name(table.schema, table.name)
+    database.run("truncate {}", target)
+    copy_rows(database, edition, table, target)
+    describe(database, table, table.schema)
 
 
 def _grant(database: Database, edition: Edition, reader: str | None) -> None:
