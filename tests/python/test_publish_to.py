@@ -724,6 +724,37 @@ def test_views_of_others_stay_and_read_what_comes(server, database, shop, url, a
     assert ask("select col_description('marts.fct_orders'::regclass, 1)") == [("Who ordered.",)]
 
 
+def test_what_others_have_added_to_a_table_goes_on(shop, url, ask):
+    """A policy that went with the old table would show everybody all of the new one."""
+    shop.publish(3)
+    ask(f"create role cleo login password '{PASSWORD}'")
+    to(shop, url, "cleo")
+    ask(
+        "alter table marts.fct_orders enable row level security;"
+        "create policy first on marts.fct_orders for select using (order_id = 0);"
+        "create index mine on marts.rpt_kpis (value);"
+        "grant select (lines) on marts.rpt_line_dispositions to public;"
+        "create schema team; grant usage on schema team to cleo;"
+        "create view team.version as select version_number from customer_intelligence._meta;"
+        "grant select on team.version to cleo"
+    )
+    for orders in (5, 6):
+        shop.publish(orders)
+        to(shop, url)
+        assert ask("select count(*) from marts.fct_orders", "cleo") == [(1,)]
+        assert ask("select count(*) from marts.fct_orders") == [(orders,)]
+        assert ask("select to_regclass('marts.mine')::text") == [("marts.mine",)]
+        assert ask("select lines from marts.rpt_line_dispositions", "cleo") == [(orders,)]
+        assert ask(
+            "select count(*) from pg_attribute where attacl is not null "
+            "and attrelid = 'marts.rpt_line_dispositions'::regclass"
+        ) == [(1,)]
+        assert ask("select version_number from team.version", "cleo") == [(orders - 3,)]
+    shop.publish(7, "alter table marts.fct_orders rename words to letters")
+    refused("E_IN_THE_WAY", to, shop, url)
+    assert ask("select count(*) from marts.fct_orders", "cleo") == [(1,)]
+
+
 def test_what_would_be_lost_with_an_old_table_stops_the_publication(shop, url, ask):
     shop.publish(3)
     to(shop, url)

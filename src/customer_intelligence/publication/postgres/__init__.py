@@ -5,7 +5,7 @@ place of what was there (`swap`). Two things keep transactions of readers whole,
 they read:
 
 - Tables are loaded frozen: also a transaction with an older snapshot sees their rows. One on which
-  views of others rest stays and is filled again within the swap.
+  others have put something, such as a view, is filled again within the swap.
 - The swap locks every table that it replaces. It waits for transactions that have read one of them,
   and gives way before a reader that it blocks could take it for a deadlock.
 """
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from customer_intelligence.publication.edition import Edition
 from customer_intelligence.publication.postgres.database import connected
-from customer_intelligence.publication.postgres.loading import load, load_meta, rested_on
+from customer_intelligence.publication.postgres.loading import kept_in_place, load
 from customer_intelligence.publication.postgres.owned import (
     check_role,
     fingerprints_there,
@@ -71,13 +71,12 @@ def publish_to_postgres(
         ]
         if not changed and reader is None and version_there(database) == edition.version:
             return f"holds version {edition.version} already"
-        in_place = rested_on(database, changed)
+        in_place = kept_in_place(database, changed)
         loaded = [table for table in changed if table not in in_place]
         for table in loaded:
             load(database, edition, table)
-        load_meta(database, edition, fingerprints)
         gone = sorted(known.keys() - fingerprints.keys())
-        replace_tables(database, edition, loaded, in_place, gone, reader)
+        replace_tables(database, edition, loaded, in_place, fingerprints, gone, reader)
     count = len(edition.tables)
     return (
         f"has version {edition.version} now: {len(changed)} of {count} tables copied, "

@@ -15,7 +15,7 @@ from customer_intelligence.publication.postgres.database import (
     name,
     words,
 )
-from customer_intelligence.publication.postgres.owned import INCOMING, META_TABLES
+from customer_intelligence.publication.postgres.owned import INCOMING, META_TABLES, OWN
 from customer_intelligence.quoting import identifier
 
 _BATCH = 10_000
@@ -38,23 +38,34 @@ _TYPES = {
     "TIME": "time without time zone",
     "TIMESTAMP": "timestamp without time zone",
 }
-_META = {
-    "version": "text",
-    "version_number": "bigint",
-    "built_at": "timestamp",
-    "as_of_date": "date",
-    "schema_version": "integer",
-    "invocation_id": "text",
-    "tests_passed": "integer",
-    "erasures_known": "integer",
-}
-_META_TABLES = {
-    "table_schema": "text",
-    "table_name": "text",
-    "row_count": "bigint",
-    "keys": "text[]",
-    "foreign_keys": "text[]",
-    "fingerprint": "text",
+# What the publication states of itself: columns, and what a row is.
+_STATED = {
+    "_meta": (
+        {
+            "version": "text",
+            "version_number": "bigint",
+            "built_at": "timestamp without time zone",
+            "as_of_date": "date",
+            "schema_version": "integer",
+            "invocation_id": "text",
+            "tests_passed": "integer",
+            "erasures_known": "integer",
+            "published_at": "timestamp with time zone",
+        },
+        "One row: the version. Which build published it, and as of which day.",
+    ),
+    "_meta_tables": (
+        {
+            "table_schema": "text",
+            "table_name": "text",
+            "row_count": "bigint",
+            "keys": "text[]",
+            "foreign_keys": "text[]",
+            "fingerprint": "text",
+        },
+        "One row for each published table: its rows, keys and foreign keys, and a hash by which a "
+        "table that did not change is known.",
+    ),
 }
 # What ends a field or a row of COPY's text format, or starts an escape.
 _ESCAPES = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
@@ -125,32 +136,29 @@ def describe(database: Database, table: PublishedTable, schema: str) -> None:
     database.run("analyze {}", target)
 
 
-def load_meta(database: Database, edition: Edition, fingerprints: dict[str, str]) -> None:
-    """Load the tables in which the publication states what it is."""
-    with database.connection.transaction():
-        target = name(INCOMING, "_meta")
-        _create(database, target, {**_META, "published_at": "timestamptz"})
-        ((now,),) = database.run("select current_timestamp")
-        facts = [edition.facts[fact] for fact in _META]
-        _copy_values(database, target, [[*facts, now]])
-        text = "One row: the version. Which build published it, and as of which day."
-        _comment(database, "table", target, text)
-    with database.connection.transaction():
-        target = name(INCOMING, "_meta_tables")
-        _create(database, target, _META_TABLES)
-        rows: list[list[object]] = [
+def state(database: Database, edition: Edition, fingerprints: dict[str, str]) -> None:
+    """State what is published, within the transaction that publishes it."""
+    ((now,),) = database.run("select current_timestamp")
+    facts = {**edition.facts, "published_at": now}
+    rows: dict[str, list[list[object]]] = {
+        "_meta": [[facts[fact] for fact in _STATED["_meta"][0]]],
+        "_meta_tables": [
             [
                 *(table.schema, table.name, table.rows, list(table.keys)),
                 *(list(table.foreign_keys), fingerprints[table.full_name]),
             ]
             for table in edition.tables
-        ]
-        _copy_values(database, target, rows)
-        text = (
-            "One row for each published table: its rows, keys and foreign keys, and a hash by "
-            "which a table that did not change is known."
-        )
-        _comment(database, "table", target, text)
+        ],
+    }
+    for table, (types, text) in _STATED.items():
+        target = name(OWN, table)
+        if _columns_of(database, OWN, table) != list(types.items()):
+            # Not there yet, or of an earlier release.
+            database.run("drop table if exists {}", target)
+            _create(database, target, types)
+            _comment(database, "table", target, text)
+        database.run("truncate {}", target)
+        _copy_values(database, target, rows[table])
 
 
 def _create(database: Database, target: Name, types: dict[str, str]) -> None:
@@ -212,36 +220,65 @@ def _comment(database: Database, kind: str, target: Name, text: str) -> None:
         database.run(f"comment on {kind} {{}} is {{}}", target, sql.Literal(text))
 
 
-def rested_on(database: Database, tables: Sequence[PublishedTable]) -> list[PublishedTable]:
-    """Return the tables on which views of others rest, and whose columns and keys stay.
+def kept_in_place(database: Database, tables: Sequence[PublishedTable]) -> list[PublishedTable]:
+    """Return the tables to which others have added something that goes with a table.
 
-    Such a table is filled again in its place: a view knows its tables by more than their names.
+    Views rest on a table itself, not on its name, and so do indexes, policies, triggers and rights
+    on columns. Such a table is emptied and filled again within the swap.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_IN_THE_WAY` when its columns or keys changed.
     """
-    rested = {
-        full
-        for (full,) in database.run(
-            "select distinct n.nspname || '.' || c.relname from pg_depend as d "
-            "inner join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass "
-            "inner join pg_class as c on c.oid = d.refobjid and c.oid <> r.ev_class "
-            "and d.refclassid = 'pg_class'::regclass "
-            "inner join pg_namespace as n on n.oid = c.relnamespace "
-            "where n.nspname || '.' || c.relname = any(%s)",
-            parameters=[[table.full_name for table in tables]],
-        )
-    }
-    return [
-        table for table in tables if table.full_name in rested and _has_its_form(database, table)
-    ]
+    found = database.run(
+        "select n.nspname || '.' || c.relname, coalesce(("
+        "select min(r.ev_class::regclass::text) from pg_depend as d "
+        "inner join pg_rewrite as r on r.oid = d.objid and d.classid = 'pg_rewrite'::regclass "
+        "where d.refobjid = c.oid and d.refclassid = 'pg_class'::regclass and r.ev_class <> c.oid"
+        "), '') "
+        "from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace "
+        "where n.nspname || '.' || c.relname = any(%s) and ("
+        "c.relrowsecurity or c.reloptions is not null "
+        "or exists (select from pg_depend as d inner join pg_rewrite as r on r.oid = d.objid "
+        "and d.classid = 'pg_rewrite'::regclass where d.refobjid = c.oid "
+        "and d.refclassid = 'pg_class'::regclass and r.ev_class <> c.oid) "
+        "or exists (select from pg_policy where polrelid = c.oid) "
+        "or exists (select from pg_trigger where tgrelid = c.oid and not tgisinternal) "
+        "or exists (select from pg_attribute where attrelid = c.oid and attacl is not null) "
+        "or exists (select from pg_index where indrelid = c.oid and not exists "
+        "(select from pg_constraint where conindid = indexrelid)))",
+        parameters=[[table.full_name for table in tables]],
+    )
+    added = dict(found)
+    kept = [table for table in tables if table.full_name in added]
+    for table in kept:
+        if not _has_its_form(database, table):
+            what = added[table.full_name] or "an index, a policy, a trigger or a right on a column"
+            raise CustomerIntelligenceError(
+                "E_IN_THE_WAY",
+                f"Columns or keys of {table.full_name} changed, and {what} rests on it.",
+                "Drop it, publish again and make it anew.",
+            )
+    return kept
 
 
 def _has_its_form(database: Database, table: PublishedTable) -> bool:
-    columns = database.run(
-        "select attname::text, format_type(atttypid, atttypmod) from pg_attribute "
-        "where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum",
-        parameters=[f"{identifier(table.schema)}.{identifier(table.name)}"],
-    )
     keys = database.run(
         f"select keys from {META_TABLES} where table_schema = %s and table_name = %s",  # noqa: S608  # nosec
         parameters=[table.schema, table.name],
     )
+    columns = _columns_of(database, table.schema, table.name)
     return columns == list(types_of(table).items()) and keys == [(list(table.keys),)]
+
+
+def _columns_of(database: Database, schema: str, table: str) -> list[tuple[str, str]]:
+    """Return names and types of the columns of a table; none where it is not there."""
+    return [
+        (column, type_)
+        for column, type_ in database.run(
+            "select attname::text, format_type(atttypid, atttypmod) from pg_attribute "
+            "where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
+            parameters=[f"{identifier(schema)}.{identifier(table)}"],
+        )
+    ]

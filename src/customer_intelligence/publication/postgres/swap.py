@@ -11,7 +11,7 @@ from psycopg import errors, sql
 from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.publication.edition import Edition, PublishedTable
 from customer_intelligence.publication.postgres.database import Database, name, names
-from customer_intelligence.publication.postgres.loading import copy_rows, describe
+from customer_intelligence.publication.postgres.loading import copy_rows, describe, state
 from customer_intelligence.publication.postgres.owned import (
     INCOMING,
     META,
@@ -39,6 +39,7 @@ def replace_tables(
     edition: Edition,
     loaded: Sequence[PublishedTable],
     in_place: Sequence[PublishedTable],
+    fingerprints: dict[str, str],
     gone: Sequence[str],
     reader: str | None,
 ) -> None:
@@ -51,7 +52,9 @@ def replace_tables(
     edition : Edition
         What is published.
     loaded, in_place : sequence of PublishedTable
-        Tables that were loaded, and tables that are filled again because views rest on them.
+        Tables that were loaded, and tables that are filled again where they are.
+    fingerprints : dict of str to str
+        Of all tables, by schema and name.
     gone : sequence of str
         Tables that are published no more.
     reader : str, optional
@@ -63,14 +66,10 @@ def replace_tables(
         `E_IN_USE` when readers left no moment for it, `E_IN_THE_WAY` when something rests on a
         table that is to go.
     """
-    coming = [*(table.full_name for table in loaded), META, META_TABLES]
-    there = [
-        found
-        for (found,) in database.run(
-            f"select n.nspname || '.' || c.relname from {_TABLE} where c.relkind = 'r' order by 1",  # noqa: S608  # nosec
-            parameters=[[*coming, *gone]],
-        )
-    ]
+    coming = [table.full_name for table in loaded]
+    there = _there(database, [*coming, *gone])
+    staying = [*(table.full_name for table in in_place), *_there(database, [META, META_TABLES])]
+    readers = [*_readers(database), *([] if reader is None else [reader])]
     ((limit,),) = database.run(
         "select extract(epoch from current_setting('deadlock_timeout')::interval)::float"
     )
@@ -79,21 +78,42 @@ def replace_tables(
         patience = 0 if attempt % _GLANCES else seconds
         try:
             with database.connection.transaction():
-                _lock(database, [*there, *(table.full_name for table in in_place)], patience)
+                _lock(database, [*staying, *there], patience)
                 _replace(database, there, coming)
                 for table in in_place:
                     _refill(database, edition, table)
-                _grant(database, edition, reader)
+                state(database, edition, fingerprints)
+                _grant(database, edition, readers)
                 database.run("drop schema {}", name(INCOMING))
         except (errors.LockNotAvailable, errors.QueryCanceled, errors.DeadlockDetected):
             pass
         else:
             return
         if time.monotonic() > until:
-            raise _in_use(database, there)
+            raise _in_use(database, [*staying, *there])
         if patience:
             seconds = min(2 * seconds, _LARGEST_SHARE * limit)
         time.sleep(_PAUSE_SECONDS)
+
+
+def _there(database: Database, tables: Sequence[str]) -> list[str]:
+    """Return those of the tables that are there."""
+    found = database.run(
+        f"select n.nspname || '.' || c.relname from {_TABLE} where c.relkind = 'r' order by 1",  # noqa: S608  # nosec
+        parameters=[list(tables)],
+    )
+    return [table for (table,) in found]
+
+
+def _readers(database: Database) -> list[str]:
+    """Return the roles that may read `_meta`, and so every table."""
+    found = database.run(
+        f"select distinct pg_get_userbyid(a.grantee) from {_TABLE} "  # noqa: S608  # nosec
+        "cross join lateral aclexplode(c.relacl) as a "
+        "where a.privilege_type = 'SELECT' and a.grantee not in (0, c.relowner)",
+        parameters=[[META]],
+    )
+    return [role for (role,) in found]
 
 
 def _lock(database: Database, tables: Sequence[str], seconds: float) -> None:
@@ -134,8 +154,7 @@ def _replace(database: Database, there: Sequence[str], coming: Sequence[str]) ->
         raise CustomerIntelligenceError(
             "E_IN_THE_WAY",
             f"Something else rests on a table that is to be replaced: {detail}.",
-            "Drop it, publish again and make it anew. Views are in the way only when columns or "
-            "keys of their table changed.",
+            "Drop it, publish again and make it anew.",
         ) from error
     database.run("drop schema {}", name(OUTGOING))
 
@@ -148,20 +167,11 @@ def _refill(database: Database, edition: Edition, table: PublishedTable) -> None
     describe(database, table, table.schema)
 
 
-def _grant(database: Database, edition: Edition, reader: str | None) -> None:
-    """Let readers of `_meta` read every table, and the named role be one of them."""
-    if reader is not None:
-        schemas = sql.SQL(", ").join(map(name, (OWN, *SCHEMAS)))
-        database.run("grant usage on schema {} to {}", schemas, name(reader))
-        database.run("grant select on {} to {}", names([META, META_TABLES]), name(reader))
-    readers = database.run(
-        f"select distinct pg_get_userbyid(a.grantee) from {_TABLE} "  # noqa: S608  # nosec
-        "cross join lateral aclexplode(c.relacl) as a "
-        "where a.privilege_type = 'SELECT' and a.grantee not in (0, c.relowner)",
-        parameters=[[META]],
-    )
-    tables = names([table.full_name for table in edition.tables])
-    for (role,) in readers:
+def _grant(database: Database, edition: Edition, readers: Sequence[str]) -> None:
+    schemas = sql.SQL(", ").join(map(name, (OWN, *SCHEMAS)))
+    tables = names([META, META_TABLES, *(table.full_name for table in edition.tables)])
+    for role in readers:
+        database.run("grant usage on schema {} to {}", schemas, name(role))
         database.run("grant select on {} to {}", tables, name(role))
 
 
