@@ -13,7 +13,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,20 +134,22 @@ def publish_to(data_dir: Path, destination: Destination, reader: str | None = No
         check_outside(destination.folder, data_dir)
         check_folder(destination.folder)
     with opened(data_dir) as edition:
-        owner = _note(data_dir, destination, None)
+        owner = _id_of(data_dir)
+
+        def begin() -> None:
+            _note(data_dir, destination, None)
+
         if destination.is_database:
-            done = publish_to_postgres(edition, destination.text, destination.shown, owner, reader)
+            url, where = destination.text, destination.shown
+            done = publish_to_postgres(edition, url, where, owner, begin, reader)
         else:
-            done = publish_to_folder(edition, destination.folder, owner)
-        _note(
-            data_dir,
-            destination,
-            {
-                "version": edition.version,
-                "erasures_known": edition.facts["erasures_known"],
-                "published_at": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
-            },
-        )
+            done = publish_to_folder(edition, destination.folder, owner, begin)
+        facts = {
+            "version": edition.version,
+            "erasures_known": edition.facts["erasures_known"],
+            "published_at": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}",
+        }
+        _note(data_dir, destination, facts)
     return f"{files.printable(destination.shown)} {done}"
 
 
@@ -192,19 +194,34 @@ def _read(data_dir: Path) -> dict[str, Any]:
     return dict(found)
 
 
-def _note(data_dir: Path, destination: Destination, facts: dict[str, Any] | None) -> str:
-    """Note a destination, with what it holds now if that is known; return the directory's id."""
+def _id_of(data_dir: Path) -> str:
+    """Return the id of a data directory, which it keeps from now on."""
+    return str(_changed(data_dir, lambda _: None)["data_directory"])
+
+
+def _note(data_dir: Path, destination: Destination, facts: dict[str, Any] | None) -> None:
+    """Note a destination, with what it holds now if that is known."""
+
+    def change(found: dict[str, Any]) -> None:
+        before = found["destinations"].get(destination.shown, {})
+        found["destinations"][destination.shown] = before if facts is None else facts
+
+    _changed(data_dir, change)
+
+
+def _changed(data_dir: Path, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Change the list of destinations, one process at a time, and return it."""
+    path = data_dir / DESTINATIONS_FILE
     try:
         with _one_at_a_time(data_dir):
             found = _read(data_dir)
-            before = found["destinations"].get(destination.shown)
-            if facts is not None or before is None:
-                found["destinations"][destination.shown] = facts or {}
-                text = json.dumps(found, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
-                files.write_atomically(data_dir / DESTINATIONS_FILE, text, mode=0o600)
+            change(found)
+            text = json.dumps(found, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+            if files.kind_of(path) is None or files.read_text(path) != text:
+                files.write_atomically(path, text, mode=0o600)
     except OSError as error:
-        raise lock.not_writable(data_dir / DESTINATIONS_FILE, error) from error
-    return str(found["data_directory"])
+        raise lock.not_writable(path, error) from error
+    return found
 
 
 @contextlib.contextmanager

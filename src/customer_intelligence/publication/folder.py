@@ -18,7 +18,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ _LEFTOVERS = (BUILDING_PREFIX, f".{CURRENT}.")
 log = logging.getLogger(__name__)
 
 
-def publish_to_folder(edition: Edition, folder: Path, owner: str) -> str:
+def publish_to_folder(edition: Edition, folder: Path, owner: str, begin: Callable[[], None]) -> str:
     """Copy a version to a folder and let its link `current` lead to the copy.
 
     Parameters
@@ -53,6 +53,8 @@ def publish_to_folder(edition: Edition, folder: Path, owner: str) -> str:
         Absolute. It is made if its parent is there; only its owner can enter it then.
     owner : str
         Id of the data directory. A folder keeps the first one that publishes to it.
+    begin : callable
+        Called before the first table is copied.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def publish_to_folder(edition: Edition, folder: Path, owner: str) -> str:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         with _held(folder, owner):
-            return _publish(edition, folder)
+            return _publish(edition, folder, begin)
     except (OSError, duckdb.IOException) as error:
         raise edition.error(error, str(folder)) from error
 
@@ -148,7 +150,7 @@ def other_shop(where: str) -> CustomerIntelligenceError:
     )
 
 
-def _publish(edition: Edition, folder: Path) -> str:
+def _publish(edition: Edition, folder: Path, begin: Callable[[], None]) -> str:
     for leftover in folder.iterdir():
         if leftover.name.startswith(_LEFTOVERS):
             files.remove(leftover)
@@ -159,6 +161,7 @@ def _publish(edition: Edition, folder: Path) -> str:
         return f"holds version {edition.version} already"
     name = f"{edition.version}-{secrets.token_hex(4)}"
     building = folder / f"{BUILDING_PREFIX}{name}"
+    begin()
     try:
         building.mkdir()
         tables = [_write(edition, table, building) for table in edition.tables]

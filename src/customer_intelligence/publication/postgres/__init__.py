@@ -12,6 +12,8 @@ they read:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from customer_intelligence.publication.edition import Edition
 from customer_intelligence.publication.postgres.database import connected
 from customer_intelligence.publication.postgres.loading import kept_in_place, load
@@ -27,7 +29,12 @@ from customer_intelligence.publication.postgres.swap import replace_tables
 
 
 def publish_to_postgres(
-    edition: Edition, url: str, where: str, owner: str, reader: str | None = None
+    edition: Edition,
+    url: str,
+    where: str,
+    owner: str,
+    begin: Callable[[], None],
+    reader: str | None = None,
 ) -> str:
     """Copy a version to a database.
 
@@ -41,6 +48,8 @@ def publish_to_postgres(
         The same without a password, for people.
     owner : str
         Id of the data directory. A database keeps the first one that publishes to it.
+    begin : callable
+        Called before the first table is copied.
     reader : str, optional
         A role that may read all tables from now on.
 
@@ -71,6 +80,7 @@ def publish_to_postgres(
         ]
         if not changed and reader is None and version_there(database) == edition.version:
             return f"holds version {edition.version} already"
+        begin()
         in_place = kept_in_place(database, changed)
         loaded = [table for table in changed if table not in in_place]
         for table in loaded:
