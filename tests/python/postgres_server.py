@@ -16,6 +16,14 @@ import psycopg
 import pytest
 
 PASSWORD = "p@ss:w/rd"
+# The pipe ends with the tests, also where they are killed.
+UNTIL_THE_END = """
+"$0" -D "$1/data" -w -l "$1/log" -o "$2" start >"$1/starting" || exit 1
+echo started
+cat
+"$0" -D "$1/data" -m immediate stop >/dev/null
+rm -rf "$1"
+"""
 
 
 def binaries() -> Path | None:
@@ -76,11 +84,15 @@ def running() -> Iterator[Server]:
         settings = (
             f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
         )
-        control = (bin_ / "pg_ctl", "-D", place / "data", "-w", "-l", place / "log")
-        run(*control, "-o", settings, "start")
-        try:
+        with subprocess.Popen(
+            ["sh", "-c", UNTIL_THE_END, bin_ / "pg_ctl", place, settings],
+            user=user,
+            cwd=place,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as keeper:
+            assert keeper.stdout.readline() == "started\n", (place / "log").read_text()
             yield Server(port)
-        finally:
-            run(*control, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(place, ignore_errors=True)
