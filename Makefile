@@ -53,7 +53,7 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 	DBT_LOG_PATH=$(call quoted,PLACE)/build/logs .venv/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics doctor versions rollback forget \
+.PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics doctor versions rollback publish forget \
 	export audience campaign \
 	test test-quick test-tools test-faults test-incremental conventions bench bench-dashboard scoreboard lint sample lock clean
 
@@ -72,6 +72,7 @@ help:
 	@echo 'make doctor [DATA_DIR=dir]    what a build finds here: memory, cores, disk, and what to set'
 	@echo 'make versions    the published versions that are kept'
 	@echo 'make rollback VERSION=name    let readers see an earlier version'
+	@echo 'make publish TO=folder|postgresql://… [READER=role]    copy the marts for other tools'
 	@echo 'make forget CUSTOMER=id [DATA_DIR=dir] [VARS="{…}"]'
 	@echo '                 erase a customer from everything, build and publish again'
 	@echo 'make export MART=name OUT=file.csv    a mart as CSV that is safe in a spreadsheet'
@@ -159,6 +160,10 @@ versions: $(TREE).venv/installed
 
 rollback: $(TREE).venv/installed
 	$(COMMAND) rollback $(IN_DATA_DIR) $(call positional,VERSION)
+
+# Not echoed: a password that somebody puts into TO is refused, and should not stay in a log.
+publish: $(TREE).venv/installed
+	@$(COMMAND) publish $(IN_DATA_DIR) $(call option,to,TO) $(call option,reader,READER)
 
 # Not echoed: the name of who is to be forgotten should not stay in the log of a scheduler.
 forget: $(TREE).venv/installed

@@ -56,7 +56,7 @@ LONG = ("test_build", "test_real_data", "test_degenerate_shops", "test_campaign"
 SLOW = (
     *("test_access", "test_analyses", "test_audience", "test_bad_input", "test_browser"),
     *("test_bounds", "test_check_is_build", "test_churn", "test_forget", "test_layout"),
-    *("test_ledger", "test_presets", "test_publish", "test_relations"),
+    *("test_ledger", "test_presets", "test_publish", "test_publish_to", "test_relations"),
     *(
         "test_clusters",
         "test_clv_marts",

@@ -50,6 +50,7 @@ TARGETS = {
     "docs": ({"vars": "VARS", "out": "OUT"}, []),
     "metrics": ({"by": "BY", "out": "OUT"}, ["METRICS"]),
     "rollback": ({}, ["VERSION"]),
+    "publish": ({"to": "TO", "reader": "READER"}, []),
     "forget": ({"vars": "VARS"}, ["CUSTOMER"]),
     "export": ({"out": "OUT"}, ["MART"]),
     "audience": ({"segment": "SEGMENT", "movement": "MOVEMENT", "out": "OUT"}, ["FROM", "TO"]),
@@ -197,9 +198,10 @@ def test_make_works_from_elsewhere(project):
     ]  # fmt: skip
 
 
-def test_make_prints_the_command_but_not_whom_to_forget(project):
+def test_make_prints_the_command_but_neither_whom_to_forget_nor_a_password(project):
     assert "customer-intelligence versions --data-dir=" in make(project, "versions").stdout
     assert "12345" not in make(project, "forget", "CUSTOMER=12345").stdout
+    assert "12345" not in make(project, "publish", "TO=postgresql://u:12345@h/d").stdout
 
 
 def test_help_names_every_target_that_users_have(project):

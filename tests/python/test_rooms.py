@@ -194,6 +194,7 @@ LACKING = {
         *(["forget", "17850"], ["campaign", "--out=contacts.csv"], ["data", "--out=lines.parquet"]),
     ],
     "dashboard": [["dashboard"], ["report"]],
+    "postgres": [["publish", "--to=postgresql://shop@localhost/marts"]],
     "semantic": [["metrics"]],
     "mcp": [["mcp"]],
 }

@@ -36,6 +36,7 @@ from customer_intelligence.cli.project import (
     left_as_found,
     run_dbt,
 )
+from customer_intelligence.cli.publishing import publish, publish_as_configured, renew_copies
 from customer_intelligence.data_dir.layout import (
     BUILD,
     DBT_LOGS,
@@ -98,7 +99,8 @@ def build(
 
     FILE (Parquet, CSV or XLSX, or a directory of files that belong together) is added to the
     earlier loads. Without any load, the bundled sample is built. Readers see the new marts once
-    every test has passed; until then they see the old ones.
+    every test has passed; until then they see the old ones. If CUSTOMER_INTELLIGENCE_PUBLISH_TO
+    names a destination, they are published there as well (see `publish`).
     """
     if mapping is not None and file is None:
         raise click.UsageError("--mapping needs a FILE, and none is given.")
@@ -110,6 +112,7 @@ def build(
 
             load_file(file, place, mapping)
         _build(project, place, given_vars)
+        publish_as_configured(place)
 
 
 def _build(project: Path, data_dir: Path, given_vars: str | None) -> None:
@@ -319,6 +322,9 @@ def _print_versions(data_dir: Path) -> None:
         print(version)
 
 
+cli.add_command(publish)
+
+
 @cli.command(epilog=example("forget -- 12345"))
 @click.argument("customer")
 @in_data_dir
@@ -343,7 +349,8 @@ def forget(
         shutil.rmtree(leftover, ignore_errors=True)
     _build(project, place, given_vars)
     found = verify(place, customer)
-    print("\n".join(found.lines()))
+    print("\n".join(found.lines()), flush=True)
+    renew_copies(place)
     if not found.is_clean:
         raise ending.NotSo(
             "E_STILL_NAMED",

@@ -29,6 +29,7 @@ DONE, NOT_SO, REFUSED, INTERRUPTED = 0, 1, 2, 130
 # Packages that come with an extra of this one.
 EXTRAS = {
     **dict.fromkeys(("altair", "streamlit", "vl_convert"), "dashboard"),
+    "psycopg": "postgres",
     **dict.fromkeys(("metricflow", "metricflow_semantics", "tabulate"), "semantic"),
     **dict.fromkeys(("mcp", "mcp_types", "pydantic"), "mcp"),
     **dict.fromkeys(

@@ -7,6 +7,7 @@ shop.yml                            the rules of the shop
 mapping.yml                         how to read a relation that is built on
 do_not_contact.csv                  customers that no list may hold
 campaigns/                          who was contacted and who was held out
+destinations.json                   where copies of the marts were published to
 build/                              work database, dbt's files, the lock; can be removed
 published/<version>/                `customer_intelligence.duckdb` and `summary.json`
 published/current                   link to the version that readers see
@@ -38,6 +39,7 @@ SHOP_FILE = "shop.yml"
 DO_NOT_CONTACT_FILE = "do_not_contact.csv"
 MAPPING_FILE = "mapping.yml"
 REPORT_FILE = "report.html"
+DESTINATIONS_FILE = "destinations.json"
 
 # Below `raw`. Until it is in its place, shop.yml lies in the load that brings it.
 ROWS_FILE = "invoice_lines.parquet"
@@ -75,14 +77,17 @@ OLD_FILES = re.compile(
 )
 
 # Where nothing else may be written.
-OWN_NAMES = (RAW, BUILD, PUBLISHED, CAMPAIGNS, SHOP_FILE, DO_NOT_CONTACT_FILE)
+OWN_NAMES = (
+    *(RAW, BUILD, PUBLISHED, CAMPAIGNS),
+    *(SHOP_FILE, DO_NOT_CONTACT_FILE, DESTINATIONS_FILE),
+)
 # What stays in `build` when all that holds copies is removed.
 KEPT_IN_BUILD = (LOCK_FILE, ".gitkeep")
 # What a process writes before it renames it, in releases of before too.
 LEFTOVERS = (".*.tmp", ".building-*", ".campaign-*", ".export-*", ".report-*", ".tmp-*")
 _OWN_FILES = re.compile(
     r"build/.+|raw/[^/]+\.json|raw/[^/]+/(invoice_lines\.parquet|load\.json)|shop\.yml"
-    r"|do_not_contact\.csv|campaigns/.+\.parquet|published/(CURRENT|current|\.last-number|.+\.(duckdb|json))"
+    r"|do_not_contact\.csv|destinations\.json|campaigns/.+\.parquet|published/(CURRENT|current|\.last-number|.+\.(duckdb|json))"
 )
 
 

@@ -68,6 +68,25 @@ def check_output(
     return path
 
 
+def check_outside(folder: Path, data_dir: Path) -> None:
+    """Refuse a folder that lies in the data directory or is it.
+
+    Raises
+    ------
+    CustomerIntelligenceError
+        `E_OWN_FOLDER`.
+    """
+    # By identity, not by name: links and other spellings of a folder are that folder.
+    wanted = folder.resolve()
+    places = {_identity(place) for place in (wanted, *wanted.parents) if place.exists()}
+    if data_dir.exists() and _identity(data_dir) in places:
+        raise CustomerIntelligenceError(
+            "E_OWN_FOLDER",
+            f"{folder} lies in the data directory {data_dir}.",
+            "Name a folder outside of it.",
+        )
+
+
 def _refuse_own_folders(path: Path, data_dir: Path) -> None:
     # By identity, not by name: links and other spellings of a folder are that folder.
     wanted = path.parent.resolve() / path.name

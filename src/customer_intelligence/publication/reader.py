@@ -57,7 +57,7 @@ READER_CONFIG = {
 # What a file can raise that is no version: damaged, cut short, missing, something else.
 READ_ERRORS = (duckdb.Error, OSError, ValueError)
 # Raised when a file that could be opened turns out to be damaged further on.
-_DAMAGE = (
+DAMAGE = (
     duckdb.IOException,
     duckdb.FatalException,
     duckdb.InternalException,
@@ -212,15 +212,20 @@ def reading(data_dir: str | os.PathLike[str] | None = None) -> Iterator[duckdb.D
     with open_marts(directory) as marts:
         try:
             yield marts
-        except _DAMAGE as error:
+        except DAMAGE as error:
             what = f"The version {current_version(directory)} cannot be read: {reason_of(error)}"
             raise damaged(directory, what) from error
         except (duckdb.CatalogException, duckdb.BinderException) as error:
-            raise CustomerIntelligenceError(
-                "E_OLD_MARTS",
-                f"The published marts lack what is read here: {reason_of(error)}",
-                f"Run `make build{data_dir_option(directory)}` to publish them again.",
-            ) from error
+            raise old_marts(directory, error) from error
+
+
+def old_marts(data_dir: Path, error: duckdb.Error) -> CustomerIntelligenceError:
+    """Return the error for marts of an earlier release, which lack what is read."""
+    return CustomerIntelligenceError(
+        "E_OLD_MARTS",
+        f"The published marts lack what is read here: {reason_of(error)}",
+        f"Run `make build{data_dir_option(data_dir)}` to publish them again.",
+    )
 
 
 def read_summary(folder: Path, version: str) -> dict[str, Any]:
