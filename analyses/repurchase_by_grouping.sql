@@ -153,7 +153,7 @@ promised as (
     select
         grouping_name,
         group_name,
-        avg(has_repurchased * 1.0) as promised_rate
+        avg(has_repurchased * 1e0) as promised_rate
     from learned_groups
     where example_set = 'train'
     group by grouping_name, group_name
@@ -208,7 +208,7 @@ placed as (
 
     select
         *,
-        repurchasers * 1.0 / customers as rate,
+        repurchasers * 1e0 / customers as rate,
         sum(repurchasers) over (partition by grouping_name) as all_repurchasers,
         sum(customers - repurchasers) over (partition by grouping_name) as all_others,
         sum(customers - repurchasers) over (
@@ -228,8 +228,8 @@ select
     count(*) as groups,
     cast(sum(customers) as bigint) as customers,
     cast(
-        sum(repurchasers * (others_up_to - others_beside / 2.0))
-        / nullif(max(all_repurchasers) * 1.0 * max(all_others), 0) as double
+        sum(repurchasers * (others_up_to - others_beside / 2e0))
+        / nullif(max(all_repurchasers) * 1e0 * max(all_others), 0) as double
     ) as roc_auc,
     cast(min(rate) as double) as lowest_rate,
     cast(max(rate) as double) as highest_rate,

@@ -12,7 +12,7 @@
             "(" ~ total ~ " - " ~ first ~ " - " ~ second ~ " + " ~ expected_both ~ ")"
         ),
     ] -%}
-    greatest(0.0, 2.0 * (
+    greatest(0.0, 2e0 * (
         {%- for observed, expected in cells %}
         case
             when {{ observed }} > 0

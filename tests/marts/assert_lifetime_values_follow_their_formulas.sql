@@ -51,7 +51,7 @@ expected as (
         *,
         p * (gamma + (repeat_purchase_days + 1) * greatest(mean_purchase_day_value, 0))
         / (p * (repeat_purchase_days + 1) + q - 1) as order_value,
-        (r + repeat_purchase_days) * (90 / 7.0) / (alpha + btyd_age_weeks)
+        (r + repeat_purchase_days) * (90 / 7e0) / (alpha + btyd_age_weeks)
             as orders_without_dropout,
         case
             when occasions = 0 then 1

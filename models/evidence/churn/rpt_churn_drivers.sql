@@ -54,7 +54,7 @@ quartered as (
 
     select
         *,
-        cast(1 + floor(4.0 * (feature_rank - 1) / customers) as integer)
+        cast(1 + floor(4e0 * (feature_rank - 1) / customers) as integer)
             as feature_quarter
     from ranked
 

@@ -49,7 +49,7 @@ thinned as (
             partition by
                 model, cutoff_date, population,
                 ceil(
-                    200.0 * (true_positives + false_positives)
+                    200e0 * (true_positives + false_positives)
                     / (all_churners + all_stayers)
                 )
             order by score_group desc

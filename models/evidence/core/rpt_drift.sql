@@ -52,7 +52,7 @@ bounded as (
         case
             when degrees_of_freedom = 0 then 0.0
             else
-                (1.0 / reference_customers + 1.0 / compared_customers)
+                (1e0 / reference_customers + 1e0 / compared_customers)
                 * {{ chi_square_critical_value("degrees_of_freedom", chance_of_each) }}
         end as critical_psi,
         standard_error * sqrt({{ chi_square_critical_value("1", chance_of_each) }})

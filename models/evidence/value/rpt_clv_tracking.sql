@@ -33,7 +33,7 @@ purchase_days_by_week as (
         floor(
             {{ day_difference(
                 "known_customers.cutoff_date", "purchase_days.activity_date"
-            ) }} / 7.0
+            ) }} / 7e0
         ) + 1 as week,
         count(*) as purchase_days
     from known_customers

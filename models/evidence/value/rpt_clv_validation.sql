@@ -79,7 +79,7 @@ overall as (
     select
         cutoff_date,
         sum(repeat_purchase_days)
-        * 1.0
+        * 1e0
         / nullif(sum(btyd_age_weeks) * 7, 0) as purchase_days_a_day,
         greatest(sum(net_revenue), 0)
         / sum(repeat_purchase_days + 1) as mean_purchase_day_value
@@ -101,16 +101,16 @@ forecasts as (
         joined.champion as lifetime_value_net_revenue,
         joined.predicted_purchase_days as fitted_model_purchase_days,
         joined.fitted_model as fitted_model_net_revenue,
-        joined.purchase_days_365d * joined.horizon_days * 1.0 / joined.last_365_days
+        joined.purchase_days_365d * joined.horizon_days * 1e0 / joined.last_365_days
             as last_365_days_purchase_days,
         joined.last_365_days_net_revenue,
         null as geometric_mean_purchase_days,
         joined.geometric_mean as geometric_mean_net_revenue,
         null as two_part_purchase_days,
         joined.two_part as two_part_net_revenue,
-        joined.purchase_days_90d * joined.horizon_days / 90.0
+        joined.purchase_days_90d * joined.horizon_days / 90e0
             as last_90_days_purchase_days,
-        greatest(joined.net_revenue_90d, 0) * joined.horizon_days / 90.0
+        greatest(joined.net_revenue_90d, 0) * joined.horizon_days / 90e0
             as last_90_days_net_revenue,
         (joined.repeat_purchase_days + 1)
         * joined.horizon_days
@@ -175,7 +175,7 @@ ranked as (
                 partition by cutoff_date, horizon_days, model order by {{ value }}
             ) + count(*) over (
                 partition by cutoff_date, horizon_days, model, {{ value }}
-            ) / 2.0 as {{ value }}_rank
+            ) / 2e0 as {{ value }}_rank
             {%- if not loop.last %},{% endif -%}
         {%- endfor %}
     from compared
@@ -286,8 +286,8 @@ wide as (
         -- Ranks would have to be made anew for each resample: no interval.
         case when totals.resample = 0 then rank_correlations.rank_correlation end
             as rank_correlation,
-        totals.covered * 1.0 / totals.customers as interval_coverage,
-        totals.top_decile_covered * 1.0 / nullif(totals.top_decile_customers, 0)
+        totals.covered * 1e0 / totals.customers as interval_coverage,
+        totals.top_decile_covered * 1e0 / nullif(totals.top_decile_customers, 0)
             as interval_coverage_top_decile
     from totals
     inner join rank_correlations

@@ -28,14 +28,14 @@ ratios as (
     select
         *,
         ln(
-            (contacted_customers - contacted_buyers + 0.5) / (contacted_customers + 1.0)
+            (contacted_customers - contacted_buyers + 5e-1) / (contacted_customers + 1e0)
         )
-        - ln((held_out_customers - held_out_buyers + 0.5) / (held_out_customers + 1.0))
+        - ln((held_out_customers - held_out_buyers + 5e-1) / (held_out_customers + 1e0))
             as log_ratio,
-        1.0 / (contacted_customers - contacted_buyers + 0.5)
-        - 1.0 / (contacted_customers + 1.0)
-        + 1.0 / (held_out_customers - held_out_buyers + 0.5)
-        - 1.0 / (held_out_customers + 1.0) as variance
+        1e0 / (contacted_customers - contacted_buyers + 5e-1)
+        - 1e0 / (contacted_customers + 1e0)
+        + 1e0 / (held_out_customers - held_out_buyers + 5e-1)
+        - 1e0 / (held_out_customers + 1e0) as variance
     from counted
     where contacted_customers > 0 and held_out_customers > 0
 

@@ -116,7 +116,7 @@ select
         (capped.capped_revenue + shop.purchase_day_value) / (capped.purchase_days + 1)
         * greatest(
             1.0,
-            capped.purchase_days * 1.0 * capped.horizon_days
+            capped.purchase_days * 1e0 * capped.horizon_days
             / greatest(capped.days_known, capped.horizon_days)
         ) as decimal(38, 4)
     ) as spend_if_staying

@@ -99,7 +99,7 @@ at_risk as (
             partition by horizon_days
             order by gap_days
             rows between unbounded preceding and current row
-        ) * 1.0
+        ) * 1e0
         / nullif(sum(observed_gaps) over (partition by horizon_days), 0)
             as observed_share
     from gap_counts
@@ -114,7 +114,7 @@ survival as (
         exp(sum(
             case
                 when observed_gaps = gaps_at_risk then -1000000.0
-                else ln(1.0 - observed_gaps * 1.0 / gaps_at_risk)
+                else ln(1.0 - observed_gaps * 1e0 / gaps_at_risk)
             end
         ) over (
             partition by horizon_days
@@ -150,7 +150,7 @@ select
     quantiles.gap_p90_days,
     quantiles.km_p80_days,
     coalesce(
-        30 * floor(quantiles.km_p80_days / 30.0 + 0.5) <= candidates.horizon_days,
+        30 * floor(quantiles.km_p80_days / 30e0 + 5e-1) <= candidates.horizon_days,
         false
     ) as is_covering
 from candidates

@@ -48,7 +48,7 @@ gaps as (
         *,
         {{ day_difference("previous_date", "invoice_date") }} as gap_days,
         -- At either end of the dates; with few lines, none is an exception.
-        least(greatest(3, all_lines / 1000.0), all_lines / 5.0) as tolerated_lines
+        least(greatest(3, all_lines / 1000e0), all_lines / 5e0) as tolerated_lines
     from counted
 
 ),

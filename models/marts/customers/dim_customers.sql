@@ -41,7 +41,7 @@ current_value as (
     select
         *,
         cast(
-            ceil(least(90.0 / nullif(predicted_purchase_days_90d, 0), 366)) as integer
+            ceil(least(90e0 / nullif(predicted_purchase_days_90d, 0), 366)) as integer
         ) as days_until_one_order
     from {{ ref("ml_clv_predictions") }}
 

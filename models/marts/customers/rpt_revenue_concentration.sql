@@ -30,9 +30,9 @@ gini as (
         cast(
             case
                 when max(total_net_revenue) > 0
-                    then 2.0 * cast(sum(ascending_rank * net_revenue) as double)
+                    then 2e0 * cast(sum(ascending_rank * net_revenue) as double)
                         / (max(customers) * cast(max(total_net_revenue) as double))
-                        - (max(customers) + 1.0) / max(customers)
+                        - (max(customers) + 1e0) / max(customers)
             end as double
         ) as gini
     from ranked
@@ -55,7 +55,7 @@ curve as (
     from numbers
     inner join ranked
         on ranked.revenue_rank
-            <= ceil(numbers.generated_number * ranked.customers / 100.0)
+            <= ceil(numbers.generated_number * ranked.customers / 100e0)
     group by numbers.generated_number
 
 )

@@ -151,7 +151,7 @@ select
     {{ proportion("ordered.customers_together", "ordered.customers") }}
         as confidence,
     cast(
-        ordered.customers_together * 1.0 * ordered.all_customers
+        ordered.customers_together * 1e0 * ordered.all_customers
         / (ordered.customers * ordered.other_customers) as double
     ) as lift,
     cast(
@@ -165,7 +165,7 @@ select
     ordered.later_customers,
     ordered.later_customers_together,
     cast(
-        ordered.later_customers_together * 1.0 * ordered.all_later_customers
+        ordered.later_customers_together * 1e0 * ordered.all_later_customers
         / nullif(ordered.later_customers * ordered.later_other_customers, 0) as double
     ) as later_lift,
     cast(

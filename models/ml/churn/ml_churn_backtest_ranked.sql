@@ -50,5 +50,5 @@ select
     churn_probability,
     has_churned,
     cast(score_group as bigint) as score_group,
-    cast(1 + floor(10.0 * (score_position - 1) / customers) as integer) as score_decile
+    cast(1 + floor(10e0 * (score_position - 1) / customers) as integer) as score_decile
 from ranked

@@ -141,7 +141,7 @@ binned as (
     select
         *,
         cast(least(cast(floor(
-            5.0 * (2 * reference_so_far - reference_customers)
+            5e0 * (2 * reference_so_far - reference_customers)
             / nullif(all_reference, 0)
         ) as integer), 9) as string) as bin,
         min(case when 2 * reference_so_far >= all_reference then measure end)

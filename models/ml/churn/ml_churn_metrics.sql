@@ -126,13 +126,13 @@ placed as (
 
     select
         *,
-        1 - (customers_so_far - churners_so_far - stayers / 2.0)
+        1 - (customers_so_far - churners_so_far - stayers / 2e0)
         / nullif(all_stayers, 0) as churner_place,
-        (churners_so_far - churners / 2.0) / nullif(all_churners, 0) as stayer_place,
-        churners_so_far * 1.0 / customers_so_far as precision_so_far,
-        sum(churners * 1.0 / customers_so_far) over from_the_bottom
+        (churners_so_far - churners / 2e0) / nullif(all_churners, 0) as stayer_place,
+        churners_so_far * 1e0 / customers_so_far as precision_so_far,
+        sum(churners * 1e0 / customers_so_far) over from_the_bottom
             as precision_gained,
-        sum(churners * churners_so_far * 1.0 / power(customers_so_far, 2))
+        sum(churners * churners_so_far * 1e0 / power(customers_so_far, 2))
             over from_the_bottom as precision_lost
     from cumulated
     window from_the_bottom as (
@@ -328,10 +328,10 @@ wide as (
         sum(sqrt(2 * variance / pi())) / sum(weight) as least_calibration_error,
         max(slope) + sum(slope_step) * max(step_scale) as calibration_slope,
         max(level_shift) + sum(level_step) * max(step_scale) as calibration_intercept,
-        sum(case when score_decile = 1 then churners else 0 end) * 1.0
+        sum(case when score_decile = 1 then churners else 0 end) * 1e0
         / nullif(sum(case when score_decile = 1 then weight else 0 end), 0)
-        / nullif(sum(churners) * 1.0 / sum(weight), 0) as top_decile_lift,
-        sum(churners) * 1.0 / sum(weight) as churn_rate,
+        / nullif(sum(churners) * 1e0 / sum(weight), 0) as top_decile_lift,
+        sum(churners) * 1e0 / sum(weight) as churn_rate,
         sum(probability) / sum(weight) as mean_churn_probability
     from resampled_deciles
     group by model, cutoff_date, population, block, position

@@ -81,7 +81,7 @@ comparisons as (
         sqrt(
             power(earlier.roc_auc_high - earlier.roc_auc_low, 2)
             + power(latest.roc_auc_high - latest.roc_auc_low, 2)
-        ) / (2 * 1.96) as standard_error
+        ) / (2 * 196e-2) as standard_error
     from latest
     inner join earlier
         on latest.population = earlier.population and earlier.place = 1
@@ -95,7 +95,7 @@ comparisons as (
         latest.customers as compared_customers,
         latest.mean_churn_probability as reference_value,
         latest.churn_rate as compared_value,
-        (latest.excess_probability_high - latest.excess_probability_low) / (2 * 1.96)
+        (latest.excess_probability_high - latest.excess_probability_low) / (2 * 196e-2)
             as standard_error
     from latest
     cross join level
