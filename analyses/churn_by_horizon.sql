@@ -55,7 +55,7 @@ purchases as (
         customer_id,
         activity_date,
         lead(activity_date) over (
-            partition by customer_id order by activity_date
+            partition by customer_id order by activity_date nulls last
         ) as next_purchase_date
     from {{ ref("int_customer_days") }}
     where has_purchase
@@ -129,4 +129,4 @@ select
         as came_back_within_90d
 from by_cutoff
 group by horizon_days, is_chosen
-order by horizon_days
+order by horizon_days nulls last

@@ -24,11 +24,11 @@ cumulated as (
     select
         *,
         sum(customers) over (
-            partition by model, cutoff_date, population order by score_decile
+            partition by model, cutoff_date, population order by score_decile nulls last
             rows between unbounded preceding and current row
         ) as customers_so_far,
         sum(churners) over (
-            partition by model, cutoff_date, population order by score_decile
+            partition by model, cutoff_date, population order by score_decile nulls last
             rows between unbounded preceding and current row
         ) as churners_so_far,
         sum(customers) over (partition by model, cutoff_date, population)

@@ -39,7 +39,7 @@ ranked as (
     select
         *,
         rank() over (
-            partition by cutoff_date, feature order by feature_value
+            partition by cutoff_date, feature order by feature_value nulls last
         ) as feature_rank,
         count(*) over (
             partition by cutoff_date, feature, feature_value

@@ -25,12 +25,12 @@ cumulated as (
         *,
         sum(churners) over (
             partition by model, cutoff_date, population
-            order by score_group
+            order by score_group nulls last
             rows between unbounded preceding and current row
         ) as true_positives,
         sum(stayers) over (
             partition by model, cutoff_date, population
-            order by score_group
+            order by score_group nulls last
             rows between unbounded preceding and current row
         ) as false_positives,
         sum(churners) over (partition by model, cutoff_date, population)

@@ -63,11 +63,11 @@ joined as (
 select
     cutoff_date,
     cast(week as integer) as week,
-    cast(round(predicted_purchase_days, 4) as double) as predicted_purchase_days,
+    {{ round_to("predicted_purchase_days", 4) }} as predicted_purchase_days,
     cast(
         sum(purchase_days) over (
             partition by cutoff_date
-            order by week
+            order by week nulls last
             rows between unbounded preceding and current row
         ) as bigint
     ) as actual_purchase_days

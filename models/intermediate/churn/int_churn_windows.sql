@@ -49,7 +49,7 @@ known_days as (
         customer_days.activity_date,
         lead(customer_days.activity_date) over (
             partition by candidates.horizon_days, customer_days.customer_id
-            order by customer_days.activity_date
+            order by customer_days.activity_date nulls last
         ) as next_activity_date,
         count(*) over (
             partition by candidates.horizon_days, customer_days.customer_id
@@ -97,7 +97,7 @@ at_risk as (
         ) as gaps_at_risk,
         sum(observed_gaps) over (
             partition by horizon_days
-            order by gap_days
+            order by gap_days nulls last
             rows between unbounded preceding and current row
         ) * 1e0
         / nullif(sum(observed_gaps) over (partition by horizon_days), 0)
@@ -118,7 +118,7 @@ survival as (
             end
         ) over (
             partition by horizon_days
-            order by gap_days
+            order by gap_days nulls last
             rows between unbounded preceding and current row
         )) as still_silent_share
     from at_risk

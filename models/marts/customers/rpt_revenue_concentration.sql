@@ -11,9 +11,11 @@ ranked as (
 
     select
         net_revenue,
-        row_number() over (order by net_revenue desc, customer_id asc) as revenue_rank,
+        row_number() over (
+            order by net_revenue desc, customer_id asc nulls last
+        ) as revenue_rank,
         row_number()
-            over (order by net_revenue asc, customer_id desc)
+            over (order by net_revenue asc nulls last, customer_id desc)
             as ascending_rank,
         count(*) over () as customers,
         sum(net_revenue) over () as total_net_revenue

@@ -35,7 +35,7 @@ ranked as (
         ) as score_group,
         row_number() over (
             partition by model, cutoff_date, population
-            order by churn_probability desc, customer_id asc
+            order by churn_probability desc, customer_id asc nulls last
         ) as score_position,
         count(*) over (partition by model, cutoff_date, population) as customers
     from populations

@@ -45,8 +45,8 @@ scored_cutoffs as (
             order by
                 abs({{ day_difference(
                     "cutoffs.cutoff_date", "drift_dates.reference_date"
-                ) }}),
-                cutoffs.cutoff_date
+                ) }}) nulls last,
+                cutoffs.cutoff_date nulls last
         ) as place
     from (
         select distinct cutoff_date from scored_customers
@@ -128,7 +128,7 @@ cumulated as (
     window
         whole as (partition by kind, subject),
         up_to_here as (
-            partition by kind, subject order by measure
+            partition by kind, subject order by measure nulls last
             rows between unbounded preceding and current row
         )
 

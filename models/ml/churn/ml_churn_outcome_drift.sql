@@ -27,7 +27,7 @@ earlier as (
                 case
                     when {{ is_same_season("cutoff_date", "last_cutoff_date") }} then 0
                     else 1
-                end,
+                end nulls last,
                 cutoff_date desc
         ) as place
     from matured
@@ -62,8 +62,8 @@ comparisons as (
         earlier.churn_rate as reference_value,
         latest.churn_rate as compared_value,
         sqrt(
-            earlier.churn_rate * (1 - earlier.churn_rate) / earlier.customers
-            + latest.churn_rate * (1 - latest.churn_rate) / latest.customers
+            earlier.churn_rate * (1 - earlier.churn_rate) * 1e0 / earlier.customers
+            + latest.churn_rate * (1 - latest.churn_rate) * 1e0 / latest.customers
         ) as standard_error
     from latest
     inner join earlier
