@@ -25,8 +25,9 @@ def var(name, default=None):
 class _Adapter:
     def dispatch(self, name):
         def call(*given):
-            texts = ", ".join(part for part in given if isinstance(part, str))
-            return f"{name}({texts or given[0]})"
+            if name == "integer_series":
+                return f"select {given[0]} as generated_number"
+            return f"{name}({', '.join(part for part in given if isinstance(part, str))})"
 
         return call
 
