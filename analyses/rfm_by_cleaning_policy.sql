@@ -57,11 +57,10 @@ measured as (
         classic_customers.frequency,
         classic_customers.net_revenue,
         as_of.as_of_date,
-        1 + cast(floor({{ dbt.datediff(
+        1 + cast(floor({{ second_difference(
             "classic_customers.last_ordered_at",
-            "max(classic_customers.last_ordered_at) over ()",
-            "second"
-        ) }} / 86400.0) as integer) as days_since_last_order
+            "max(classic_customers.last_ordered_at) over ()"
+        ) }} / 86400e0) as integer) as days_since_last_order
     from classic_customers
     cross join {{ ref("int_as_of") }} as as_of
 
@@ -107,4 +106,4 @@ select
     classic.classic_segment_of_net_map
 from net_customers
 full outer join classic on net_customers.customer_id = classic.customer_id
-order by customer_id
+order by customer_id nulls last

@@ -13,7 +13,7 @@ insights as (
     select * from {{ ref("int_action_findings") }}
     union all
     select
-        26 + row_number() over (order by model) as insight_order,
+        26 + row_number() over (order by model nulls last) as insight_order,
         case
             when model_status.model_status = 'insufficient_data' then 'not_modelled: '
             when model_status.model_status = 'too_thin' then 'too_thin: '
@@ -31,11 +31,11 @@ insights as (
 
 select
     cast(insight_order as integer) as insight_order,
-    cast(insight as varchar) as insight,
-    cast(finding as varchar) as finding,
+    cast(insight as string) as insight,
+    cast(finding as string) as finding,
     cast(figure as double) as figure,
     cast(ci_low as double) as ci_low,
     cast(ci_high as double) as ci_high,
-    cast(source_mart as varchar) as source_mart
+    cast(source_mart as string) as source_mart
 from insights
 where finding is not null

@@ -7,10 +7,13 @@
     ("customer_net_revenue_90d", "currency", "net_revenue_90d", "previous_net_revenue"),
     ("anonymous_revenue_share", "share",
         share_of("net_revenue_anonymous", "all_net_revenue"), "null"),
-    ("revenue_per_customer", "currency", "net_revenue / nullif(customers, 0)", "null"),
-    ("average_order_value", "currency", "net_revenue / nullif(orders, 0)", "null"),
+    ("revenue_per_customer", "currency",
+        "net_revenue * 1e0 / nullif(customers, 0)", "null"),
+    ("average_order_value", "currency",
+        "net_revenue * 1e0 / nullif(orders, 0)", "null"),
     ("repeat_rate", "share", proportion("repeat_customers", "customers"), "null"),
-    ("returned_share", "share", "returned_amount / nullif(gross_revenue, 0)", "null"),
+    ("returned_share", "share",
+        "returned_amount * 1e0 / nullif(gross_revenue, 0)", "null"),
     ("observed_churn_rate", "share", "observed_churn_rate", "null"),
     ("expected_churn_rate", "share", "expected_churn_rate", "null"),
     ("value_at_risk", "currency", "value_at_risk", "null"),
@@ -144,12 +147,12 @@ definitions as (
 )
 
 select
-    cast(kpis.kpi as varchar) as kpi,
+    cast(kpis.kpi as string) as kpi,
     cast(kpis.kpi_order as integer) as kpi_order,
-    cast(kpis.unit as varchar) as unit,
-    cast(kpis.value as decimal(38, 4)) as value,
-    cast(kpis.previous_value as decimal(38, 4)) as previous_value,
+    cast(kpis.unit as string) as unit,
+    {{ as_decimal("kpis.value") }} as value,
+    {{ as_decimal("kpis.previous_value") }} as previous_value,
     kpis.as_of_date,
-    cast(definitions.definition as varchar) as definition
+    cast(definitions.definition as string) as definition
 from kpis
 left join definitions on kpis.kpi = definitions.kpi

@@ -33,14 +33,16 @@ ranked as (
 
     select
         *,
-        rank() over (partition by judged_by order by churn_probability) as score_rank,
+        rank() over (
+            partition by judged_by order by churn_probability nulls last
+        ) as score_rank,
         count(*) over (partition by judged_by, churn_probability) as ties
     from judgements
 
 )
 
 select
-    cast(judged_by as varchar) as judged_by,
+    cast(judged_by as string) as judged_by,
     cast(count(*) as bigint) as customers,
     cast(avg(label) as double) as churn_rate,
     cast({{ rank_auc("label", "score_rank", "ties") }} as double) as roc_auc,

@@ -46,7 +46,7 @@ ranked as (
     select
         *,
         rank() over (
-            partition by model, cutoff_date order by churn_probability
+            partition by model, cutoff_date order by churn_probability nulls last
         ) as score_rank,
         count(*) over (partition by model, cutoff_date, churn_probability) as ties,
         -ln(case when label = 1 then churn_probability else 1 - churn_probability end)
@@ -59,9 +59,9 @@ ranked as (
 )
 
 select
-    cast(model as varchar) as model,
+    cast(model as string) as model,
     cutoff_date,
-    cast(example_set as varchar) as example_set,
+    cast(example_set as string) as example_set,
     cast(max(horizon_days) as integer) as horizon_days,
     cast(max(known_cutoffs) as integer) as known_cutoffs,
     cast(count(*) as bigint) as customers,

@@ -10,6 +10,15 @@
     "net_revenue_rmse", "top_decile_capture", "rank_correlation", "interval_coverage",
     "interval_coverage_top_decile",
 ] -%}
+{%- set purchase_days, net_revenues, values = {}, {}, {} -%}
+{%- for forecast in forecasts -%}
+    {%- set name = "'" ~ forecast ~ "'" -%}
+    {%- do purchase_days.update({name: "forecasts." ~ forecast ~ "_purchase_days"}) -%}
+    {%- do net_revenues.update({name: "forecasts." ~ forecast ~ "_net_revenue"}) -%}
+{%- endfor -%}
+{%- for metric in metrics -%}
+    {%- do values.update({"'" ~ metric ~ "'": "wide." ~ metric}) -%}
+{%- endfor -%}
 {%- set not_negative -%}
     'purchase_days', 'purchase_days_over_actual', 'purchase_days_mae',
     'net_revenue_mae', 'net_revenue_mae_over_fitted', 'net_revenue_rmse',
@@ -79,9 +88,9 @@ overall as (
     select
         cutoff_date,
         sum(repeat_purchase_days)
-        * 1.0
+        * 1e0
         / nullif(sum(btyd_age_weeks) * 7, 0) as purchase_days_a_day,
-        greatest(sum(net_revenue), 0)
+        greatest(sum(net_revenue), 0) * 1e0
         / sum(repeat_purchase_days + 1) as mean_purchase_day_value
     from joined
     group by cutoff_date
@@ -101,22 +110,22 @@ forecasts as (
         joined.champion as lifetime_value_net_revenue,
         joined.predicted_purchase_days as fitted_model_purchase_days,
         joined.fitted_model as fitted_model_net_revenue,
-        joined.purchase_days_365d * joined.horizon_days * 1.0 / joined.last_365_days
+        joined.purchase_days_365d * joined.horizon_days * 1e0 / joined.last_365_days
             as last_365_days_purchase_days,
         joined.last_365_days_net_revenue,
         null as geometric_mean_purchase_days,
         joined.geometric_mean as geometric_mean_net_revenue,
         null as two_part_purchase_days,
         joined.two_part as two_part_net_revenue,
-        joined.purchase_days_90d * joined.horizon_days / 90.0
+        joined.purchase_days_90d * joined.horizon_days / 90e0
             as last_90_days_purchase_days,
-        greatest(joined.net_revenue_90d, 0) * joined.horizon_days / 90.0
+        greatest(joined.net_revenue_90d, 0) * joined.horizon_days / 90e0
             as last_90_days_net_revenue,
         (joined.repeat_purchase_days + 1)
-        * joined.horizon_days
+        * joined.horizon_days * 1e0
         / greatest(joined.btyd_age_weeks * 7, 90) as own_average_purchase_days,
         greatest(joined.net_revenue, 0)
-        * joined.horizon_days
+        * joined.horizon_days * 1e0
         / greatest(joined.btyd_age_weeks * 7, 90) as own_average_net_revenue,
         overall.purchase_days_a_day * joined.horizon_days
             as overall_average_purchase_days,
@@ -139,21 +148,20 @@ forecasts as (
 
 compared as (
 
-    {% for forecast in forecasts -%}
-        select
-            customer_id,
-            cutoff_date,
-            horizon_days,
-            '{{ forecast }}' as model,
-            actual_purchase_days,
-            actual_net_revenue,
-            cast({{ forecast }}_purchase_days as double) as purchase_days,
-            cast({{ forecast }}_net_revenue as double) as net_revenue,
-            case when '{{ forecast }}' = 'lifetime_value' then is_covered end as covered
-        from forecasts
-        where {{ forecast }}_net_revenue is not null
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        forecasts.customer_id,
+        forecasts.cutoff_date,
+        forecasts.horizon_days,
+        names.model,
+        forecasts.actual_purchase_days,
+        forecasts.actual_net_revenue,
+        cast({{ one_of("names.model", purchase_days) }} as double) as purchase_days,
+        cast({{ one_of("names.model", net_revenues) }} as double) as net_revenue,
+        case when names.model = 'lifetime_value' then forecasts.is_covered end
+            as covered
+    from forecasts
+    cross join {{ rows_of(net_revenues) }} as names (model)
+    where {{ one_of("names.model", net_revenues) }} is not null
 
 ),
 
@@ -166,16 +174,17 @@ ranked as (
         10 * (
             row_number() over (
                 partition by cutoff_date, horizon_days, model
-                order by net_revenue desc, customer_id asc
+                order by net_revenue desc, customer_id asc nulls last
             ) - 1
         ) < count(*) over (partition by cutoff_date, horizon_days, model)
             as is_top_decile,
         {%- for value in ("net_revenue", "actual_net_revenue") %}
             rank() over (
-                partition by cutoff_date, horizon_days, model order by {{ value }}
+                partition by cutoff_date, horizon_days, model
+                order by {{ value }} nulls last
             ) + count(*) over (
                 partition by cutoff_date, horizon_days, model, {{ value }}
-            ) / 2.0 as {{ value }}_rank
+            ) / 2e0 as {{ value }}_rank
             {%- if not loop.last %},{% endif -%}
         {%- endfor %}
     from compared
@@ -255,39 +264,34 @@ wide as (
         totals.horizon_days,
         totals.model,
         totals.resample,
-        round(totals.purchase_days / totals.sampled_share, 4) as purchase_days,
-        round(totals.net_revenue / totals.sampled_share, 4) as net_revenue,
-        totals.purchase_days
+        {{ round_to("totals.purchase_days * 1e0 / totals.sampled_share", 4) }}
+            as purchase_days,
+        {{ round_to("totals.net_revenue * 1e0 / totals.sampled_share", 4) }}
+            as net_revenue,
+        totals.purchase_days * 1e0
         / nullif(totals.actual_purchase_days, 0) as purchase_days_over_actual,
         {{ share_of("totals.net_revenue", "totals.actual_net_revenue") }}
             as net_revenue_over_actual,
-        round(totals.purchase_days_error / totals.customers, 4) as purchase_days_mae,
-        round(totals.net_revenue_error / totals.customers, 4) as net_revenue_mae,
+        {{ round_to("totals.purchase_days_error * 1e0 / totals.customers", 4) }}
+            as purchase_days_mae,
+        {{ round_to("totals.net_revenue_error * 1e0 / totals.customers", 4) }}
+            as net_revenue_mae,
         -- Of the same customers in the same resample: a paired comparison.
-        round(
-            totals.net_revenue_error
-            / nullif(
-                max(
-                    case
-                        when totals.model = 'fitted_model' then totals.net_revenue_error
-                    end
-                ) over (
-                    partition by
-                        totals.cutoff_date, totals.horizon_days, totals.resample
-                ),
-                0
-            ),
-            6
-        ) as net_revenue_mae_over_fitted,
-        round(sqrt(totals.net_revenue_squared_error / totals.customers), 4)
-            as net_revenue_rmse,
+        {{ round_to(
+            "totals.net_revenue_error * 1e0 / nullif(max(case when totals.model ="
+            ~ " 'fitted_model' then totals.net_revenue_error end) over (partition by"
+            ~ " totals.cutoff_date, totals.horizon_days, totals.resample), 0)", 6
+        ) }} as net_revenue_mae_over_fitted,
+        {{ round_to(
+            "sqrt(totals.net_revenue_squared_error * 1e0 / totals.customers)", 4
+        ) }} as net_revenue_rmse,
         {{ share_of("totals.top_decile_net_revenue", "totals.actual_net_revenue") }}
             as top_decile_capture,
         -- Ranks would have to be made anew for each resample: no interval.
         case when totals.resample = 0 then rank_correlations.rank_correlation end
             as rank_correlation,
-        totals.covered * 1.0 / totals.customers as interval_coverage,
-        totals.top_decile_covered * 1.0 / nullif(totals.top_decile_customers, 0)
+        totals.covered * 1e0 / totals.customers as interval_coverage,
+        totals.top_decile_covered * 1e0 / nullif(totals.top_decile_customers, 0)
             as interval_coverage_top_decile
     from totals
     inner join rank_correlations
@@ -300,27 +304,27 @@ wide as (
 
 long as (
 
-    {% for metric in metrics -%}
-        select
-            cutoff_date,
-            horizon_days,
-            model,
-            resample,
-            '{{ metric }}' as metric,
-            cast({{ metric }} as double) as value
-        from wide
-        {% if metric.startswith("interval_coverage") -%}
-            where model = 'lifetime_value'
-        {% elif metric == "net_revenue_mae_over_fitted" -%}
-            where
-                model not in (
-                    'last_90_days', 'own_average', 'overall_average', 'ideal'
-                )
-        {% elif metric.startswith("purchase_days") -%}
-            where model not in ('geometric_mean', 'two_part')
-        {% endif -%}
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        wide.cutoff_date,
+        wide.horizon_days,
+        wide.model,
+        wide.resample,
+        names.metric,
+        cast({{ one_of("names.metric", values) }} as double) as value
+    from wide
+    cross join {{ rows_of(values) }} as names (metric)
+    where
+        case
+            when names.metric like 'interval_coverage%'
+                then wide.model = 'lifetime_value'
+            when names.metric = 'net_revenue_mae_over_fitted'
+                then wide.model not in (
+                        'last_90_days', 'own_average', 'overall_average', 'ideal'
+                    )
+            when names.metric like 'purchase_days%'
+                then wide.model not in ('geometric_mean', 'two_part')
+            else true
+        end
 
 ),
 
@@ -341,8 +345,8 @@ intervals as (
 select
     cutoff_date,
     cast(horizon_days as integer) as horizon_days,
-    cast(model as varchar) as model,
-    cast(metric as varchar) as metric,
+    cast(model as string) as model,
+    cast(metric as string) as metric,
     value,
     cast(ci_low as double) as ci_low,
     cast(ci_high as double) as ci_high

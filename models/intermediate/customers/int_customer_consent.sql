@@ -47,9 +47,9 @@ ranked as (
             partition by customer_id
             order by
                 invoiced_at desc nulls first,
-                is_accepted asc,
+                is_accepted asc nulls last,
                 is_known desc,
-                consent_word asc
+                consent_word asc nulls last
         ) as recency_rank
     from read
 
@@ -80,7 +80,7 @@ select
             when listed.customer_id is not null then 'do_not_contact'
             when not latest.is_known then 'unknown_word'
             when not latest.is_accepted then 'consent'
-        end as varchar
+        end as string
     ) as contact_refusal
 from customers
 left join latest on customers.customer_id = latest.customer_id

@@ -110,10 +110,11 @@ identified as (
     select
         *,
         row_number() over (
-            partition by invoice_no order by order_date, customer_id nulls last
+            partition by invoice_no
+            order by order_date nulls last, customer_id nulls last
         ) as order_of_invoice,
         row_number() over (
-            partition by invoice_no, customer_id order by order_date
+            partition by invoice_no, customer_id order by order_date nulls last
         ) as day_of_order
     from orders
 
@@ -126,7 +127,7 @@ select
             then identified.invoice_no || '/' || coalesce(identified.customer_id, '')
         else
             identified.invoice_no || '/' || coalesce(identified.customer_id, '')
-            || '/' || cast(identified.order_date as varchar)
+            || '/' || cast(identified.order_date as string)
     end as order_id,
     identified.invoice_no,
     identified.customer_id,

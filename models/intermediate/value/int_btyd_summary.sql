@@ -25,7 +25,7 @@ sampled_customers as (
 past_cutoffs as (
 
     select 90 + 28 * (generated_number - 1) as holdout_days
-    from ({{ dbt.generate_series(30) }}) as months
+    from ({{ integer_series(30) }}) as months
     {% for days in (180, 363, 365, 544) -%}
         union
         select {{ days }} as holdout_days
@@ -140,7 +140,7 @@ select
     cast(purchase_days - 1 as integer) as repeat_purchase_days,
     cast(age_days - days_since_last_order as double) / 7 as btyd_recency_weeks,
     cast(age_days as double) / 7 as btyd_age_weeks,
-    cast(net_revenue / purchase_days as double) as mean_purchase_day_value,
+    cast(net_revenue * 1e0 / purchase_days as double) as mean_purchase_day_value,
     cast(
         case when example_set <> 'current' then days_until_next_order end as integer
     ) as days_until_next_order

@@ -95,11 +95,11 @@ ranked as (
         playbook.expected_response_rate as response_rate,
         row_number() over (
             order by
-                tenures.has_refused asc,
+                tenures.has_refused asc nulls last,
                 tenures.value_at_risk desc nulls last,
                 {# Without a model of churn, whoever spent most comes first. #}
                 tenures.net_revenue desc,
-                tenures.customer_id asc
+                tenures.customer_id asc nulls last
         ) as priority
     from tenures
     inner join first_matches on tenures.customer_id = first_matches.customer_id
@@ -113,7 +113,7 @@ strongest_reasons as (
     select
         *,
         row_number() over (
-            partition by customer_id, is_raising_risk order by reason_rank
+            partition by customer_id, is_raising_risk order by reason_rank nulls last
         ) as place
     from {{ ref("fct_churn_reasons") }}
 
@@ -124,9 +124,9 @@ select
     ranked.segment,
     ranked.churn_risk,
     ranked.country,
-    cast(ranked.action as varchar) as action,
+    cast(ranked.action as string) as action,
     cast(ranked.action_rank as integer) as action_rank,
-    cast(ranked.action_label as varchar) as action_label,
+    cast(ranked.action_label as string) as action_label,
     cast(
         case ranked.contact_refusal
             when 'do_not_contact' then 'Listed in do_not_contact.csv'
@@ -135,10 +135,10 @@ select
             else
                 ranked.segment || coalesce(
                     ', ' || {{ format_percent("ranked.churn_probability") }}
-                    || ' risk of no order in ' || cast(horizon.horizon_days as varchar)
+                    || ' risk of no order in ' || cast(horizon.horizon_days as string)
                     || ' days', ''
                 )
-        end as varchar
+        end as string
     ) as reason_1,
     cast(
         case
@@ -154,26 +154,26 @@ select
             else
                 {{ money }}{{ format_integer("ranked.value_at_risk") }}
                 || ' of spending at risk'
-        end as varchar
+        end as string
     ) as reason_2,
-    cast(reasons.reason as varchar) as reason_3,
+    cast(reasons.reason as string) as reason_3,
     ranked.churn_probability,
     ranked.predicted_value_90d,
     ranked.value_at_risk,
     cast(ranked.offer_cost as decimal(38, 4)) as offer_cost,
     cast(ranked.response_rate as double) as response_rate,
     cast(
-        ranked.offer_cost
+        ranked.offer_cost * 1e0
         / nullif({{ var("offer_margin") }} * ranked.value_at_risk, 0) as double
     ) as break_even_response,
-    cast(
-        ranked.response_rate * {{ var("offer_margin") }} * ranked.value_at_risk
-        - ranked.offer_cost as decimal(38, 4)
-    ) as expected_gain,
+    {{ as_decimal(
+        "ranked.response_rate * " ~ var("offer_margin")
+        ~ " * ranked.value_at_risk - ranked.offer_cost"
+    ) }} as expected_gain,
     cast(ranked.priority as integer) as priority,
-    cast(suggestions.stock_code as varchar) as suggested_stock_code,
-    cast(suggestions.description as varchar) as suggested_description,
-    cast('{{ var("campaign") }}' as varchar) as campaign,
+    cast(suggestions.stock_code as string) as suggested_stock_code,
+    cast(suggestions.description as string) as suggested_description,
+    cast('{{ var("campaign") }}' as string) as campaign,
     ranked.is_contact,
     ranked.is_contact and {{ stable_uniform(
         "ranked.customer_id || '|" ~ var("campaign") ~ "'"

@@ -79,11 +79,9 @@ grid as (
     select
         cohorts.*,
         months_since.months_since_first_order,
-        cast(
-            {{ dbt.dateadd(
-                "month", "months_since.months_since_first_order", "cohorts.cohort_month"
-            ) }} as date
-        ) as activity_month
+        {{ add_months(
+            "months_since.months_since_first_order", "cohorts.cohort_month"
+        ) }} as activity_month
     from cohorts
     cross join months_since
 
@@ -99,7 +97,7 @@ cumulated as (
         coalesce(activity.orders, 0) as orders,
         sum(coalesce(activity.net_revenue, 0)) over (
             partition by grid.cohort_month
-            order by grid.activity_month
+            order by grid.activity_month nulls last
             rows between unbounded preceding and current row
         ) as cumulative_net_revenue
     from grid
@@ -137,7 +135,7 @@ select
     {{ proportion("active_customers", "customers") }} as retention_rate,
     cast(orders as bigint) as orders,
     cast(cumulative_net_revenue as decimal(38, 4)) as cumulative_net_revenue,
-    cast(cumulative_net_revenue / customers as decimal(38, 4))
+    {{ as_decimal("cumulative_net_revenue * 1e0 / customers") }}
         as cumulative_net_revenue_per_customer,
     is_partial as is_partial_month,
     is_history_censored

@@ -90,14 +90,14 @@ ranked as (
         *,
         row_number() over (
             partition by cluster_name
-            order by lift desc, customers desc, stock_code asc
+            order by lift desc, customers desc, stock_code asc nulls last
         ) as product_rank
     from common
 
 )
 
 select
-    cast(ranked.cluster_name as varchar) as cluster_name,
+    cast(ranked.cluster_name as string) as cluster_name,
     cast(ranked.product_rank as integer) as product_rank,
     ranked.stock_code,
     products.description,

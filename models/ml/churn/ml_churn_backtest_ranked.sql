@@ -35,7 +35,7 @@ ranked as (
         ) as score_group,
         row_number() over (
             partition by model, cutoff_date, population
-            order by churn_probability desc, customer_id asc
+            order by churn_probability desc, customer_id asc nulls last
         ) as score_position,
         count(*) over (partition by model, cutoff_date, population) as customers
     from populations
@@ -46,9 +46,9 @@ select
     customer_id,
     cutoff_date,
     model,
-    cast(population as varchar) as population,
+    cast(population as string) as population,
     churn_probability,
     has_churned,
     cast(score_group as bigint) as score_group,
-    cast(1 + floor(10.0 * (score_position - 1) / customers) as integer) as score_decile
+    cast(1 + floor(10e0 * (score_position - 1) / customers) as integer) as score_decile
 from ranked

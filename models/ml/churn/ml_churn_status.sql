@@ -91,7 +91,7 @@ status as (
                     || {{ count_noun("training.customers", "customer") }}
                     || ' and tested on ' || {{ format_integer("churn.customers") }}
                     || ' in the ' || horizon.horizon_days || ' days from '
-                    || cast(churn.cutoff_date as varchar) || ' on'
+                    || cast(churn.cutoff_date as string) || ' on'
                     || case
                         when churn.churners = 0
                             then '; none of them left, so ranking cannot be judged.'
@@ -108,14 +108,19 @@ status as (
                             then 'the AUC has no interval, because too few left or'
                                 || ' stayed.'
                         when churn.roc_auc_ci_low <= 0.5
-                            then 'AUC ' || round(churn.roc_auc_value, 3) || ' ['
-                                || round(churn.roc_auc_ci_low, 3) || '–'
-                                || round(churn.roc_auc_ci_high, 3)
+                            then 'AUC ' || {{ round_to("churn.roc_auc_value", 3) }}
+                                || ' ['
+                                || {{ round_to("churn.roc_auc_ci_low", 3) }} || '–'
+                                || {{ round_to("churn.roc_auc_ci_high", 3) }}
                                 || '] is not above 0.5, which is chance.'
-                        else 'the Brier score ' || round(churn.brier_score, 4)
+                        else 'the Brier score '
+                            || {{ round_to("churn.brier_score", 4) }}
                             || ' is not below '
                             || coalesce(
-                                cast(round(churn.base_rate_brier_score, 4) as varchar),
+                                cast(
+                                    {{ round_to("churn.base_rate_brier_score", 4) }}
+                                    as string
+                                ),
                                 'that'
                             )
                             || ', that of one rate for all.'
@@ -153,8 +158,8 @@ status as (
 )
 
 select
-    cast(model as varchar) as model,
-    cast(model_status as varchar) as model_status,
+    cast(model as string) as model,
+    cast(model_status as string) as model_status,
     cast(customers as bigint) as customers,
-    cast(explanation as varchar) as explanation
+    cast(explanation as string) as explanation
 from status
