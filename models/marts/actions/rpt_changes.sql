@@ -20,12 +20,12 @@ customer_days as (
 
 select
     customers.customer_id,
-    cast('action' as varchar) as attribute,
+    cast('action' as string) as attribute,
     actions.action_label as value_before,
     actions.action_label as value_now,
-    cast('time' as varchar) as cause,
+    cast('time' as string) as cause,
     customers.as_of_date as previous_as_of_date,
-    cast(null as varchar) as previous_version
+    cast(null as string) as previous_version
 from customers
 inner join actions on customers.customer_id = actions.customer_id
 inner join customer_days on customers.customer_id = customer_days.customer_id

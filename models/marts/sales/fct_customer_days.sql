@@ -5,7 +5,7 @@ with customer_days as (
 )
 
 select
-    cast(customer_id as varchar) as customer_id,
+    cast(customer_id as string) as customer_id,
     activity_date,
     orders,
     units,

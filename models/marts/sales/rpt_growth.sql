@@ -19,7 +19,7 @@ months as (
         net_revenue_anonymous,
         customers,
         orders,
-        row_number() over (order by month_start_date) as month_number
+        row_number() over (order by month_start_date nulls last) as month_number
     from monthly_revenue
 
 ),
