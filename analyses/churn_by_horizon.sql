@@ -15,7 +15,7 @@ with as_of as (
 
 lengths as (
 
-    {{ dbt.generate_series(4) }}
+    {{ integer_series(4) }}
 
 ),
 

@@ -140,7 +140,7 @@ learned_groups as (
     union all
     select
         'quintiles by purchase days' as grouping_name,
-        cast(f_score as varchar) as group_name,
+        cast(f_score as string) as group_name,
         customer_id,
         example_set,
         has_repurchased
@@ -176,7 +176,7 @@ tested as (
     union all
     select
         'deciles by churn probability' as grouping_name,
-        cast(churn_deciles.score_decile as varchar) as group_name,
+        cast(churn_deciles.score_decile as string) as group_name,
         examples.has_repurchased,
         avg(1 - churn_deciles.churn_probability) over (
             partition by churn_deciles.score_decile

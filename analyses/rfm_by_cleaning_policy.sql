@@ -57,11 +57,10 @@ measured as (
         classic_customers.frequency,
         classic_customers.net_revenue,
         as_of.as_of_date,
-        1 + cast(floor({{ dbt.datediff(
+        1 + cast(floor({{ second_difference(
             "classic_customers.last_ordered_at",
-            "max(classic_customers.last_ordered_at) over ()",
-            "second"
-        ) }} / 86400.0) as integer) as days_since_last_order
+            "max(classic_customers.last_ordered_at) over ()"
+        ) }} / 86400e0) as integer) as days_since_last_order
     from classic_customers
     cross join {{ ref("int_as_of") }} as as_of
 

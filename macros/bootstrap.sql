@@ -23,7 +23,7 @@
     ),
 
     resamples as (
-        {{ dbt.generate_series(var("bootstrap_resamples") | int) }}
+        {{ integer_series(var("bootstrap_resamples") | int) }}
     ),
 
     draws as (

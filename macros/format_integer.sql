@@ -6,3 +6,8 @@
 {% macro duckdb__format_integer(expression) -%}
     format('{:,}', cast(round({{ expression }}) as bigint))
 {%- endmacro %}
+
+
+{% macro spark__format_integer(expression) -%}
+    format_number(cast(round({{ expression }}) as bigint), 0)
+{%- endmacro %}

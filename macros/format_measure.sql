@@ -2,7 +2,7 @@
     case
         when {{ expression }} is null then 'none yet'
         when abs({{ expression }}) >= 100 or {{ expression }} = floor({{ expression }})
-            then cast(cast(round({{ expression }}) as bigint) as varchar)
-        else cast(cast({{ expression }} as decimal(18, 2)) as varchar)
+            then cast(cast(round({{ expression }}) as bigint) as string)
+        else cast(cast({{ expression }} as decimal(18, 2)) as string)
     end
 {%- endmacro %}

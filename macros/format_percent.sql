@@ -1,3 +1,3 @@
 {% macro format_percent(expression) -%}
-    cast(cast(round(100 * {{ expression }}) as integer) as varchar) || ' %'
+    cast(cast(round(100 * {{ expression }}) as integer) as string) || ' %'
 {%- endmacro %}

@@ -11,7 +11,7 @@
         {% if not loop.last %}union all{% endif %}
     {% else -%}
         select
-            cast(null as varchar) as kpi,
-            cast(null as varchar) as definition
+            cast(null as string) as kpi,
+            cast(null as string) as definition
     {%- endfor %}
 {%- endmacro %}

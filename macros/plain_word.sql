@@ -6,3 +6,8 @@
 {% macro duckdb__plain_word(expression) -%}
     trim(regexp_replace(translate(lower(trim({{ expression }})), '_-', '  '), '^wc ', ''))
 {%- endmacro %}
+
+
+{% macro spark__plain_word(expression) -%}
+    {{ duckdb__plain_word(expression) }}
+{%- endmacro %}

@@ -35,6 +35,33 @@
 {%- endmacro %}
 
 
+{% macro spark__chi_square_p_value(statistic) -%}
+    {#-
+    erfc of the root of half the statistic: 1 less the series of erf (Abramowitz and
+    Stegun 1964, 7.1.6), and where that would leave too few digits the continued fraction
+    of erfc (7.1.14).
+    -#}
+    {%- set half = "(cast(" ~ statistic ~ " as double) / 2e0)" -%}
+    case
+        when {{ half }} >= 0 and {{ half }} < 4 then 1 - 2 / sqrt(pi()) * exp(-{{ half }})
+            * aggregate(
+                sequence(1, 60), struct(sqrt({{ half }}) as term, sqrt({{ half }}) as total),
+                (series, i) -> struct(
+                    series.term * 2 * {{ half }} / (2 * i + 1) as term,
+                    series.total + series.term * 2 * {{ half }} / (2 * i + 1) as total
+                ),
+                series -> series.total
+            )
+        when {{ half }} >= 4 and not isnan({{ half }}) then exp(-{{ half }}) / sqrt(pi())
+            / aggregate(
+                sequence(60, 1), sqrt({{ half }}),
+                (fraction, i) -> sqrt({{ half }}) + i / 2e0 / fraction
+            )
+        else 1e0
+    end
+{%- endmacro %}
+
+
 {% macro chi_square_critical_value(degrees_of_freedom, p_value) %}
     {{ return(
         adapter.dispatch("chi_square_critical_value")(degrees_of_freedom, p_value)
@@ -44,6 +71,29 @@
 
 {% macro duckdb__chi_square_critical_value(degrees_of_freedom, p_value) -%}
     chi_square_quantile({{ degrees_of_freedom }}, {{ p_value }})
+{%- endmacro %}
+
+
+{% macro spark__chi_square_critical_value(degrees_of_freedom, p_value) -%}
+    {#-
+    Newton's method on the logarithm of the upper tail, which is concave, at half the
+    value: with a of half the degrees of freedom the tail is x to the a times exp(-x),
+    divided by gamma(a) and by a continued fraction (Abramowitz and Stegun 1964, 6.5.31),
+    and gamma is Stirling's series from a + 10 on (6.1.40).
+    -#}
+    {%- set a = "(" ~ degrees_of_freedom ~ " / 2e0)" -%}
+    {%- set fraction = "aggregate(sequence(200, 1), x + 401e0 - " ~ a ~ ", (f, i) -> "
+        ~ "x + 2 * i - 1 - " ~ a ~ " - i * (i - " ~ a ~ ") / f)" -%}
+    (2e0 * aggregate(
+        sequence(1, 30), {{ a }} + 2e0,
+        (x, step) -> greatest(x + (
+            {{ a }} * ln(x) - x - ln({{ fraction }}) - ln({{ p_value }})
+            - ({{ a }} + 95e-1) * ln({{ a }} + 10) + {{ a }} + 10 - ln(2 * pi()) / 2
+            - 1 / (12 * ({{ a }} + 10)) + 1 / (360 * power({{ a }} + 10, 3))
+            - 1 / (1260 * power({{ a }} + 10, 5))
+            + aggregate(sequence(0, 9), 0e0, (total, i) -> total + ln({{ a }} + i))
+        ) * x / {{ fraction }}, x / 2)
+    ))
 {%- endmacro %}
 
 

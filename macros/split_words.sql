@@ -7,3 +7,8 @@
     {#- The mark that the ingest puts between the words of several columns. -#}
     unnest(string_split({{ expression }}, ' | '))
 {%- endmacro %}
+
+
+{% macro spark__split_words(expression) -%}
+    explode(split({{ expression }}, ' [|] '))
+{%- endmacro %}

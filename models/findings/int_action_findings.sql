@@ -74,7 +74,7 @@ consent as (
 select
     21 as insight_order,
     'who_to_contact_first' as insight,
-    'Backtest on ' || cast(cutoff_date as varchar)
+    'Backtest on ' || cast(cutoff_date as string)
     || ': the top decile of the list held ' || {{ format_percent("share_of_list") }}
     || ' of the revenue that later churners would have brought (value alone '
     || {{ format_percent("share_by_value") }} || ', risk alone '
@@ -85,9 +85,9 @@ select
         when gain_high < 0 then 'Value alone does better; the list gains '
         else 'The list does not measurably beat value alone: it gains '
     end
-    || cast(round(100 * gain, 1) as varchar) || ' points (95 % interval '
-    || cast(round(100 * gain_low, 1) as varchar) || ' to '
-    || cast(round(100 * gain_high, 1) as varchar) || ').' as finding,
+    || cast(round(100 * gain, 1) as string) || ' points (95 % interval '
+    || cast(round(100 * gain_low, 1) as string) || ' to '
+    || cast(round(100 * gain_high, 1) as string) || ').' as finding,
     share_of_list as figure,
     cast(ci_low as double) as ci_low,
     cast(ci_high as double) as ci_high,

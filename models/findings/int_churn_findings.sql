@@ -117,17 +117,17 @@ select
     'churn_predictability' as insight,
     'Whether a customer stays away for ' || horizon.horizon_days
     || ' days can be told with AUC '
-    || cast(round(churn_metrics.value, 3) as varchar)
+    || cast(round(churn_metrics.value, 3) as string)
     || coalesce(
-        ' [' || cast(round(churn_metrics.ci_low, 3) as varchar) || '–'
-        || cast(round(churn_metrics.ci_high, 3) as varchar) || ']', ''
+        ' [' || cast(round(churn_metrics.ci_low, 3) as string) || '–'
+        || cast(round(churn_metrics.ci_high, 3) as string) || ']', ''
     ) || ' on a window the model has not seen'
     || case
         when months.months > 1
             then '; over ' || months.months || ' cutoffs, each predicted from what was'
                 || ' before it, with '
-                || cast(round(months.lowest_roc_auc, 3) as varchar) || ' to '
-                || cast(round(months.highest_roc_auc, 3) as varchar)
+                || cast(round(months.lowest_roc_auc, 3) as string) || ' to '
+                || cast(round(months.highest_roc_auc, 3) as string)
         else ''
     end || '.' as finding,
     churn_metrics.value as figure,

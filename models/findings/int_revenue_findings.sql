@@ -46,7 +46,7 @@ select
     'revenue_concentration' as insight,
     'The top 10 % of customers bring ' || {{ format_percent("net_revenue_share") }}
     || ' of the net revenue of all customers (Gini '
-    || cast(round(gini, 2) as varchar) || ').' as finding,
+    || cast(round(gini, 2) as string) || ').' as finding,
     net_revenue_share as figure,
     cast(null as double) as ci_low,
     cast(null as double) as ci_high,
@@ -62,7 +62,7 @@ select
     || {{ format_percent("net_revenue_share") }} || ' of net revenue'
     || case
         when repurchase_rate_90d is null then ''
-        else '; of those in it on ' || cast(validity_as_of_date as varchar) || ', '
+        else '; of those in it on ' || cast(validity_as_of_date as string) || ', '
             || {{ format_percent("repurchase_rate_90d") }}
             || ' bought within the next 90 days'
     end || '.' as finding,

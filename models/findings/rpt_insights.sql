@@ -31,11 +31,11 @@ insights as (
 
 select
     cast(insight_order as integer) as insight_order,
-    cast(insight as varchar) as insight,
-    cast(finding as varchar) as finding,
+    cast(insight as string) as insight,
+    cast(finding as string) as finding,
     cast(figure as double) as figure,
     cast(ci_low as double) as ci_low,
     cast(ci_high as double) as ci_high,
-    cast(source_mart as varchar) as source_mart
+    cast(source_mart as string) as source_mart
 from insights
 where finding is not null

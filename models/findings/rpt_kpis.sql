@@ -144,12 +144,12 @@ definitions as (
 )
 
 select
-    cast(kpis.kpi as varchar) as kpi,
+    cast(kpis.kpi as string) as kpi,
     cast(kpis.kpi_order as integer) as kpi_order,
-    cast(kpis.unit as varchar) as unit,
+    cast(kpis.unit as string) as unit,
     cast(kpis.value as decimal(38, 4)) as value,
     cast(kpis.previous_value as decimal(38, 4)) as previous_value,
     kpis.as_of_date,
-    cast(definitions.definition as varchar) as definition
+    cast(definitions.definition as string) as definition
 from kpis
 left join definitions on kpis.kpi = definitions.kpi

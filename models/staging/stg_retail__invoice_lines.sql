@@ -31,7 +31,7 @@ typed as (
         nullif(trim(description), '') as description,
         nullif(trim(country), '') as country,
         nullif(trim(order_status), '') as order_status,
-        nullif(trim(regexp_replace(lower(consent), '[\s_-]+', ' ', 'g')), '')
+        nullif(trim({{ single_spaced("lower(consent)") }}), '')
             as consent_word,
 
         ---------- numbers
@@ -52,7 +52,7 @@ typed as (
                     )
             else
                 cast(
-                    cast(quantity as decimal(38, 4)) * unit_price as decimal(38, 4)
+                    cast(quantity as decimal(19, 4)) * unit_price as decimal(38, 4)
                 )
         end as line_amount,
         cast(nullif(refunded_amount, 0) as decimal(38, 4)) as refunded_amount,
@@ -73,7 +73,7 @@ typed as (
             when
                 quantity is not null
                 and {{ dbt.safe_cast("quantity", "decimal(18, 4)") }} is null
-                then list_append(reasons, 'R_OVERFLOW')
+                then {{ array_with("reasons", "'R_OVERFLOW'") }}
             else reasons
         end as reasons,
 
@@ -89,7 +89,7 @@ flagged as (
 
     select
         *,
-        len(reasons) > 0 as is_quarantined
+        {{ array_size("reasons") }} > 0 as is_quarantined
     from typed
 
 )

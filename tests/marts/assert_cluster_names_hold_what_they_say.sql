@@ -56,7 +56,7 @@ from customers
 having
     count(distinct cluster_id) <> count(distinct cluster_name)
     or count(distinct cluster_id)
-    <> count(distinct cast(cluster_id as varchar) || cluster_name)
+    <> count(distinct cast(cluster_id as string) || cluster_name)
 union all
 select 'not true of the median customer: ' || claim as problem
 from claims

@@ -179,7 +179,7 @@ gain_intervals as (
 
 select
     shares.cutoff_date,
-    cast(shares.ranking as varchar) as ranking,
+    cast(shares.ranking as string) as ranking,
     cast(shares.top_percent as integer) as top_percent,
     cast(shares.customers as bigint) as customers,
     cast(shares.leavers as bigint) as leavers,

@@ -132,12 +132,12 @@ judged as (
 )
 
 select
-    cast(judged.campaign as varchar) as campaign,
+    cast(judged.campaign as string) as campaign,
     judged.starts_on,
     judged.ends_on,
-    cast(judged.action as varchar) as action,
-    cast(coalesce(playbook.label, 'All contacts') as varchar) as action_label,
-    cast(judged.status as varchar) as status,
+    cast(judged.action as string) as action,
+    cast(coalesce(playbook.label, 'All contacts') as string) as action_label,
+    cast(judged.status as string) as status,
     cast(judged.contacted_customers as bigint) as contacted_customers,
     cast(judged.held_out_customers as bigint) as held_out_customers,
     {%- for arm in arms %}
@@ -176,7 +176,7 @@ select
         case judged.status
             when 'running'
                 then 'Outcomes are known after '
-                    || cast(judged.ends_on as varchar) || '.'
+                    || cast(judged.ends_on as string) || '.'
             when 'no_comparison'
                 then 'Nobody was held out, or nobody contacted: no comparison.'
             else
@@ -189,7 +189,7 @@ select
                     when 'buys_less' then 'fewer, beyond what chance would do'
                     else 'chance alone may do as much'
                 end || '.'
-        end as varchar
+        end as string
     ) as finding
 from judged
 left join playbook on judged.action = playbook.action

@@ -140,7 +140,7 @@ select
     population,
     threshold_name,
     threshold,
-    cast(class as varchar) as class,
+    cast(class as string) as class,
     cast(true_positives as bigint) as true_positives,
     cast(false_positives as bigint) as false_positives,
     cast(false_negatives as bigint) as false_negatives,

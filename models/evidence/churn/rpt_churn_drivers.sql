@@ -90,8 +90,8 @@ quarters as (
 
 select
     quarters.cutoff_date,
-    cast(quarters.feature as varchar) as feature,
-    cast(labels.label as varchar) as feature_label,
+    cast(quarters.feature as string) as feature,
+    cast(labels.label as string) as feature_label,
     quarters.feature_quarter,
     quarters.lowest_value,
     quarters.highest_value,

@@ -14,5 +14,5 @@ select
     cast(km_p80_days as integer) as km_p80_days,
     is_covering,
     horizon_days = chosen_horizon_days as is_chosen,
-    cast(chosen_by as varchar) as chosen_by
+    cast(chosen_by as string) as chosen_by
 from horizon

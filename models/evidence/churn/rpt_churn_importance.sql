@@ -16,8 +16,8 @@ chosen as (
 )
 
 select
-    cast(chosen.model as varchar) as model,
-    cast(repeats.feature_group as varchar) as feature_group,
+    cast(chosen.model as string) as model,
+    cast(repeats.feature_group as string) as feature_group,
     cast(max(repeats.roc_auc) as double) as roc_auc,
     cast(avg(repeats.auc_loss) as double) as mean_auc_loss,
     cast(min(repeats.auc_loss) as double) as lowest_auc_loss,

@@ -40,7 +40,7 @@ ranked as (
 )
 
 select
-    cast(judged_by as varchar) as judged_by,
+    cast(judged_by as string) as judged_by,
     cast(count(*) as bigint) as customers,
     cast(avg(label) as double) as churn_rate,
     cast({{ rank_auc("label", "score_rank", "ties") }} as double) as roc_auc,

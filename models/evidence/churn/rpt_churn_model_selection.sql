@@ -1,6 +1,6 @@
 select
-    cast(selection.model as varchar) as model,
-    cast(models.label as varchar) as model_label,
+    cast(selection.model as string) as model,
+    cast(models.label as string) as model_label,
     selection.simplicity_rank,
     selection.examples,
     selection.customers,
@@ -11,6 +11,6 @@ select
     cast(selection.difference_error as double) as difference_error,
     selection.is_within_one_error,
     selection.is_chosen,
-    cast(selection.chosen_reason as varchar) as chosen_reason
+    cast(selection.chosen_reason as string) as chosen_reason
 from {{ ref("ml_churn_model_selection") }} as selection
 inner join {{ ref("churn_models") }} as models on selection.model = models.model

@@ -59,9 +59,9 @@ ranked as (
 )
 
 select
-    cast(model as varchar) as model,
+    cast(model as string) as model,
     cutoff_date,
-    cast(example_set as varchar) as example_set,
+    cast(example_set as string) as example_set,
     cast(max(horizon_days) as integer) as horizon_days,
     cast(max(known_cutoffs) as integer) as known_cutoffs,
     cast(count(*) as bigint) as customers,

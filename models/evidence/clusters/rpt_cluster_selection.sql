@@ -6,7 +6,7 @@ with diagnostics as (
 
 select
     cast(k as integer) as k,
-    cast(status as varchar) as status,
+    cast(status as string) as status,
     cast(customers as bigint) as customers,
     cast(fitted_customers as bigint) as fitted_customers,
     cast(inertia as double) as inertia,
@@ -27,5 +27,5 @@ select
     cast(is_most_stable as boolean) as is_most_stable,
     cast(is_candidate as boolean) as is_candidate,
     cast(is_chosen as boolean) as is_chosen,
-    cast(chosen_reason as varchar) as chosen_reason
+    cast(chosen_reason as string) as chosen_reason
 from diagnostics

@@ -35,7 +35,7 @@ with measured as (
         compared_customers,
         reference_value,
         compared_value,
-        cast(null as varchar) as most_changed_bin,
+        cast(null as string) as most_changed_bin,
         cast(null as integer) as degrees_of_freedom,
         cast(null as double) as psi,
         standard_error
@@ -101,16 +101,16 @@ worded as (
             when psi is null and kind <> 'churn_rate' then ''
             else ' Find out what changed in the shop, or in its files.'
         end as advice,
-        cast(reference_date as varchar) as reference_day,
-        cast(compared_date as varchar) as compared_day
+        cast(reference_date as string) as reference_day,
+        cast(compared_date as string) as compared_day
     from judged
 
 )
 
 select
-    cast(kind as varchar) as kind,
-    cast(subject as varchar) as subject,
-    cast(subject_label as varchar) as subject_label,
+    cast(kind as string) as kind,
+    cast(subject as string) as subject,
+    cast(subject_label as string) as subject_label,
     reference_date,
     compared_date,
     coalesce(is_same_season, false) as is_same_season,
@@ -121,7 +121,7 @@ select
     cast(critical_difference as double) as critical_difference,
     cast(psi as double) as psi,
     cast(critical_psi as double) as critical_psi,
-    cast(status as varchar) as status,
+    cast(status as string) as status,
     cast(case
         when reference_date is null
             then heading || ': nothing to compare with yet.'
@@ -196,5 +196,5 @@ select
                     end
                     || '; the order of its list stands.' || advice
             end
-    end as varchar) as sentence
+    end as string) as sentence
 from worded

@@ -32,10 +32,10 @@ counted as (
 
 -- A file of a header alone has no lines.
 select
-    cast(loads.load_id as varchar) as load_id,
+    cast(loads.load_id as string) as load_id,
     cast(loads.load_number as integer) as load_number,
-    cast(loads.source_file as varchar) as source_file,
-    cast(loads.file_sha256 as varchar) as file_sha256,
+    cast(loads.source_file as string) as source_file,
+    cast(loads.file_sha256 as string) as file_sha256,
     cast(coalesce(counted.records, 0) as bigint) as records,
     cast(
         coalesce(counted.records - counted.quarantined_records, 0) as bigint

@@ -43,9 +43,9 @@ banded as (
 )
 
 select
-    cast(segment as varchar) as segment,
-    cast(churn_risk as varchar) as churn_risk,
-    cast(country_group as varchar) as country_group,
+    cast(segment as string) as segment,
+    cast(churn_risk as string) as churn_risk,
+    cast(country_group as string) as country_group,
     cast(coalesce(cluster_id, -1) as integer) as cluster_id,
     cast(coalesce(r_score, 0) as integer) as r_score,
     cast(coalesce(f_score, 0) as integer) as f_score,

@@ -29,11 +29,11 @@ ledger as (
 )
 
 select
-    cast(ledger.disposition as varchar) as disposition,
+    cast(ledger.disposition as string) as disposition,
     cast(line_dispositions.rule_order as integer) as rule_order,
-    cast(line_dispositions.label as varchar) as label,
-    cast(line_dispositions.meaning as varchar) as meaning,
-    cast(line_dispositions.counts_in as varchar) as counts_in,
+    cast(line_dispositions.label as string) as label,
+    cast(line_dispositions.meaning as string) as meaning,
+    cast(line_dispositions.counts_in as string) as counts_in,
     cast(ledger.lines as bigint) as lines,
     cast(ledger.amount as decimal(38, 4)) as amount,
     cast(ledger.invoices as bigint) as invoices,

@@ -12,10 +12,10 @@ stock_code_classes as (
 )
 
 select
-    cast(non_products.stock_code as varchar) as stock_code,
-    cast(max(non_products.stock_code_class) as varchar) as stock_code_class,
+    cast(non_products.stock_code as string) as stock_code,
+    cast(max(non_products.stock_code_class) as string) as stock_code_class,
     coalesce(max(stock_code_classes.counts_as_revenue), false) as counts_as_revenue,
-    cast(max(stock_code_classes.note) as varchar) as note,
+    cast(max(stock_code_classes.note) as string) as note,
     cast(
         sum(case when non_products.is_refund then 0 else non_products.lines end)
         as bigint

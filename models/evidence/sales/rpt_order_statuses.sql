@@ -15,8 +15,8 @@ order_statuses as (
 )
 
 select
-    cast(amounts.order_status as varchar) as order_status,
-    cast(order_statuses.status_class as varchar) as status_class,
+    cast(amounts.order_status as string) as order_status,
+    cast(order_statuses.status_class as string) as status_class,
     cast(count(distinct amounts.invoice_no) as bigint) as invoices,
     cast(sum(amounts.lines) as bigint) as lines,
     cast(sum(amounts.amount) as decimal(38, 4)) as amount

@@ -13,14 +13,14 @@ reasons as (
         record_number,
         line_number,
         line_amount,
-        unnest(reasons) as reason
+        {{ each_of("reasons") }} as reason
     from quarantined_lines
 
 )
 
 select
-    cast(load_id as varchar) as load_id,
-    cast(reason as varchar) as reason,
+    cast(load_id as string) as load_id,
+    cast(reason as string) as reason,
     cast(count(distinct record_number) as bigint) as records,
     cast(min(line_number) as bigint) as first_line_number,
     cast(sum(line_amount) as decimal(38, 4)) as amount

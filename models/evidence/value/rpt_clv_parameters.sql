@@ -15,13 +15,13 @@ published_cutoffs as (
 
 select
     cast(cutoff_date as date) as cutoff_date,
-    cast(model as varchar) as model,
-    cast(parameter as varchar) as parameter,
+    cast(model as string) as model,
+    cast(parameter as string) as parameter,
     cast(estimate as double) as estimate,
     cast(standard_error as double) as standard_error,
     cast(log_likelihood as double) as log_likelihood,
     cast(is_used as boolean) as is_used,
-    cast(model_status as varchar) as model_status,
+    cast(model_status as string) as model_status,
     cast(fitted_customers as bigint) as fitted_customers
 from parameters
 where

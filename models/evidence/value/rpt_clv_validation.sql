@@ -341,8 +341,8 @@ intervals as (
 select
     cutoff_date,
     cast(horizon_days as integer) as horizon_days,
-    cast(model as varchar) as model,
-    cast(metric as varchar) as metric,
+    cast(model as string) as model,
+    cast(metric as string) as metric,
     value,
     cast(ci_low as double) as ci_low,
     cast(ci_high as double) as ci_high

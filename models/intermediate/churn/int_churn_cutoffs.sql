@@ -13,7 +13,7 @@ horizon as (
 
 numbers as (
 
-    {{ dbt.generate_series(256) }}
+    {{ integer_series(256) }}
 
 ),
 

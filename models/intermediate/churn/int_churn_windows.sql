@@ -13,7 +13,7 @@ as_of as (
 
 numbers as (
 
-    {{ dbt.generate_series(12) }}
+    {{ integer_series(12) }}
 
 ),
 

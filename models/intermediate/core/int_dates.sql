@@ -7,7 +7,7 @@ with as_of as (
 -- 32,768 days are 89 years.
 numbers as (
 
-    {{ dbt.generate_series(32768) }}
+    {{ integer_series(32768) }}
 
 ),
 

@@ -80,7 +80,7 @@ select
             when listed.customer_id is not null then 'do_not_contact'
             when not latest.is_known then 'unknown_word'
             when not latest.is_accepted then 'consent'
-        end as varchar
+        end as string
     ) as contact_refusal
 from customers
 left join latest on customers.customer_id = latest.customer_id

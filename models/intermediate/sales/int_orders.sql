@@ -126,7 +126,7 @@ select
             then identified.invoice_no || '/' || coalesce(identified.customer_id, '')
         else
             identified.invoice_no || '/' || coalesce(identified.customer_id, '')
-            || '/' || cast(identified.order_date as varchar)
+            || '/' || cast(identified.order_date as string)
     end as order_id,
     identified.invoice_no,
     identified.customer_id,

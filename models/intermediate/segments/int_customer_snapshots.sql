@@ -69,11 +69,10 @@ measured as (
         {{ rfm_frequency() }} as frequency,
         case
             when '{{ var("cleaning_policy") }}' = 'classic'
-                then 1 + cast(floor({{ dbt.datediff(
+                then 1 + cast(floor({{ second_difference(
                     "last_ordered_at",
-                    "max(last_ordered_at) over (partition by as_of_date)",
-                    "second"
-                ) }} / 86400.0) as integer)
+                    "max(last_ordered_at) over (partition by as_of_date)"
+                ) }} / 86400e0) as integer)
             else {{ day_difference("last_order_date", "as_of_date") }}
         end as days_since_last_order
     from customers
@@ -124,6 +123,6 @@ select
     cast(r_score as integer) as r_score,
     cast(f_score as integer) as f_score,
     cast(m_score as integer) as m_score,
-    cast(rfm_score as varchar) as rfm_score,
+    cast(rfm_score as string) as rfm_score,
     segment
 from segmented

@@ -25,7 +25,7 @@ sampled_customers as (
 past_cutoffs as (
 
     select 90 + 28 * (generated_number - 1) as holdout_days
-    from ({{ dbt.generate_series(30) }}) as months
+    from ({{ integer_series(30) }}) as months
     {% for days in (180, 363, 365, 544) -%}
         union
         select {{ days }} as holdout_days

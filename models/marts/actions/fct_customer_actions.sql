@@ -124,9 +124,9 @@ select
     ranked.segment,
     ranked.churn_risk,
     ranked.country,
-    cast(ranked.action as varchar) as action,
+    cast(ranked.action as string) as action,
     cast(ranked.action_rank as integer) as action_rank,
-    cast(ranked.action_label as varchar) as action_label,
+    cast(ranked.action_label as string) as action_label,
     cast(
         case ranked.contact_refusal
             when 'do_not_contact' then 'Listed in do_not_contact.csv'
@@ -135,10 +135,10 @@ select
             else
                 ranked.segment || coalesce(
                     ', ' || {{ format_percent("ranked.churn_probability") }}
-                    || ' risk of no order in ' || cast(horizon.horizon_days as varchar)
+                    || ' risk of no order in ' || cast(horizon.horizon_days as string)
                     || ' days', ''
                 )
-        end as varchar
+        end as string
     ) as reason_1,
     cast(
         case
@@ -154,9 +154,9 @@ select
             else
                 {{ money }}{{ format_integer("ranked.value_at_risk") }}
                 || ' of spending at risk'
-        end as varchar
+        end as string
     ) as reason_2,
-    cast(reasons.reason as varchar) as reason_3,
+    cast(reasons.reason as string) as reason_3,
     ranked.churn_probability,
     ranked.predicted_value_90d,
     ranked.value_at_risk,
@@ -171,9 +171,9 @@ select
         - ranked.offer_cost as decimal(38, 4)
     ) as expected_gain,
     cast(ranked.priority as integer) as priority,
-    cast(suggestions.stock_code as varchar) as suggested_stock_code,
-    cast(suggestions.description as varchar) as suggested_description,
-    cast('{{ var("campaign") }}' as varchar) as campaign,
+    cast(suggestions.stock_code as string) as suggested_stock_code,
+    cast(suggestions.description as string) as suggested_description,
+    cast('{{ var("campaign") }}' as string) as campaign,
     ranked.is_contact,
     ranked.is_contact and {{ stable_uniform(
         "ranked.customer_id || '|" ~ var("campaign") ~ "'"

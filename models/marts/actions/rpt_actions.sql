@@ -35,10 +35,10 @@ totals as (
 )
 
 select
-    cast(playbook.action as varchar) as action,
+    cast(playbook.action as string) as action,
     cast(playbook.rule_rank as integer) as action_rank,
-    cast(playbook.label as varchar) as action_label,
-    cast(playbook.instruction as varchar) as instruction,
+    cast(playbook.label as string) as action_label,
+    cast(playbook.instruction as string) as instruction,
     playbook.is_contact,
     cast(coalesce(totals.customers, 0) as bigint) as customers,
     cast(coalesce(totals.held_out_customers, 0) as bigint) as held_out_customers,

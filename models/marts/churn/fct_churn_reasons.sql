@@ -34,16 +34,16 @@ told as (
 )
 
 select
-    cast(customer_id as varchar) as customer_id,
+    cast(customer_id as string) as customer_id,
     cast(reason_rank as integer) as reason_rank,
-    cast(feature_group as varchar) as feature_group,
-    cast(feature as varchar) as feature,
+    cast(feature_group as string) as feature_group,
+    cast(feature as string) as feature,
     cast(feature_value as double) as feature_value,
     cast(typical_value as double) as typical_value,
     cast(contribution as double) as contribution,
     contribution > 0 as is_raising_risk,
     cast(
         label || ': ' || {{ format_measure("feature_value") }} || ' (typical: '
-        || {{ format_measure("typical_value") }} || ')' as varchar
+        || {{ format_measure("typical_value") }} || ')' as string
     ) as reason
 from told

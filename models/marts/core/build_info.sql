@@ -40,14 +40,14 @@ records as (
 
 -- Version, time and tests are filled in when the marts are published.
 select
-    cast(null as varchar) as version,
+    cast(null as string) as version,
     cast(null as timestamp) as built_at,
     as_of.as_of_date,
     as_of.first_invoice_date,
     as_of.last_invoice_date,
-    cast(rules.currency as varchar) as currency,
-    cast('{{ var("cleaning_policy") }}' as varchar) as cleaning_policy,
-    cast(scoring_model.churn_scoring_model as varchar) as churn_scoring_model,
+    cast(rules.currency as string) as currency,
+    cast('{{ var("cleaning_policy") }}' as string) as cleaning_policy,
+    cast(scoring_model.churn_scoring_model as string) as churn_scoring_model,
     cast(horizon.churn_horizon_days as integer) as churn_horizon_days,
     cast(case
         when horizon.published_horizon_days <> horizon.churn_horizon_days

@@ -134,11 +134,11 @@ combined as (
 )
 
 select
-    cast(customer_id as varchar) as customer_id,
-    cast(country as varchar) as country,
+    cast(customer_id as string) as customer_id,
+    cast(country as string) as country,
     may_be_contacted,
     contact_refusal,
-    cast(consent_word as varchar) as consent_word,
+    cast(consent_word as string) as consent_word,
     as_of_date,
     first_order_date,
     last_order_date,
@@ -157,23 +157,23 @@ select
     r_score,
     f_score,
     m_score,
-    cast(rfm_score as varchar) as rfm_score,
-    cast(segment as varchar) as segment,
+    cast(rfm_score as string) as rfm_score,
+    cast(segment as string) as segment,
     is_new,
     is_active_90d,
     is_history_censored,
     cast(cluster_id as integer) as cluster_id,
-    cast(cluster_name as varchar) as cluster_name,
+    cast(cluster_name as string) as cluster_name,
     cast(churn_probability as double) as churn_probability,
     cast(case
         when churn_probability is null then 'unknown'
         when churn_probability >= {{ var("churn_risk_high") }} then 'high'
         when churn_probability >= {{ var("churn_risk_medium") }} then 'medium'
         else 'low'
-    end as varchar) as churn_risk,
+    end as string) as churn_risk,
     -- What they would bring in a window if they stay, times the chance to lose it.
     cast(churn_probability * spend_if_staying as decimal(38, 4)) as value_at_risk,
-    cast(model_status as varchar) as model_status,
+    cast(model_status as string) as model_status,
     cast(predicted_purchase_days_90d as double) as predicted_purchase_days_90d,
     expected_next_order_date,
     {% for level in (10, 50, 90) -%}
@@ -184,8 +184,8 @@ select
             cast(predicted_value_{{ days }}d{{ bound }} as decimal(38, 4))
                 as predicted_value_{{ days }}d{{ bound }},
         {% endfor -%}
-        cast(value_forecast_{{ days }}d as varchar) as value_forecast_{{ days }}d,
+        cast(value_forecast_{{ days }}d as string) as value_forecast_{{ days }}d,
     {% endfor -%}
     cast(p_alive as double) as p_alive,
-    cast(clv_model_status as varchar) as clv_model_status
+    cast(clv_model_status as string) as clv_model_status
 from combined

@@ -79,11 +79,9 @@ grid as (
     select
         cohorts.*,
         months_since.months_since_first_order,
-        cast(
-            {{ dbt.dateadd(
-                "month", "months_since.months_since_first_order", "cohorts.cohort_month"
-            ) }} as date
-        ) as activity_month
+        {{ add_months(
+            "months_since.months_since_first_order", "cohorts.cohort_month"
+        ) }} as activity_month
     from cohorts
     cross join months_since
 

@@ -41,7 +41,7 @@ gini as (
 
 numbers as (
 
-    {{ dbt.generate_series(100) }}
+    {{ integer_series(100) }}
 
 ),
 

@@ -5,8 +5,8 @@ with products as (
 )
 
 select
-    cast(stock_code as varchar) as stock_code,
-    cast(description as varchar) as description,
+    cast(stock_code as string) as stock_code,
+    cast(description as string) as description,
     cast(descriptions as integer) as descriptions,
     first_sold_date,
     last_sold_date,

@@ -97,7 +97,7 @@ ranked as (
 )
 
 select
-    cast(ranked.cluster_name as varchar) as cluster_name,
+    cast(ranked.cluster_name as string) as cluster_name,
     cast(ranked.product_rank as integer) as product_rank,
     ranked.stock_code,
     products.description,

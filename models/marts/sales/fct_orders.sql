@@ -5,9 +5,9 @@ with orders as (
 )
 
 select
-    cast(order_id as varchar) as order_id,
-    cast(customer_id as varchar) as customer_id,
-    cast(country as varchar) as country,
+    cast(order_id as string) as order_id,
+    cast(customer_id as string) as customer_id,
+    cast(country as string) as country,
     ordered_at,
     order_date,
     lines,

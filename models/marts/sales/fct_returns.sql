@@ -70,17 +70,17 @@ numbered as (
 
 select
     cast(
-        numbered.invoice_no || '-' || numbered.line_of_invoice as varchar
+        numbered.invoice_no || '-' || numbered.line_of_invoice as string
     ) as return_line_id,
-    cast(numbered.customer_id as varchar) as customer_id,
-    cast(numbered.stock_code as varchar) as stock_code,
+    cast(numbered.customer_id as string) as customer_id,
+    cast(numbered.stock_code as string) as stock_code,
     numbered.invoiced_at as returned_at,
     numbered.invoice_date as return_date,
     cast(-numbered.quantity as decimal(18, 4)) as quantity,
     cast(-numbered.line_amount as decimal(38, 4)) as amount,
     numbered.is_refund_estimated as is_estimated,
-    cast(coalesce(main_allocations.match_tier, 'anonymous') as varchar) as match_tier,
-    cast(main_allocations.order_id as varchar) as matched_order_id,
+    cast(coalesce(main_allocations.match_tier, 'anonymous') as string) as match_tier,
+    cast(main_allocations.order_id as string) as matched_order_id,
     cast(coalesce(main_allocations.matched_quantity, 0) as decimal(18, 4))
         as matched_quantity,
     {{ day_difference("main_allocations.purchase_date", "numbered.invoice_date") }}

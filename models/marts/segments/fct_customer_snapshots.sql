@@ -5,7 +5,7 @@ with snapshots as (
 )
 
 select
-    cast(customer_id as varchar) as customer_id,
+    cast(customer_id as string) as customer_id,
     as_of_date,
     is_current,
     days_since_last_order,
@@ -16,5 +16,5 @@ select
     f_score,
     m_score,
     rfm_score,
-    cast(segment as varchar) as segment
+    cast(segment as string) as segment
 from snapshots

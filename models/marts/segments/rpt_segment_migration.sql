@@ -44,8 +44,8 @@ select
     ends.from_date,
     ends.to_date,
     ends.is_current_period,
-    cast(coalesce(starts.segment, 'Not yet a customer') as varchar) as from_segment,
-    cast(ends.segment as varchar) as to_segment,
+    cast(coalesce(starts.segment, 'Not yet a customer') as string) as from_segment,
+    cast(ends.segment as string) as to_segment,
     cast(count(*) as bigint) as customers,
     cast(sum(ends.net_revenue) as decimal(38, 4)) as net_revenue
 from customers_at_the_end as ends

@@ -122,7 +122,7 @@ totals as (
 )
 
 select
-    cast(segments.segment as varchar) as segment,
+    cast(segments.segment as string) as segment,
     cast(segment_playbook.segment_rank as integer) as segment_rank,
     cast(
         'Scores: '
@@ -141,7 +141,7 @@ select
         ) }} || ' ago, ' || {{ count_noun(
             "round(segments.median_purchase_days)", "purchase day"
         ) }} || ', ' || {{ money }}{{ format_integer("segments.median_net_revenue") }}
-        || ' net revenue.' as varchar
+        || ' net revenue.' as string
     ) as meaning,
     cast(
         case
@@ -149,7 +149,7 @@ select
                 then segment_playbook.recommended_action
             else
                 'None by segment: too few customers or days for it to say something'
-        end as varchar
+        end as string
     ) as recommended_action,
     cast(segments.customers as bigint) as customers,
     {{ proportion("segments.customers", "totals.customers") }} as customer_share,

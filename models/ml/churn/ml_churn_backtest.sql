@@ -13,9 +13,9 @@ examples as (
 )
 
 select
-    cast(predictions.customer_id as varchar) as customer_id,
+    cast(predictions.customer_id as string) as customer_id,
     cast(predictions.cutoff_date as date) as cutoff_date,
-    cast(predictions.model as varchar) as model,
+    cast(predictions.model as string) as model,
     cast(predictions.churn_probability as double) as churn_probability,
     cast(predictions.seasonal_cutoff_date as date) as seasonal_cutoff_date,
     examples.has_churned,

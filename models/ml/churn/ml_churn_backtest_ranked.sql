@@ -46,7 +46,7 @@ select
     customer_id,
     cutoff_date,
     model,
-    cast(population as varchar) as population,
+    cast(population as string) as population,
     churn_probability,
     has_churned,
     cast(score_group as bigint) as score_group,

@@ -37,7 +37,7 @@ select
     model,
     cutoff_date,
     population,
-    cast(threshold_name as varchar) as threshold_name,
+    cast(threshold_name as string) as threshold_name,
     threshold,
     cast(sum(
         case when has_churned and is_predicted_to_churn then 1 else 0 end

@@ -143,7 +143,7 @@ binned as (
         cast(least(cast(floor(
             5.0 * (2 * reference_so_far - reference_customers)
             / nullif(all_reference, 0)
-        ) as integer), 9) as varchar) as bin,
+        ) as integer), 9) as string) as bin,
         min(case when 2 * reference_so_far >= all_reference then measure end)
             over (partition by kind, subject) as reference_median,
         min(case when 2 * compared_so_far >= all_compared then measure end)

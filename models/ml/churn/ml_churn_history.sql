@@ -127,9 +127,9 @@ judged as (
 
 select
     cutoff_date,
-    cast(population as varchar) as population,
-    cast(example_set as varchar) as example_set,
-    cast(model as varchar) as model,
+    cast(population as string) as population,
+    cast(example_set as string) as example_set,
+    cast(model as string) as model,
     cast(horizon_days as integer) as horizon_days,
     cast(customers as bigint) as customers,
     mean_churn_probability,

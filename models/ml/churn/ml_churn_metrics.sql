@@ -22,7 +22,7 @@ recalibration as (
 
 blocks as (
 
-    {{ dbt.generate_series(blocks) }}
+    {{ integer_series(blocks) }}
 
 ),
 
@@ -375,7 +375,7 @@ select
     model,
     cutoff_date,
     population,
-    cast(metric as varchar) as metric,
+    cast(metric as string) as metric,
     value,
     cast(ci_low as double) as ci_low,
     cast(ci_high as double) as ci_high

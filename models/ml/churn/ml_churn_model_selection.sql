@@ -160,7 +160,7 @@ select
     cast(examples as bigint) as examples,
     cast(customers as bigint) as customers,
     cast(cutoffs as integer) as cutoffs,
-    cast(judged_on as varchar) as judged_on,
+    cast(judged_on as string) as judged_on,
     log_loss,
     log_loss_difference,
     difference_error,

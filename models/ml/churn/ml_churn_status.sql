@@ -91,7 +91,7 @@ status as (
                     || {{ count_noun("training.customers", "customer") }}
                     || ' and tested on ' || {{ format_integer("churn.customers") }}
                     || ' in the ' || horizon.horizon_days || ' days from '
-                    || cast(churn.cutoff_date as varchar) || ' on'
+                    || cast(churn.cutoff_date as string) || ' on'
                     || case
                         when churn.churners = 0
                             then '; none of them left, so ranking cannot be judged.'
@@ -115,7 +115,7 @@ status as (
                         else 'the Brier score ' || round(churn.brier_score, 4)
                             || ' is not below '
                             || coalesce(
-                                cast(round(churn.base_rate_brier_score, 4) as varchar),
+                                cast(round(churn.base_rate_brier_score, 4) as string),
                                 'that'
                             )
                             || ', that of one rate for all.'
@@ -153,8 +153,8 @@ status as (
 )
 
 select
-    cast(model as varchar) as model,
-    cast(model_status as varchar) as model_status,
+    cast(model as string) as model,
+    cast(model_status as string) as model_status,
     cast(customers as bigint) as customers,
-    cast(explanation as varchar) as explanation
+    cast(explanation as string) as explanation
 from status

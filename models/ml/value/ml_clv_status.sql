@@ -114,8 +114,8 @@ status as (
 )
 
 select
-    cast(model as varchar) as model,
-    cast(model_status as varchar) as model_status,
+    cast(model as string) as model,
+    cast(model_status as string) as model_status,
     cast(customers as bigint) as customers,
-    cast(explanation as varchar) as explanation
+    cast(explanation as string) as explanation
 from status
