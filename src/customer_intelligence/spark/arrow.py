@@ -8,19 +8,35 @@ from __future__ import annotations
 
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+from pyspark.sql.pandas.types import from_arrow_schema
 
 _ZONE = "UTC"
 
 
-def for_spark(table: pa.Table) -> pa.Table:
-    """Return a table with its times as instants, in the microseconds that Spark counts in."""
-    return _with_times(table, pa.timestamp("us", _ZONE))
+def to_spark(session: Any, relation: duckdb.DuckDBPyRelation) -> Any:
+    """Return a data frame of Spark with the rows of a relation of DuckDB.
+
+    Parameters
+    ----------
+    session : SparkSession
+    relation : DuckDBPyRelation
+    """
+    table = _with_times(relation.to_arrow_table(), pa.timestamp("us", _ZONE))
+    # Spark does not ask a table without rows for its types.
+    schema = None if table.num_rows else from_arrow_schema(table.schema, False)
+    return session.createDataFrame(table, schema=schema)
 
 
-def for_duckdb(table: pa.Table) -> pa.Table:
-    """Return a table with its times as DuckDB's timestamps without a zone."""
-    return _with_times(table, pa.timestamp("us"))
+def from_spark(frame: Any) -> pa.Table:
+    """Return the rows of a data frame of Spark, as DuckDB takes them.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    """
+    return _with_times(frame.toArrow(), pa.timestamp("us"))
 
 
 def _with_times(table: pa.Table, kind: Any) -> pa.Table:

@@ -19,7 +19,7 @@ from customer_intelligence.ingest.raw_schema import Shop
 from customer_intelligence.publication.gate import WORKING, refusal
 from customer_intelligence.publication.start import find_shop_to_build
 from customer_intelligence.quoting import identifier
-from customer_intelligence.spark.arrow import for_duckdb
+from customer_intelligence.spark.arrow import from_spark
 from customer_intelligence.spark.raw import hand_over, lines_of_loads
 from customer_intelligence.spark.relation import shop_of_table
 from customer_intelligence.spark.session import spoken
@@ -120,7 +120,7 @@ class SparkCommand:
                 f"The table {model['relation']} cannot be read from Spark",
                 "Fix the cause, then build again.",
             ):
-                table = for_duckdb(session.table(model["relation"]).toArrow())
+                table = from_spark(session.table(model["relation"]))
             model["relation"] = f"fetched.{identifier(model['name'])}"
             connection.register("arrived", table)
             connection.execute(f"create table {model['relation']} as from arrived")

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from customer_intelligence.data_dir.memory import memory_limit
-from customer_intelligence.spark.arrow import for_duckdb, for_spark
+from customer_intelligence.spark.arrow import from_spark, to_spark
 
 
 def run(session: Any, compiled_code: str, relation: str) -> None:
@@ -30,7 +30,7 @@ def run(session: Any, compiled_code: str, relation: str) -> None:
         connection.execute("set TimeZone = 'UTC'")
 
         def load(name: str) -> duckdb.DuckDBPyRelation:
-            return connection.from_arrow(for_duckdb(session.table(name).toArrow()))
+            return connection.from_arrow(from_spark(session.table(name)))
 
         model: dict[str, Any] = {"__name__": "dbt_python_model"}
         # The code of the project's own models, as dbt-duckdb runs it.
@@ -38,5 +38,4 @@ def run(session: Any, compiled_code: str, relation: str) -> None:
         returned = model["model"](model["dbtObj"](load), session)
         connection.register("returned", returned)
         # DuckDB gives the columns the types that they have where it builds the project itself.
-        table = for_spark(connection.table("returned").to_arrow_table())
-        session.createDataFrame(table).write.saveAsTable(relation)
+        to_spark(session, connection.table("returned")).write.saveAsTable(relation)

@@ -11,7 +11,7 @@ import duckdb
 from customer_intelligence.data_dir.layout import RAW, ROWS_FILE
 from customer_intelligence.ingest.raw_schema import LATER_COLUMNS, Shop
 from customer_intelligence.quoting import identifier
-from customer_intelligence.spark.arrow import for_spark
+from customer_intelligence.spark.arrow import to_spark
 from customer_intelligence.spark.session import spoken
 
 LINES = "invoice_lines"
@@ -46,8 +46,8 @@ def hand_over(connection: duckdb.DuckDBPyConnection, session: Any, schema: str, 
     ):
         session.sql(f"create schema if not exists {schema}")
         for (name,) in names:
-            table = connection.table(f"raw.{identifier(name)}").to_arrow_table()
-            _write(session, session.createDataFrame(for_spark(table)), f"{schema}.{name}")
+            rows = to_spark(session, connection.table(f"raw.{identifier(name)}"))
+            _write(session, rows, f"{schema}.{name}")
         _write(session, lines, f"{schema}.{LINES}")
 
 

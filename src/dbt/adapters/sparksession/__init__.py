@@ -16,6 +16,7 @@ it adds to the package of dbt.
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from dbt.adapters.base.plugin import AdapterPlugin
 from dbt.adapters.spark import SparkAdapter, SparkConnectionManager, SparkCredentials
 
 TYPE = "sparksession"
+
+# dbt-spark asks each session for Hive, which a server that runs already cannot be given.
+warnings.filterwarnings("ignore", message="Failed to set spark.sql.catalogImplementation")
 
 
 @dataclass
