@@ -5,9 +5,9 @@ submission method `session`, which its own project has proposed under that name:
 dbt's process, with the session. It also writes seeds with their apostrophes and nulls, and does
 not alter tables for constraints, which plain files do not have.
 
-Delete this folder when a release of dbt-spark has the submission method `session` (the seeds are
-then still to be looked at): the profile's type becomes `spark`, and the two hooks of this project
-need another way to be called.
+Delete this folder and `include/sparksession` when a release of dbt-spark has the submission method
+`session` (the seeds are then still to be looked at): the profile's type becomes `spark`, and the
+two hooks of this project need another way to be called.
 
 dbt finds an adapter as the module `dbt.adapters.<type>`; `src/dbt` has no `__init__.py`, so that
 it adds to the package of dbt.
@@ -113,6 +113,7 @@ class SparkSessionAdapter(SparkAdapter):
 Plugin = AdapterPlugin(
     adapter=SparkSessionAdapter,
     credentials=SparkSessionCredentials,
-    include_path=str(Path(__file__).parent / "include"),
+    # dbt calls the package of macros after this folder, with dbt_ before it.
+    include_path=str(Path(__file__).parents[2] / "include" / TYPE),
     dependencies=["spark"],
 )
