@@ -92,11 +92,5 @@ def lines_of_loads(session: Any, shop: Shop) -> Any:
 
 
 def file_address(path: Path) -> str:
-    r"""Return the address under which Spark opens one file.
-
-    Examples
-    --------
-    >>> print(file_address(Path("/data/a [b]/lines.parquet")))
-    file:/data/a \[b\]/lines.parquet
-    """
+    """Return the address under which Spark opens one file, whatever its name holds."""
     return "file:" + re.sub(r"([\[\]{}*?\\])", r"\\\1", str(path.absolute()))

@@ -1,0 +1,98 @@
+"""One server and two builds of the bundled sample, on Spark and on DuckDB, for all tests here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = "proof"
+
+try:
+    from server import java, server
+except ModuleNotFoundError as missing:
+    pytest.exit(f"{missing.name} is missing: run `make test-spark`, which installs it", 2)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip everything, by name, where there is no Java."""
+    if java() is None:
+        reason = "test-spark needs Java 17 or later (Debian: openjdk-17-jre-headless)"
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def spark_remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server of our own."""
+    with server(tmp_path_factory.mktemp("server")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def session(spark_remote: str) -> Any:
+    """A session with it, as the profile opens one."""
+    from customer_intelligence.spark.session import open_session
+
+    return open_session(
+        {
+            "spark.remote": spark_remote,
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.parquet.inferTimestampNTZ.enabled": "false",
+            "spark.sql.ansi.enabled": "false",
+        }
+    )
+
+
+def build(data_dir: Path, target: str, remote: str = "") -> None:
+    """Run `dbt build` of the whole project; on failure, show what dbt says of it."""
+    (data_dir / "build").mkdir(parents=True)
+    environment = {
+        **os.environ,
+        "CUSTOMER_INTELLIGENCE_DATA_DIR": str(data_dir),
+        "CUSTOMER_INTELLIGENCE_ROOT": str(ROOT),
+        "CUSTOMER_INTELLIGENCE_SPARK_SCHEMA": SCHEMA,
+        "DBT_LOG_PATH": str(data_dir / "build" / "logs"),
+        "DBT_TARGET_PATH": str(data_dir / "build" / "target"),
+        "SPARK_REMOTE": remote,
+    }
+    begun = time.monotonic()
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build"),
+            *("--target", target, "--exclude-resource-type", "unit_test"),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    print(f"{target}: {time.monotonic() - begun:.0f} s", file=sys.__stderr__, flush=True)
+    if result.returncode:
+        said = [line for line in result.stdout.splitlines() if not line.lstrip().startswith("at ")]
+        pytest.fail("\n".join([f"dbt build --target {target} failed:", *said[-120:]]), False)
+
+
+@pytest.fixture(scope="session")
+def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of the sample, built on DuckDB."""
+    data_dir = tmp_path_factory.mktemp("on_duckdb")
+    build(data_dir, "duckdb")
+    return data_dir
+
+
+@pytest.fixture(scope="session")
+def on_spark(tmp_path_factory: pytest.TempPathFactory, spark_remote: str) -> Path:
+    """The data directory of the sample, built on Spark."""
+    data_dir = tmp_path_factory.mktemp("on_spark")
+    build(data_dir, "spark", spark_remote)
+    return data_dir
