@@ -37,11 +37,11 @@ def spark_remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def session(spark_remote: str) -> Any:
-    """A session with it, as the profile opens one."""
+def session(spark_remote: str) -> Iterator[Any]:
+    """A session with it, as the profile opens one, closed while its server still answers."""
     from customer_intelligence.spark.session import open_session
 
-    return open_session(
+    opened = open_session(
         {
             "spark.remote": spark_remote,
             "spark.sql.session.timeZone": "UTC",
@@ -49,6 +49,8 @@ def session(spark_remote: str) -> Any:
             "spark.sql.ansi.enabled": "false",
         }
     )
+    yield opened
+    opened.stop()
 
 
 def build(data_dir: Path, target: str, remote: str = "") -> None:
