@@ -55,7 +55,7 @@ purchases as (
         customer_id,
         activity_date,
         lead(activity_date) over (
-            partition by customer_id order by activity_date
+            partition by customer_id order by activity_date nulls last
         ) as next_purchase_date
     from {{ ref("int_customer_days") }}
     where has_purchase
@@ -111,7 +111,7 @@ by_cutoff as (
         count(*) as examples,
         sum(has_churned) as churned,
         sum(has_come_back) as came_back,
-        sum(has_churned) * 1.0 / count(*) as churn_rate
+        sum(has_churned) * 1e0 / count(*) as churn_rate
     from judged
     group by horizon_days, is_chosen, last_known_date
 
@@ -122,11 +122,11 @@ select
     is_chosen,
     count(*) as cutoffs,
     cast(sum(examples) as bigint) as examples,
-    cast(sum(churned) * 1.0 / sum(examples) as double) as churn_rate,
+    cast(sum(churned) * 1e0 / sum(examples) as double) as churn_rate,
     cast(min(churn_rate) as double) as lowest_churn_rate,
     cast(max(churn_rate) as double) as highest_churn_rate,
-    cast(sum(came_back) * 1.0 / nullif(sum(churned), 0) as double)
+    cast(sum(came_back) * 1e0 / nullif(sum(churned), 0) as double)
         as came_back_within_90d
 from by_cutoff
 group by horizon_days, is_chosen
-order by horizon_days
+order by horizon_days nulls last

@@ -73,8 +73,8 @@ distances as (
                 + power((
                     ln(1 + greatest(examples.net_revenue, 0))
                     - ln(1 + profiles.centroid_net_revenue)
-                ) / nullif(scales.revenue, 0), 2),
-                profiles.cluster_id
+                ) / nullif(scales.revenue, 0), 2) nulls last,
+                profiles.cluster_id nulls last
         ) as nearness
     from examples
     cross join {{ ref("rpt_cluster_profiles") }} as profiles
@@ -153,7 +153,7 @@ promised as (
     select
         grouping_name,
         group_name,
-        avg(has_repurchased * 1.0) as promised_rate
+        avg(has_repurchased * 1e0) as promised_rate
     from learned_groups
     where example_set = 'train'
     group by grouping_name, group_name
@@ -208,12 +208,12 @@ placed as (
 
     select
         *,
-        repurchasers * 1.0 / customers as rate,
+        repurchasers * 1e0 / customers as rate,
         sum(repurchasers) over (partition by grouping_name) as all_repurchasers,
         sum(customers - repurchasers) over (partition by grouping_name) as all_others,
         sum(customers - repurchasers) over (
             partition by grouping_name
-            order by promised_rate
+            order by promised_rate nulls last
             range between unbounded preceding and current row
         ) as others_up_to,
         sum(customers - repurchasers) over (
@@ -228,13 +228,13 @@ select
     count(*) as groups,
     cast(sum(customers) as bigint) as customers,
     cast(
-        sum(repurchasers * (others_up_to - others_beside / 2.0))
-        / nullif(max(all_repurchasers) * 1.0 * max(all_others), 0) as double
+        sum(repurchasers * (others_up_to - others_beside / 2e0)) * 1e0
+        / nullif(max(all_repurchasers) * 1e0 * max(all_others), 0) as double
     ) as roc_auc,
     cast(min(rate) as double) as lowest_rate,
     cast(max(rate) as double) as highest_rate,
-    cast(sum(customers * abs(rate - promised_rate)) / sum(customers) as double)
+    cast(sum(customers * abs(rate - promised_rate)) * 1e0 / sum(customers) as double)
         as rate_error
 from placed
 group by grouping_name
-order by roc_auc desc, grouping_name asc
+order by roc_auc desc, grouping_name asc nulls last

@@ -106,4 +106,4 @@ select
     classic.classic_segment_of_net_map
 from net_customers
 full outer join classic on net_customers.customer_id = classic.customer_id
-order by customer_id
+order by customer_id nulls last

@@ -61,4 +61,4 @@ select
         as mean_churn_probability
 from countries
 cross join totals
-order by countries.value_at_risk desc nulls last, countries.country asc
+order by countries.value_at_risk desc nulls last, countries.country asc nulls last

@@ -2,7 +2,7 @@
     {%- set sample = var("bootstrap_customers") | int -%}
     select
         customer_id,
-        least(1.0, {{ sample }} * 1.0 / customers) as sampled_share
+        least(1.0, {{ sample }} * 1e0 / customers) as sampled_share
     from {{ known_customers }}
     where {{ stable_uniform("customer_id") }} * customers < {{ sample }}
 {%- endmacro %}

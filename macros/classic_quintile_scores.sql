@@ -17,7 +17,8 @@
         select
             *,
             row_number() over (
-                partition by as_of_date order by frequency, customer_id
+                partition by as_of_date
+                order by frequency nulls last, customer_id nulls last
             ) as frequency_position
         from {{ customers }}
     ) as positioned
@@ -35,7 +36,8 @@
             select
                 *,
                 row_number() over (
-                    partition by as_of_date order by frequency, customer_id
+                    partition by as_of_date
+                    order by frequency nulls last, customer_id nulls last
                 ) as frequency_position
             from {{ customers }}
         ) as measured_positions

@@ -1,3 +1,3 @@
 {% macro format_two_digits(expression) -%}
-    cast(cast({{ expression }} as decimal(18, 2)) as string)
+    cast({{ as_decimal(expression, 18, 2) }} as string)
 {%- endmacro %}

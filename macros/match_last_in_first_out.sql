@@ -16,7 +16,9 @@
         stacks as (
             select
                 {{ keys | join(", ") }},
-                row_number() over (order by min(event_number)) as stack_number
+                row_number() over (
+                    order by min(event_number) nulls last
+                ) as stack_number
             from unmatched_events
             group by {{ keys | join(", ") }}
             having count(case when is_return then 1 end) between 1 and count(*) - 1
@@ -35,7 +37,7 @@
                     end
                 ) over (
                     partition by stacks.stack_number
-                    order by unmatched_events.event_number
+                    order by unmatched_events.event_number nulls last
                     rows between unbounded preceding and current row
                 ) as net_units
             from unmatched_events
@@ -48,7 +50,7 @@
                 *,
                 net_units - least(0, min(net_units) over (
                     partition by stack_number
-                    order by event_number
+                    order by event_number nulls last
                     rows between unbounded preceding and current row
                 )) as height
             from running
@@ -58,7 +60,7 @@
             select
                 *,
                 coalesce(lag(height) over (
-                    partition by stack_number order by event_number
+                    partition by stack_number order by event_number nulls last
                 ), 0) as previous_height
             from reflected
         ),
@@ -82,7 +84,7 @@
             select
                 *,
                 lead(level_at) over (
-                    partition by stack_number order by level_at
+                    partition by stack_number order by level_at nulls last
                 ) as next_level
             from levels
         ),
@@ -106,7 +108,7 @@
                 line_id as return_line_id,
                 slice_units,
                 lag(line_id) over (
-                    partition by stack_number, level_at order by event_number
+                    partition by stack_number, level_at order by event_number nulls last
                 ) as purchase_line_id
             from sliced_events
         )

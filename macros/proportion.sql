@@ -1,5 +1,5 @@
 {% macro proportion(part, total) -%}
     cast({{ within(
-        "((" ~ part ~ ") * 1.0 / nullif(" ~ total ~ ", 0))", "0.0", "1.0"
+        "((" ~ part ~ ") * 1e0 / nullif(" ~ total ~ ", 0))", "0.0", "1.0"
     ) }} as double)
 {%- endmacro %}

@@ -1,3 +1,3 @@
 {% macro share_of(part, total) -%}
-    cast(case when {{ total }} > 0 then {{ part }} / {{ total }} end as double)
+    cast(case when {{ total }} > 0 then {{ part }} * 1e0 / {{ total }} end as double)
 {%- endmacro %}

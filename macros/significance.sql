@@ -12,11 +12,11 @@
             "(" ~ total ~ " - " ~ first ~ " - " ~ second ~ " + " ~ expected_both ~ ")"
         ),
     ] -%}
-    greatest(0.0, 2.0 * (
+    greatest(0.0, 2e0 * (
         {%- for observed, expected in cells %}
         case
             when {{ observed }} > 0
-                then {{ observed }} * ln({{ observed }} / {{ expected }})
+                then {{ observed }} * ln({{ observed }} * 1e0 / {{ expected }})
             else 0.0
         end{{ " +" if not loop.last }}
         {%- endfor %}
@@ -38,22 +38,23 @@
 {% macro spark__chi_square_p_value(statistic) -%}
     {#-
     erfc of the root of half the statistic: 1 less the series of erf (Abramowitz and
-    Stegun 1964, 7.1.6), and where that would leave too few digits the continued fraction
-    of erfc (7.1.14).
+    Stegun 1964, 7.1.6), and where that would leave too few digits the continued
+    fraction of erfc (7.1.14).
     -#}
     {%- set half = "(cast(" ~ statistic ~ " as double) / 2e0)" -%}
     case
-        when {{ half }} >= 0 and {{ half }} < 4 then 1 - 2 / sqrt(pi()) * exp(-{{ half }})
-            * aggregate(
-                sequence(1, 60), struct(sqrt({{ half }}) as term, sqrt({{ half }}) as total),
+        when {{ half }} >= 0 and {{ half }} < 4
+            then 1 - 2 / sqrt(pi()) * exp(-{{ half }}) * aggregate(
+                sequence(1, 60),
+                struct(sqrt({{ half }}) as term, sqrt({{ half }}) as total),
                 (series, i) -> struct(
                     series.term * 2 * {{ half }} / (2 * i + 1) as term,
                     series.total + series.term * 2 * {{ half }} / (2 * i + 1) as total
                 ),
                 series -> series.total
             )
-        when {{ half }} >= 4 and not isnan({{ half }}) then exp(-{{ half }}) / sqrt(pi())
-            / aggregate(
+        when {{ half }} >= 4 and not isnan({{ half }})
+            then exp(-{{ half }}) / sqrt(pi()) / aggregate(
                 sequence(60, 1), sqrt({{ half }}),
                 (fraction, i) -> sqrt({{ half }}) + i / 2e0 / fraction
             )
@@ -78,8 +79,8 @@
     {#-
     Newton's method on the logarithm of the upper tail, which is concave, at half the
     value: with a of half the degrees of freedom the tail is x to the a times exp(-x),
-    divided by gamma(a) and by a continued fraction (Abramowitz and Stegun 1964, 6.5.31),
-    and gamma is Stirling's series from a + 10 on (6.1.40).
+    divided by gamma(a) and by a continued fraction (Abramowitz and Stegun 1964,
+    6.5.31), and gamma is Stirling's series from a + 10 on (6.1.40).
     -#}
     {%- set a = "(" ~ degrees_of_freedom ~ " / 2e0)" -%}
     {%- set fraction = "aggregate(sequence(200, 1), x + 401e0 - " ~ a ~ ", (f, i) -> "
@@ -99,7 +100,7 @@
 
 {% macro false_discovery_rate(p_value, p_value_rank, tests) -%}
     {#- Benjamini and Hochberg (1995). -#}
-    min(least(1.0, {{ p_value }} * {{ tests }} / {{ p_value_rank }})) over (
+    min(least(1.0, {{ p_value }} * {{ tests }} * 1e0 / {{ p_value_rank }})) over (
         order by {{ p_value_rank }} desc
         rows between unbounded preceding and current row
     )

@@ -4,7 +4,7 @@
 
 
 {% macro duckdb__stable_uniform(key) -%}
-    (cast('0x' || substr(md5({{ key }}), 1, 8) as bigint) + 0.5) / 4294967296.0
+    (cast('0x' || substr(md5({{ key }}), 1, 8) as bigint) + 5e-1) / 4294967296e0
 {%- endmacro %}
 
 

@@ -11,7 +11,9 @@
 {% macro rank_fifth(value) -%}
     {#- Follows the rank and not the row order, so that equal values score alike. -#}
     cast(floor(
-        5.0 * (rank() over (partition by as_of_date order by {{ value }}) - 1)
+        5e0 * (rank() over (
+            partition by as_of_date order by {{ value }} nulls last
+        ) - 1)
         / count(*) over (partition by as_of_date)
     ) as integer)
 {%- endmacro %}

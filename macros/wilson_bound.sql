@@ -8,7 +8,7 @@
     {%- set bound -%}
         ((
             {{ successes }} + {{ z * z / 2 }} {{ side }} {{ z }} * sqrt(
-                {{ successes }} * 1.0 * ({{ trials }} - {{ successes }})
+                {{ successes }} * 1e0 * ({{ trials }} - {{ successes }})
                 / nullif({{ trials }}, 0) + {{ z * z / 4 }}
             )
         ) / nullif({{ trials }} + {{ z * z }}, 0))

@@ -85,9 +85,9 @@ select
         when gain_high < 0 then 'Value alone does better; the list gains '
         else 'The list does not measurably beat value alone: it gains '
     end
-    || cast(round(100 * gain, 1) as string) || ' points (95 % interval '
-    || cast(round(100 * gain_low, 1) as string) || ' to '
-    || cast(round(100 * gain_high, 1) as string) || ').' as finding,
+    || cast({{ round_to("100 * gain", 1) }} as string) || ' points (95 % interval '
+    || cast({{ round_to("100 * gain_low", 1) }} as string) || ' to '
+    || cast({{ round_to("100 * gain_high", 1) }} as string) || ').' as finding,
     share_of_list as figure,
     cast(ci_low as double) as ci_low,
     cast(ci_high as double) as ci_high,

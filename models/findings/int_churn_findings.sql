@@ -62,7 +62,7 @@ driver_ends as (
         feature_quarter,
         churn_rate,
         row_number() over (
-            partition by feature order by feature_quarter
+            partition by feature order by feature_quarter nulls last
         ) as place_from_low,
         row_number() over (
             partition by feature order by feature_quarter desc
@@ -88,7 +88,9 @@ ranked_drivers as (
 
     select
         *,
-        row_number() over (order by abs(feature_auc - 0.5) desc, feature) as driver_rank
+        row_number() over (
+            order by abs(feature_auc - 0.5) desc, feature nulls last
+        ) as driver_rank
     from driver_contrasts
 
 )
@@ -117,17 +119,17 @@ select
     'churn_predictability' as insight,
     'Whether a customer stays away for ' || horizon.horizon_days
     || ' days can be told with AUC '
-    || cast(round(churn_metrics.value, 3) as string)
+    || cast({{ round_to("churn_metrics.value", 3) }} as string)
     || coalesce(
-        ' [' || cast(round(churn_metrics.ci_low, 3) as string) || '–'
-        || cast(round(churn_metrics.ci_high, 3) as string) || ']', ''
+        ' [' || cast({{ round_to("churn_metrics.ci_low", 3) }} as string) || '–'
+        || cast({{ round_to("churn_metrics.ci_high", 3) }} as string) || ']', ''
     ) || ' on a window the model has not seen'
     || case
         when months.months > 1
             then '; over ' || months.months || ' cutoffs, each predicted from what was'
                 || ' before it, with '
-                || cast(round(months.lowest_roc_auc, 3) as string) || ' to '
-                || cast(round(months.highest_roc_auc, 3) as string)
+                || cast({{ round_to("months.lowest_roc_auc", 3) }} as string) || ' to '
+                || cast({{ round_to("months.highest_roc_auc", 3) }} as string)
         else ''
     end || '.' as finding,
     churn_metrics.value as figure,

@@ -33,7 +33,7 @@ clusters as (
     select
         clusters.*,
         row_number() over (
-            order by clusters.net_revenue_share desc, clusters.cluster_id asc
+            order by clusters.net_revenue_share desc, clusters.cluster_id asc nulls last
         ) as revenue_rank
     from {{ ref("rpt_cluster_profiles") }} as clusters
     inner join model_status
@@ -46,7 +46,7 @@ select
     'revenue_concentration' as insight,
     'The top 10 % of customers bring ' || {{ format_percent("net_revenue_share") }}
     || ' of the net revenue of all customers (Gini '
-    || cast(round(gini, 2) as string) || ').' as finding,
+    || cast({{ round_to("gini", 2) }} as string) || ').' as finding,
     net_revenue_share as figure,
     cast(null as double) as ci_low,
     cast(null as double) as ci_high,

@@ -13,7 +13,7 @@ insights as (
     select * from {{ ref("int_action_findings") }}
     union all
     select
-        26 + row_number() over (order by model) as insight_order,
+        26 + row_number() over (order by model nulls last) as insight_order,
         case
             when model_status.model_status = 'insufficient_data' then 'not_modelled: '
             when model_status.model_status = 'too_thin' then 'too_thin: '

@@ -5,7 +5,7 @@
 -- plainly gone.
 select
     *,
-    'ROC AUC ' || cast(round(value, 3) as string) || ' of ' || model
+    'ROC AUC ' || cast({{ round_to("value", 3) }} as string) || ' of ' || model
     || ': too good for what is known before a cutoff. Look for a feature that carries'
     || ' the label; if the shop really is so regular, raise churn_suspicious_auc.'
         as explanation

@@ -51,10 +51,10 @@ curve as (
         true_positive_rate,
         false_positive_rate,
         lag(true_positive_rate) over (
-            partition by model, cutoff_date, population order by point
+            partition by model, cutoff_date, population order by point nulls last
         ) as previous_true_positive_rate,
         lag(false_positive_rate) over (
-            partition by model, cutoff_date, population order by point
+            partition by model, cutoff_date, population order by point nulls last
         ) as previous_false_positive_rate
     from {{ ref("rpt_churn_roc_curve") }}
 
@@ -68,7 +68,7 @@ areas as (
         population,
         sum(
             (false_positive_rate - previous_false_positive_rate)
-            * (true_positive_rate + previous_true_positive_rate) / 2
+            * (true_positive_rate + previous_true_positive_rate) / 2e0
         ) as area
     from curve
     group by model, cutoff_date, population

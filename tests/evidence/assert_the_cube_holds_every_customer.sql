@@ -29,7 +29,7 @@ customers as (
         sum(orders) as orders,
         sum(net_revenue) as net_revenue,
         count(churn_probability) as scored_customers,
-        sum(cast(churn_probability as decimal(38, 12))) as expected_leavers,
+        sum({{ as_decimal("churn_probability", 38, 12) }}) as expected_leavers,
         sum(value_at_risk) as value_at_risk,
         sum(predicted_value_90d) as predicted_value_90d,
         sum(predicted_value_365d) as predicted_value_365d

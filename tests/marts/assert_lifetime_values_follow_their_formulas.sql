@@ -34,7 +34,7 @@ customers as (
         predictions.p_alive,
         summaries.repeat_purchase_days
         + case parameters.orders_model when 'mbg_nbd' then 1 else 0 end as occasions,
-        (parameters.alpha + summaries.btyd_age_weeks)
+        (parameters.alpha + summaries.btyd_age_weeks) * 1e0
         / (parameters.alpha + summaries.btyd_recency_weeks) as silence
     from {{ ref("int_btyd_summary") }} as summaries
     inner join parameters on summaries.cutoff_date = parameters.cutoff_date
@@ -49,16 +49,18 @@ expected as (
 
     select
         *,
-        p * (gamma + (repeat_purchase_days + 1) * greatest(mean_purchase_day_value, 0))
+        p * 1e0
+        * (gamma + (repeat_purchase_days + 1) * greatest(mean_purchase_day_value, 0))
         / (p * (repeat_purchase_days + 1) + q - 1) as order_value,
-        (r + repeat_purchase_days) * (90 / 7.0) / (alpha + btyd_age_weeks)
+        (r + repeat_purchase_days) * (90 / 7e0) / (alpha + btyd_age_weeks)
             as orders_without_dropout,
         case
             when occasions = 0 then 1
             else 1
                 / (
                     1
-                    + a / (b + occasions - 1) * power(silence, r + repeat_purchase_days)
+                    + a * 1e0
+                    / (b + occasions - 1) * power(silence, r + repeat_purchase_days)
                 )
         end as alive
     from customers

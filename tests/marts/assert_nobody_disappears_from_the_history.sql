@@ -22,7 +22,7 @@ following_dates as (
 
     select
         as_of_date,
-        lead(as_of_date) over (order by as_of_date) as next_date
+        lead(as_of_date) over (order by as_of_date nulls last) as next_date
     from snapshot_dates
 
 ),

@@ -24,9 +24,10 @@ def var(name, default=None):
 
 class _Adapter:
     def dispatch(self, name):
-        def call(first, *others):
-            columns = ", ".join(first) if isinstance(first, list) else first
-            return f"{name}({columns}{', 0' * len(others)})"
+        def call(*given):
+            if name == "integer_series":
+                return f"select {given[0]} as generated_number"
+            return f"{name}({', '.join(part for part in given if isinstance(part, str))})"
 
         return call
 
@@ -48,7 +49,7 @@ class _Dbt:
         return f"'{value}'"
 
     def generate_series(self, upper_bound):
-        return f"select cast({upper_bound} as integer) as generated_number"
+        return f"select generated_number from generate_series({upper_bound})"
 
 
 adapter = _Adapter()

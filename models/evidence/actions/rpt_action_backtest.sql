@@ -22,8 +22,9 @@ deciles as (
             net_revenue_year_before,
             '{{ ranking }}' as ranking,
             1 + cast(floor(
-                10.0
-                * (row_number() over (order by {{ ranking }} desc, customer_id) - 1)
+                10e0
+                * (row_number() over (order by {{ ranking }} desc,
+                customer_id nulls last) - 1)
                 / count(*) over ()
             ) as integer) as place_decile
         from customers
@@ -58,7 +59,7 @@ all_stayers as (
 
     select
         resample,
-        sum(revenue) / nullif(sum(customers), 0) as mean_revenue
+        sum(revenue) * 1e0 / nullif(sum(customers), 0) as mean_revenue
     from stayers
     group by resample
 
@@ -105,13 +106,11 @@ decile_sums as (
         group_sums.place_decile,
         sum(group_sums.customers) as customers,
         sum(group_sums.leavers) as leavers,
-        sum(cast(
-            group_sums.known_revenue + group_sums.unknown_leavers * coalesce(
-                stayers.revenue / nullif(stayers.customers, 0),
-                all_stayers.mean_revenue,
-                0
-            ) as decimal(38, 4)
-        )) as lost_revenue
+        sum({{ as_decimal(
+            "group_sums.known_revenue + group_sums.unknown_leavers * coalesce("
+            ~ "stayers.revenue * 1e0 / nullif(stayers.customers, 0),"
+            ~ " all_stayers.mean_revenue, 0)"
+        ) }}) as lost_revenue
     from group_sums
     left join stayers
         on
@@ -133,7 +132,7 @@ cumulated as (
         10 * place_decile as top_percent,
         {%- for figure in ("customers", "leavers", "lost_revenue") %}
             sum({{ figure }}) over (
-                partition by ranking, resample order by place_decile
+                partition by ranking, resample order by place_decile nulls last
                 rows between unbounded preceding and current row
             ) as {{ figure }},
         {%- endfor %}

@@ -1,5 +1,5 @@
 {%- set arms = {"contacted": "not is_holdout", "held_out": "is_holdout"} -%}
-{%- set counted = "least(net_revenue, cast(revenue_limit as decimal(18, 4)))" -%}
+{%- set counted = "least(net_revenue, " ~ as_decimal("revenue_limit", 18) ~ ")" -%}
 {%- set counted_square = counted ~ " * " ~ counted -%}
 with outcomes as (
 
@@ -78,10 +78,11 @@ compared as (
                 as {{ arm }}_rate_low,
             {{ wilson_bound(arm ~ "_buyers", arm ~ "_customers", "+") }}
                 as {{ arm }}_rate_high,
-            {{ arm }}_net_revenue / nullif({{ arm }}_customers, 0) as {{ arm }}_mean,
+            {{ arm }}_net_revenue * 1e0
+            / nullif({{ arm }}_customers, 0) as {{ arm }}_mean,
             greatest(
                 {{ arm }}_square_sum
-                - {{ arm }}_net_revenue * {{ arm }}_net_revenue
+                - {{ arm }}_net_revenue * {{ arm }}_net_revenue * 1e0
                 / nullif({{ arm }}_customers, 0),
                 0
             ) as {{ arm }}_deviance
@@ -108,9 +109,12 @@ differences as (
         ) as lift_high,
         contacted_mean - held_out_mean as gain,
         1.959964 * sqrt(
-            (contacted_deviance + held_out_deviance)
+            (contacted_deviance + held_out_deviance) * 1e0
             / nullif(contacted_customers + held_out_customers - 2, 0)
-            * (1 / nullif(contacted_customers, 0) + 1 / nullif(held_out_customers, 0))
+            * (
+                1e0 / nullif(contacted_customers, 0)
+                + 1e0 / nullif(held_out_customers, 0)
+            )
         ) as gain_margin
     from compared
 
@@ -153,25 +157,23 @@ select
     cast(
         case
             when judged.is_over
-                then judged.lift / nullif(1 - judged.held_out_rate, 0)
+                then judged.lift * 1e0 / nullif(1 - judged.held_out_rate, 0)
         end as double
     ) as measured_response_rate,
     {%- for arm in arms %}
-        cast(case when judged.is_over then judged.{{ arm }}_mean end as decimal(38, 4))
+        {{ as_decimal("case when judged.is_over then judged." ~ arm ~ "_mean end") }}
             as {{ arm }}_net_revenue_per_customer,
     {%- endfor %}
-    cast(case when judged.is_over then judged.revenue_limit end as decimal(38, 4))
+    {{ as_decimal("case when judged.is_over then judged.revenue_limit end") }}
         as revenue_limit,
-    cast(case when judged.is_over then judged.gain end as decimal(38, 4))
+    {{ as_decimal("case when judged.is_over then judged.gain end") }}
         as net_revenue_difference,
-    cast(
-        case when judged.is_over then judged.gain - judged.gain_margin end
-        as decimal(38, 4)
-    ) as net_revenue_difference_low,
-    cast(
-        case when judged.is_over then judged.gain + judged.gain_margin end
-        as decimal(38, 4)
-    ) as net_revenue_difference_high,
+    {{ as_decimal(
+        "case when judged.is_over then judged.gain - judged.gain_margin end"
+    ) }} as net_revenue_difference_low,
+    {{ as_decimal(
+        "case when judged.is_over then judged.gain + judged.gain_margin end"
+    ) }} as net_revenue_difference_high,
     cast(
         case judged.status
             when 'running'

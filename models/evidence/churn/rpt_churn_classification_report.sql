@@ -52,7 +52,7 @@ rates as (
         coalesce({{ proportion("true_positives", "predicted") }}, 0) as precision_rate,
         coalesce({{ proportion("true_positives", "support") }}, 0) as recall_rate,
         coalesce(
-            {{ proportion("2.0 * true_positives", "(predicted + support)") }}, 0
+            {{ proportion("2e0 * true_positives", "(predicted + support)") }}, 0
         ) as f1_score
     from counted
 

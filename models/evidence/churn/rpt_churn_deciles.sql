@@ -24,11 +24,11 @@ cumulated as (
     select
         *,
         sum(customers) over (
-            partition by model, cutoff_date, population order by score_decile
+            partition by model, cutoff_date, population order by score_decile nulls last
             rows between unbounded preceding and current row
         ) as customers_so_far,
         sum(churners) over (
-            partition by model, cutoff_date, population order by score_decile
+            partition by model, cutoff_date, population order by score_decile nulls last
             rows between unbounded preceding and current row
         ) as churners_so_far,
         sum(customers) over (partition by model, cutoff_date, population)
@@ -54,7 +54,7 @@ select
     {{ proportion("churners_so_far", "all_churners") }}
         as captured_churner_share,
     cast(
-        (churners_so_far * 1.0 / customers_so_far)
-        / nullif(all_churners * 1.0 / all_customers, 0) as double
+        (churners_so_far * 1e0 / customers_so_far)
+        / nullif(all_churners * 1e0 / all_customers, 0) as double
     ) as cumulative_lift
 from cumulated

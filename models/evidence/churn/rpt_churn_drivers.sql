@@ -39,7 +39,7 @@ ranked as (
     select
         *,
         rank() over (
-            partition by cutoff_date, feature order by feature_value
+            partition by cutoff_date, feature order by feature_value nulls last
         ) as feature_rank,
         count(*) over (
             partition by cutoff_date, feature, feature_value
@@ -54,7 +54,7 @@ quartered as (
 
     select
         *,
-        cast(1 + floor(4.0 * (feature_rank - 1) / customers) as integer)
+        cast(1 + floor(4e0 * (feature_rank - 1) / customers) as integer)
             as feature_quarter
     from ranked
 

@@ -33,7 +33,9 @@ ranked as (
 
     select
         *,
-        rank() over (partition by judged_by order by churn_probability) as score_rank,
+        rank() over (
+            partition by judged_by order by churn_probability nulls last
+        ) as score_rank,
         count(*) over (partition by judged_by, churn_probability) as ties
     from judgements
 

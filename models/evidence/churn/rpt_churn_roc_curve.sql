@@ -25,12 +25,12 @@ cumulated as (
         *,
         sum(churners) over (
             partition by model, cutoff_date, population
-            order by score_group
+            order by score_group nulls last
             rows between unbounded preceding and current row
         ) as true_positives,
         sum(stayers) over (
             partition by model, cutoff_date, population
-            order by score_group
+            order by score_group nulls last
             rows between unbounded preceding and current row
         ) as false_positives,
         sum(churners) over (partition by model, cutoff_date, population)
@@ -49,7 +49,7 @@ thinned as (
             partition by
                 model, cutoff_date, population,
                 ceil(
-                    200.0 * (true_positives + false_positives)
+                    200e0 * (true_positives + false_positives)
                     / (all_churners + all_stayers)
                 )
             order by score_group desc

@@ -46,7 +46,7 @@ ranked as (
     select
         *,
         rank() over (
-            partition by model, cutoff_date order by churn_probability
+            partition by model, cutoff_date order by churn_probability nulls last
         ) as score_rank,
         count(*) over (partition by model, cutoff_date, churn_probability) as ties,
         -ln(case when label = 1 then churn_probability else 1 - churn_probability end)

@@ -15,7 +15,7 @@ countries as (
 
     select
         country,
-        row_number() over (order by count(*) desc, country) as country_rank
+        row_number() over (order by count(*) desc, country nulls last) as country_rank
     from customers
     where country is not null
     group by country
@@ -58,7 +58,7 @@ select
     cast(count(churn_probability) as bigint) as scored_customers,
     -- Decimals add up to the same in any order; doubles do not.
     cast(
-        sum(cast(churn_probability as decimal(38, 12))) as decimal(38, 12)
+        sum({{ as_decimal("churn_probability", 38, 12) }}) as decimal(38, 12)
     ) as expected_leavers,
     cast(sum(value_at_risk) as decimal(38, 4)) as value_at_risk,
     cast(count(predicted_value_90d) as bigint) as valued_customers,

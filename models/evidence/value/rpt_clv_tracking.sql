@@ -33,7 +33,7 @@ purchase_days_by_week as (
         floor(
             {{ day_difference(
                 "known_customers.cutoff_date", "purchase_days.activity_date"
-            ) }} / 7.0
+            ) }} / 7e0
         ) + 1 as week,
         count(*) as purchase_days
     from known_customers
@@ -63,11 +63,11 @@ joined as (
 select
     cutoff_date,
     cast(week as integer) as week,
-    cast(round(predicted_purchase_days, 4) as double) as predicted_purchase_days,
+    {{ round_to("predicted_purchase_days", 4) }} as predicted_purchase_days,
     cast(
         sum(purchase_days) over (
             partition by cutoff_date
-            order by week
+            order by week nulls last
             rows between unbounded preceding and current row
         ) as bigint
     ) as actual_purchase_days

@@ -79,9 +79,9 @@ overall as (
     select
         cutoff_date,
         sum(repeat_purchase_days)
-        * 1.0
+        * 1e0
         / nullif(sum(btyd_age_weeks) * 7, 0) as purchase_days_a_day,
-        greatest(sum(net_revenue), 0)
+        greatest(sum(net_revenue), 0) * 1e0
         / sum(repeat_purchase_days + 1) as mean_purchase_day_value
     from joined
     group by cutoff_date
@@ -101,22 +101,22 @@ forecasts as (
         joined.champion as lifetime_value_net_revenue,
         joined.predicted_purchase_days as fitted_model_purchase_days,
         joined.fitted_model as fitted_model_net_revenue,
-        joined.purchase_days_365d * joined.horizon_days * 1.0 / joined.last_365_days
+        joined.purchase_days_365d * joined.horizon_days * 1e0 / joined.last_365_days
             as last_365_days_purchase_days,
         joined.last_365_days_net_revenue,
         null as geometric_mean_purchase_days,
         joined.geometric_mean as geometric_mean_net_revenue,
         null as two_part_purchase_days,
         joined.two_part as two_part_net_revenue,
-        joined.purchase_days_90d * joined.horizon_days / 90.0
+        joined.purchase_days_90d * joined.horizon_days / 90e0
             as last_90_days_purchase_days,
-        greatest(joined.net_revenue_90d, 0) * joined.horizon_days / 90.0
+        greatest(joined.net_revenue_90d, 0) * joined.horizon_days / 90e0
             as last_90_days_net_revenue,
         (joined.repeat_purchase_days + 1)
-        * joined.horizon_days
+        * joined.horizon_days * 1e0
         / greatest(joined.btyd_age_weeks * 7, 90) as own_average_purchase_days,
         greatest(joined.net_revenue, 0)
-        * joined.horizon_days
+        * joined.horizon_days * 1e0
         / greatest(joined.btyd_age_weeks * 7, 90) as own_average_net_revenue,
         overall.purchase_days_a_day * joined.horizon_days
             as overall_average_purchase_days,
@@ -166,16 +166,17 @@ ranked as (
         10 * (
             row_number() over (
                 partition by cutoff_date, horizon_days, model
-                order by net_revenue desc, customer_id asc
+                order by net_revenue desc, customer_id asc nulls last
             ) - 1
         ) < count(*) over (partition by cutoff_date, horizon_days, model)
             as is_top_decile,
         {%- for value in ("net_revenue", "actual_net_revenue") %}
             rank() over (
-                partition by cutoff_date, horizon_days, model order by {{ value }}
+                partition by cutoff_date, horizon_days, model
+                order by {{ value }} nulls last
             ) + count(*) over (
                 partition by cutoff_date, horizon_days, model, {{ value }}
-            ) / 2.0 as {{ value }}_rank
+            ) / 2e0 as {{ value }}_rank
             {%- if not loop.last %},{% endif -%}
         {%- endfor %}
     from compared
@@ -255,39 +256,34 @@ wide as (
         totals.horizon_days,
         totals.model,
         totals.resample,
-        round(totals.purchase_days / totals.sampled_share, 4) as purchase_days,
-        round(totals.net_revenue / totals.sampled_share, 4) as net_revenue,
-        totals.purchase_days
+        {{ round_to("totals.purchase_days * 1e0 / totals.sampled_share", 4) }}
+            as purchase_days,
+        {{ round_to("totals.net_revenue * 1e0 / totals.sampled_share", 4) }}
+            as net_revenue,
+        totals.purchase_days * 1e0
         / nullif(totals.actual_purchase_days, 0) as purchase_days_over_actual,
         {{ share_of("totals.net_revenue", "totals.actual_net_revenue") }}
             as net_revenue_over_actual,
-        round(totals.purchase_days_error / totals.customers, 4) as purchase_days_mae,
-        round(totals.net_revenue_error / totals.customers, 4) as net_revenue_mae,
+        {{ round_to("totals.purchase_days_error * 1e0 / totals.customers", 4) }}
+            as purchase_days_mae,
+        {{ round_to("totals.net_revenue_error * 1e0 / totals.customers", 4) }}
+            as net_revenue_mae,
         -- Of the same customers in the same resample: a paired comparison.
-        round(
-            totals.net_revenue_error
-            / nullif(
-                max(
-                    case
-                        when totals.model = 'fitted_model' then totals.net_revenue_error
-                    end
-                ) over (
-                    partition by
-                        totals.cutoff_date, totals.horizon_days, totals.resample
-                ),
-                0
-            ),
-            6
-        ) as net_revenue_mae_over_fitted,
-        round(sqrt(totals.net_revenue_squared_error / totals.customers), 4)
+        {{ round_to(
+            "totals.net_revenue_error * 1e0 / nullif(max(case when totals.model ="
+            ~ " 'fitted_model' then totals.net_revenue_error end) over (partition by"
+            ~ " totals.cutoff_date, totals.horizon_days, totals.resample), 0)", 6
+        ) }} as net_revenue_mae_over_fitted,
+        {{ round_to("sqrt(totals.net_revenue_squared_error * 1e0
+        / totals.customers)", 4) }}
             as net_revenue_rmse,
         {{ share_of("totals.top_decile_net_revenue", "totals.actual_net_revenue") }}
             as top_decile_capture,
         -- Ranks would have to be made anew for each resample: no interval.
         case when totals.resample = 0 then rank_correlations.rank_correlation end
             as rank_correlation,
-        totals.covered * 1.0 / totals.customers as interval_coverage,
-        totals.top_decile_covered * 1.0 / nullif(totals.top_decile_customers, 0)
+        totals.covered * 1e0 / totals.customers as interval_coverage,
+        totals.top_decile_covered * 1e0 / nullif(totals.top_decile_customers, 0)
             as interval_coverage_top_decile
     from totals
     inner join rank_correlations

@@ -28,14 +28,15 @@ ratios as (
     select
         *,
         ln(
-            (contacted_customers - contacted_buyers + 0.5) / (contacted_customers + 1.0)
+            (contacted_customers - contacted_buyers + 5e-1)
+            / (contacted_customers + 1e0)
         )
-        - ln((held_out_customers - held_out_buyers + 0.5) / (held_out_customers + 1.0))
+        - ln((held_out_customers - held_out_buyers + 5e-1) / (held_out_customers + 1e0))
             as log_ratio,
-        1.0 / (contacted_customers - contacted_buyers + 0.5)
-        - 1.0 / (contacted_customers + 1.0)
-        + 1.0 / (held_out_customers - held_out_buyers + 0.5)
-        - 1.0 / (held_out_customers + 1.0) as variance
+        1e0 / (contacted_customers - contacted_buyers + 5e-1)
+        - 1e0 / (contacted_customers + 1e0)
+        + 1e0 / (held_out_customers - held_out_buyers + 5e-1)
+        - 1e0 / (held_out_customers + 1e0) as variance
     from counted
     where contacted_customers > 0 and held_out_customers > 0
 
@@ -48,9 +49,9 @@ fixed as (
         count(*) as campaigns,
         sum(contacted_customers) as contacted_customers,
         sum(held_out_customers) as held_out_customers,
-        sum(1 / variance) as weight,
-        sum(1 / (variance * variance)) as square_weight,
-        sum(log_ratio / variance) / sum(1 / variance) as log_ratio
+        sum(1e0 / variance) as weight,
+        sum(1e0 / (variance * variance)) as square_weight,
+        sum(log_ratio * 1e0 / variance) / sum(1e0 / variance) as log_ratio
     from ratios
     group by action
 
@@ -66,7 +67,7 @@ heterogeneity as (
             (
                 sum(power(ratios.log_ratio - fixed.log_ratio, 2) / ratios.variance)
                 - max(fixed.campaigns) + 1
-            ) / nullif(max(fixed.weight - fixed.square_weight / fixed.weight), 0)
+            ) / nullif(max(fixed.weight - fixed.square_weight * 1e0 / fixed.weight), 0)
         ) as between_variance
     from ratios
     inner join fixed on ratios.action = fixed.action
@@ -78,9 +79,9 @@ pooled as (
 
     select
         ratios.action,
-        sum(ratios.log_ratio / (ratios.variance + heterogeneity.between_variance))
-        / sum(1 / (ratios.variance + heterogeneity.between_variance)) as log_ratio,
-        sqrt(1 / sum(1 / (ratios.variance + heterogeneity.between_variance)))
+        sum(ratios.log_ratio * 1e0 / (ratios.variance + heterogeneity.between_variance))
+        / sum(1e0 / (ratios.variance + heterogeneity.between_variance)) as log_ratio,
+        sqrt(1e0 / sum(1e0 / (ratios.variance + heterogeneity.between_variance)))
             as standard_error,
         sqrt(max(heterogeneity.between_variance)) as between_campaigns
     from ratios
@@ -94,17 +95,17 @@ select
     cast(fixed.campaigns as bigint) as campaigns,
     cast(fixed.contacted_customers as bigint) as contacted_customers,
     cast(fixed.held_out_customers as bigint) as held_out_customers,
-    cast(round(1 - exp(pooled.log_ratio), 6) as double) as response_rate,
-    cast(round(1 - exp(
-        pooled.log_ratio + 1.959964 * pooled.standard_error
-    ), 6) as double) as response_rate_low,
-    cast(round(1 - exp(
-        pooled.log_ratio - 1.959964 * pooled.standard_error
-    ), 6) as double) as response_rate_high,
-    cast(round(pooled.between_campaigns, 6) as double) as between_campaigns,
+    {{ round_to("1 - exp(pooled.log_ratio)", 6) }} as response_rate,
+    {{ round_to(
+        "1 - exp(pooled.log_ratio + 1.959964 * pooled.standard_error)", 6
+    ) }} as response_rate_low,
+    {{ round_to(
+        "1 - exp(pooled.log_ratio - 1.959964 * pooled.standard_error)", 6
+    ) }} as response_rate_high,
+    {{ round_to("pooled.between_campaigns", 6) }} as between_campaigns,
     case
         when least(fixed.contacted_customers, fixed.held_out_customers) >= {{ needed }}
-            then cast(greatest(round(1 - exp(pooled.log_ratio), 6), 0) as double)
+            then greatest({{ round_to("1 - exp(pooled.log_ratio)", 6) }}, 0e0)
     end as list_response_rate
 from fixed
 inner join pooled on fixed.action = pooled.action

@@ -32,7 +32,9 @@ known_days as (
                 customer_days.customer_id,
                 cutoffs.cutoff_date,
                 customer_days.has_purchase
-            order by customer_days.net_revenue desc, customer_days.activity_date asc
+            order by
+                customer_days.net_revenue desc,
+                customer_days.activity_date asc nulls last
         ) as place_by_revenue
     from customer_days
     inner join cutoffs
@@ -50,10 +52,8 @@ limits as (
 
     select
         cutoff_date,
-        cast(
-            {{ continuous_quantile("greatest(net_revenue, 0)", usual) }}
-            as decimal(38, 4)
-        ) as usual_limit
+        {{ as_decimal(continuous_quantile("greatest(net_revenue, 0)", usual)) }}
+            as usual_limit
     from known_days
     where has_purchase
     group by cutoff_date
@@ -100,7 +100,7 @@ shop as (
 
     select
         cutoff_date,
-        avg(cast(capped_revenue / purchase_days as decimal(38, 4)))
+        sum({{ as_decimal("capped_revenue * 1e0 / purchase_days") }}) * 1e0 / count(*)
             as purchase_day_value
     from capped
     group by cutoff_date
@@ -110,15 +110,21 @@ shop as (
 -- As if everybody had one more purchase day, of the shop's mean: the fewer the days,
 -- the nearer to it. Whoever stays buys at least once.
 select
-    capped.customer_id,
-    capped.cutoff_date,
-    cast(
-        (capped.capped_revenue + shop.purchase_day_value) / (capped.purchase_days + 1)
+    customer_id,
+    cutoff_date,
+    {{ as_decimal("forecast") }} as spend_if_staying
+from (
+    select
+        capped.customer_id,
+        capped.cutoff_date,
+        (capped.capped_revenue + shop.purchase_day_value)
+        * 1e0
+        / (capped.purchase_days + 1)
         * greatest(
-            1.0,
-            capped.purchase_days * 1.0 * capped.horizon_days
+            1e0,
+            capped.purchase_days * 1e0 * capped.horizon_days
             / greatest(capped.days_known, capped.horizon_days)
-        ) as decimal(38, 4)
-    ) as spend_if_staying
-from capped
-inner join shop on capped.cutoff_date = shop.cutoff_date
+        ) as forecast
+    from capped
+    inner join shop on capped.cutoff_date = shop.cutoff_date
+) as forecasts

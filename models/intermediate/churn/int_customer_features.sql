@@ -97,7 +97,7 @@ select
     tenure_days,
     cast(
         (tenure_days - days_since_last_order)
-        * 1.0
+        * 1e0
         / nullif(purchase_days - 1, 0) as double
     ) as mean_gap_days,
     case
@@ -108,22 +108,22 @@ select
                 )
     end as gap_std_days,
     cast(
-        days_since_last_order * 1.0 * nullif(purchase_days - 1, 0)
+        days_since_last_order * 1e0 * nullif(purchase_days - 1, 0)
         / nullif(tenure_days - days_since_last_order, 0) as double
     ) as silence_over_mean_gap,
     cast(net_revenue as double) as net_revenue,
-    cast(net_revenue / purchase_days as double) as net_revenue_per_purchase_day,
-    cast(last_day_net_revenue * purchase_days / nullif(net_revenue, 0) as double)
+    cast(net_revenue * 1e0 / purchase_days as double) as net_revenue_per_purchase_day,
+    cast(last_day_net_revenue * purchase_days * 1e0 / nullif(net_revenue, 0) as double)
         as last_over_average_purchase_day,
-    cast(lines * 1.0 / purchase_days as double) as lines_per_purchase_day,
+    cast(lines * 1e0 / purchase_days as double) as lines_per_purchase_day,
     cast(units as double) / nullif(lines, 0) as units_per_line,
-    cast(kept_gross_revenue / nullif(units, 0) as double) as average_unit_price,
+    cast(kept_gross_revenue * 1e0 / nullif(units, 0) as double) as average_unit_price,
     cast(products as integer) as products,
     -- A product of a void line counts as bought, the line does not.
-    cast(least(products * 1.0 / nullif(lines, 0), 1) as double) as new_product_share,
+    cast(least(products * 1e0 / nullif(lines, 0), 1) as double) as new_product_share,
     coalesce(
         cast(
-            returned_amount * 1.0 / nullif(kept_gross_revenue, 0) as double
+            returned_amount * 1e0 / nullif(kept_gross_revenue, 0) as double
         ), 0
     ) as return_rate,
     cast(return_days as integer) as return_days,

@@ -30,12 +30,14 @@ counted as (
 
     select
         invoice_date,
-        lag(invoice_date) over (order by invoice_date) as previous_date,
+        lag(invoice_date) over (order by invoice_date nulls last) as previous_date,
         sum(lines) over (
-            order by invoice_date rows between unbounded preceding and current row
+            order by invoice_date nulls last
+            rows between unbounded preceding and current row
         ) - lines as lines_before,
         sum(lines) over (
-            order by invoice_date rows between current row and unbounded following
+            order by invoice_date nulls last
+            rows between current row and unbounded following
         ) as lines_from,
         sum(lines) over () as all_lines
     from days
@@ -48,7 +50,7 @@ gaps as (
         *,
         {{ day_difference("previous_date", "invoice_date") }} as gap_days,
         -- At either end of the dates; with few lines, none is an exception.
-        least(greatest(3, all_lines / 1000.0), all_lines / 5.0) as tolerated_lines
+        least(greatest(3, all_lines / 1000e0), all_lines / 5e0) as tolerated_lines
     from counted
 
 ),

@@ -26,7 +26,7 @@ matches as (
         description_rules.stock_code_class,
         row_number() over (
             partition by descriptions.description
-            order by description_rules.description_rule_rank
+            order by description_rules.description_rule_rank nulls last
         ) as match_rank
     from descriptions
     inner join description_rules

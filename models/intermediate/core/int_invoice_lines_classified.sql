@@ -85,11 +85,11 @@ select
         when not parts.is_refund then parts.units
         when parts.paid_back = parts.line_amount then -parts.units
         else
-            -floor(
+            -cast(floor(
                 cast(parts.units as double)
                 * cast(parts.paid_back as double)
-                / cast(parts.line_amount as double) + 0.000000001
-            )
+                / cast(parts.line_amount as double) + 1e-9
+            ) as decimal(18, 4))
     end as decimal(18, 4)) as quantity,
     parts.price as unit_price,
     case when parts.is_refund then -parts.paid_back else parts.line_amount end

@@ -49,7 +49,7 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by stock_code order by code_rule_rank
+            partition by stock_code order by code_rule_rank nulls last
         ) as match_rank
     from matches
 

@@ -47,9 +47,9 @@ ranked as (
             partition by customer_id
             order by
                 invoiced_at desc nulls first,
-                is_accepted asc,
+                is_accepted asc nulls last,
                 is_known desc,
-                consent_word asc
+                consent_word asc nulls last
         ) as recency_rank
     from read
 

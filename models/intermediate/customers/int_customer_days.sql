@@ -85,7 +85,8 @@ purchase_gaps as (
         customer_id,
         activity_date,
         {{ day_difference(
-            "lag(activity_date) over (partition by customer_id order by activity_date)",
+            "lag(activity_date) over ("
+            ~ "partition by customer_id order by activity_date nulls last)",
             "activity_date"
         ) }} as gap_days
     from order_days

@@ -53,7 +53,9 @@ common_products as (
         totals.customers as all_customers,
         totals.later_customers as all_later_customers,
         row_number() over (
-            order by product_customers.customers desc, product_customers.stock_code asc
+            order by
+                product_customers.customers desc,
+                product_customers.stock_code asc nulls last
         ) as product_number
     from product_customers
     cross join totals
@@ -143,7 +145,8 @@ select
     products.stock_code,
     other_products.stock_code as other_stock_code,
     pairs.later_period_start_date,
-    cast(products.products * (products.products - 1) / 2 as bigint) as pairs_tested,
+    cast(round(products.products * (products.products - 1) / 2e0) as bigint)
+        as pairs_tested,
     cast(products.all_customers as bigint) as all_customers,
     cast(products.customers as bigint) as customers,
     cast(other_products.customers as bigint) as other_customers,

@@ -75,7 +75,7 @@ ranked_names as (
         count(*) over (partition by stock_code) as descriptions,
         row_number() over (
             partition by stock_code
-            order by lines desc, last_used_date desc, description asc
+            order by lines desc, last_used_date desc, description asc nulls last
         ) as name_rank
     from names
 

@@ -110,10 +110,11 @@ identified as (
     select
         *,
         row_number() over (
-            partition by invoice_no order by order_date, customer_id nulls last
+            partition by invoice_no
+            order by order_date nulls last, customer_id nulls last
         ) as order_of_invoice,
         row_number() over (
-            partition by invoice_no, customer_id order by order_date
+            partition by invoice_no, customer_id order by order_date nulls last
         ) as day_of_order
     from orders
 

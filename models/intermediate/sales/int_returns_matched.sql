@@ -57,9 +57,9 @@ events as (
         traded_lines.line_id,
         row_number() over (
             order by
-                traded_lines.invoiced_at,
-                traded_lines.disposition = 'return',
-                traded_lines.line_id
+                traded_lines.invoiced_at nulls last,
+                traded_lines.disposition = 'return' nulls last,
+                traded_lines.line_id nulls last
         ) as event_number,
         traded_lines.disposition = 'return' as is_return,
         traded_lines.customer_id,
@@ -128,7 +128,9 @@ counted as (
         returns.amount,
         sum(allocated.units) over (
             partition by allocated.return_line_id
-            order by allocated.match_tier, allocated.purchase_line_id
+            order by
+                allocated.match_tier nulls last,
+                allocated.purchase_line_id nulls last
             rows between unbounded preceding and current row
         ) as units_so_far
     from (
@@ -149,10 +151,9 @@ shared as (
         case
             when units_so_far = quantity then amount
             else
-                cast(
-                    round(cast(amount as double) * units_so_far / quantity, 4)
-                    as decimal(38, 4)
-                )
+                {{ as_decimal(
+                    round_to("cast(amount as double) * units_so_far / quantity", 4)
+                ) }}
         end as amount_so_far
     from counted
 
@@ -169,7 +170,7 @@ select
     cast(shared.units as decimal(38, 4)) as units,
     cast(
         shared.amount_so_far - coalesce(lag(shared.amount_so_far) over (
-            partition by shared.return_line_id order by shared.units_so_far
+            partition by shared.return_line_id order by shared.units_so_far nulls last
         ), 0) as decimal(38, 4)
     ) as returned_amount,
     -- A line that is returned whole on the day of the purchase was no purchase.

@@ -19,8 +19,8 @@ segment_dates as (
             order by
                 abs({{ day_difference(
                     "snapshots.as_of_date", "drift_dates.reference_date"
-                ) }}),
-                snapshots.as_of_date
+                ) }}) nulls last,
+                snapshots.as_of_date nulls last
         ) as place
     from snapshots
     cross join drift_dates

@@ -140,7 +140,7 @@ select
     cast(purchase_days - 1 as integer) as repeat_purchase_days,
     cast(age_days - days_since_last_order as double) / 7 as btyd_recency_weeks,
     cast(age_days as double) / 7 as btyd_age_weeks,
-    cast(net_revenue / purchase_days as double) as mean_purchase_day_value,
+    cast(net_revenue * 1e0 / purchase_days as double) as mean_purchase_day_value,
     cast(
         case when example_set <> 'current' then days_until_next_order end as integer
     ) as days_until_next_order

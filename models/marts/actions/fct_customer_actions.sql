@@ -95,11 +95,11 @@ ranked as (
         playbook.expected_response_rate as response_rate,
         row_number() over (
             order by
-                tenures.has_refused asc,
+                tenures.has_refused asc nulls last,
                 tenures.value_at_risk desc nulls last,
                 {# Without a model of churn, whoever spent most comes first. #}
                 tenures.net_revenue desc,
-                tenures.customer_id asc
+                tenures.customer_id asc nulls last
         ) as priority
     from tenures
     inner join first_matches on tenures.customer_id = first_matches.customer_id
@@ -113,7 +113,7 @@ strongest_reasons as (
     select
         *,
         row_number() over (
-            partition by customer_id, is_raising_risk order by reason_rank
+            partition by customer_id, is_raising_risk order by reason_rank nulls last
         ) as place
     from {{ ref("fct_churn_reasons") }}
 
@@ -163,13 +163,13 @@ select
     cast(ranked.offer_cost as decimal(38, 4)) as offer_cost,
     cast(ranked.response_rate as double) as response_rate,
     cast(
-        ranked.offer_cost
+        ranked.offer_cost * 1e0
         / nullif({{ var("offer_margin") }} * ranked.value_at_risk, 0) as double
     ) as break_even_response,
-    cast(
-        ranked.response_rate * {{ var("offer_margin") }} * ranked.value_at_risk
-        - ranked.offer_cost as decimal(38, 4)
-    ) as expected_gain,
+    {{ as_decimal(
+        "ranked.response_rate * " ~ var("offer_margin")
+        ~ " * ranked.value_at_risk - ranked.offer_cost"
+    ) }} as expected_gain,
     cast(ranked.priority as integer) as priority,
     cast(suggestions.stock_code as string) as suggested_stock_code,
     cast(suggestions.description as string) as suggested_description,

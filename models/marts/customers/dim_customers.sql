@@ -41,7 +41,7 @@ current_value as (
     select
         *,
         cast(
-            ceil(least(90.0 / nullif(predicted_purchase_days_90d, 0), 366)) as integer
+            ceil(least(90e0 / nullif(predicted_purchase_days_90d, 0), 366)) as integer
         ) as days_until_one_order
     from {{ ref("ml_clv_predictions") }}
 
@@ -150,9 +150,10 @@ select
     discount_amount,
     net_revenue,
     cast(coalesce(net_revenue_90d, 0) as decimal(38, 4)) as net_revenue_90d,
-    cast(net_revenue / nullif(orders, 0) as decimal(38, 4)) as average_order_value,
+    {{ as_decimal("net_revenue * 1e0 / nullif(orders, 0)") }} as average_order_value,
     cast(coalesce(
-        (returned_amount - void_amount) / nullif(gross_revenue - void_amount, 0), 0
+        (returned_amount - void_amount) * 1e0
+        / nullif(gross_revenue - void_amount, 0), 0
     ) as double) as return_rate,
     r_score,
     f_score,
@@ -172,7 +173,7 @@ select
         else 'low'
     end as string) as churn_risk,
     -- What they would bring in a window if they stay, times the chance to lose it.
-    cast(churn_probability * spend_if_staying as decimal(38, 4)) as value_at_risk,
+    {{ as_decimal("churn_probability * spend_if_staying") }} as value_at_risk,
     cast(model_status as string) as model_status,
     cast(predicted_purchase_days_90d as double) as predicted_purchase_days_90d,
     expected_next_order_date,
@@ -181,7 +182,7 @@ select
     {% endfor -%}
     {% for days in (90, 365) -%}
         {%- for bound in ("", "_low", "_high") -%}
-            cast(predicted_value_{{ days }}d{{ bound }} as decimal(38, 4))
+            {{ as_decimal("predicted_value_" ~ days ~ "d" ~ bound) }}
                 as predicted_value_{{ days }}d{{ bound }},
         {% endfor -%}
         cast(value_forecast_{{ days }}d as string) as value_forecast_{{ days }}d,

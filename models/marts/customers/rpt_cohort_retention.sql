@@ -97,7 +97,7 @@ cumulated as (
         coalesce(activity.orders, 0) as orders,
         sum(coalesce(activity.net_revenue, 0)) over (
             partition by grid.cohort_month
-            order by grid.activity_month
+            order by grid.activity_month nulls last
             rows between unbounded preceding and current row
         ) as cumulative_net_revenue
     from grid
@@ -135,7 +135,7 @@ select
     {{ proportion("active_customers", "customers") }} as retention_rate,
     cast(orders as bigint) as orders,
     cast(cumulative_net_revenue as decimal(38, 4)) as cumulative_net_revenue,
-    cast(cumulative_net_revenue / customers as decimal(38, 4))
+    {{ as_decimal("cumulative_net_revenue * 1e0 / customers") }}
         as cumulative_net_revenue_per_customer,
     is_partial as is_partial_month,
     is_history_censored

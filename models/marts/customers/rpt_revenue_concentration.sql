@@ -11,9 +11,11 @@ ranked as (
 
     select
         net_revenue,
-        row_number() over (order by net_revenue desc, customer_id asc) as revenue_rank,
+        row_number() over (
+            order by net_revenue desc, customer_id asc nulls last
+        ) as revenue_rank,
         row_number()
-            over (order by net_revenue asc, customer_id desc)
+            over (order by net_revenue asc nulls last, customer_id desc)
             as ascending_rank,
         count(*) over () as customers,
         sum(net_revenue) over () as total_net_revenue
@@ -30,9 +32,9 @@ gini as (
         cast(
             case
                 when max(total_net_revenue) > 0
-                    then 2.0 * cast(sum(ascending_rank * net_revenue) as double)
+                    then 2e0 * cast(sum(ascending_rank * net_revenue) as double)
                         / (max(customers) * cast(max(total_net_revenue) as double))
-                        - (max(customers) + 1.0) / max(customers)
+                        - (max(customers) + 1e0) / max(customers)
             end as double
         ) as gini
     from ranked
@@ -55,7 +57,7 @@ curve as (
     from numbers
     inner join ranked
         on ranked.revenue_rank
-            <= ceil(numbers.generated_number * ranked.customers / 100.0)
+            <= ceil(numbers.generated_number * ranked.customers / 100e0)
     group by numbers.generated_number
 
 )

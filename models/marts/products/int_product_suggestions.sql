@@ -32,7 +32,10 @@ affinities as (
         other_stock_code,
         other_description,
         row_number() over (
-            order by g_statistic desc, other_stock_code asc, stock_code asc
+            order by
+                g_statistic desc,
+                other_stock_code asc nulls last,
+                stock_code asc nulls last
         ) as affinity_number
     from {{ ref("rpt_product_affinity") }}
     where is_confirmed

@@ -90,7 +90,7 @@ ranked as (
         *,
         row_number() over (
             partition by cluster_name
-            order by lift desc, customers desc, stock_code asc
+            order by lift desc, customers desc, stock_code asc nulls last
         ) as product_rank
     from common
 

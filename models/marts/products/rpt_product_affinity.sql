@@ -47,7 +47,10 @@ ranked as (
     select
         *,
         row_number() over (
-            order by p_value, stock_code, other_stock_code
+            order by
+                p_value nulls last,
+                stock_code nulls last,
+                other_stock_code nulls last
         ) as p_value_rank
     from tested
 
@@ -130,7 +133,8 @@ ordered as (
         row_number() over (
             partition by stock_code, is_confirmed
             order by
-                g_statistic desc, customers_together desc, other_stock_code asc
+                g_statistic desc, customers_together desc,
+                other_stock_code asc nulls last
         ) as strength_rank
     from directions
 
@@ -151,11 +155,11 @@ select
     {{ proportion("ordered.customers_together", "ordered.customers") }}
         as confidence,
     cast(
-        ordered.customers_together * 1.0 * ordered.all_customers
+        ordered.customers_together * 1e0 * ordered.all_customers
         / (ordered.customers * ordered.other_customers) as double
     ) as lift,
     cast(
-        ordered.customers_together / ordered.expected_together as double
+        ordered.customers_together * 1e0 / ordered.expected_together as double
     ) as range_adjusted_lift,
     cast(ordered.g_statistic as double) as g_statistic,
     cast(ordered.p_value as double) as p_value,
@@ -165,11 +169,12 @@ select
     ordered.later_customers,
     ordered.later_customers_together,
     cast(
-        ordered.later_customers_together * 1.0 * ordered.all_later_customers
+        ordered.later_customers_together * 1e0 * ordered.all_later_customers
         / nullif(ordered.later_customers * ordered.later_other_customers, 0) as double
     ) as later_lift,
     cast(
-        ordered.later_customers_together / nullif(ordered.later_expected_together, 0)
+        ordered.later_customers_together * 1e0
+        / nullif(ordered.later_expected_together, 0)
         as double
     ) as later_range_adjusted_lift,
     cast(ordered.later_p_value as double) as later_p_value,

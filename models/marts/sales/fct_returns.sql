@@ -34,7 +34,8 @@ ranked_allocations as (
         row_number() over (
             partition by allocations.return_line_id
             order by
-                case when allocations.match_tier = 'unmatched' then 1 else 0 end,
+                case when allocations.match_tier = 'unmatched' then 1 else 0 end
+                nulls last,
                 allocations.units desc,
                 allocations.purchase_line_id desc
         ) as allocation_rank,
@@ -63,7 +64,9 @@ numbered as (
 
     select
         *,
-        row_number() over (partition by invoice_no order by line_id) as line_of_invoice
+        row_number() over (
+            partition by invoice_no order by line_id nulls last
+        ) as line_of_invoice
     from return_lines
 
 )

@@ -156,9 +156,8 @@ select
     cast(segments.net_revenue as decimal(38, 4)) as net_revenue,
     {{ share_of("segments.net_revenue", "totals.net_revenue") }}
         as net_revenue_share,
-    cast(
-        segments.net_revenue / nullif(segments.orders, 0) as decimal(38, 4)
-    ) as average_order_value,
+    {{ as_decimal("segments.net_revenue * 1e0 / nullif(segments.orders, 0)") }}
+        as average_order_value,
     segments.mean_days_since_last_order,
     segments.median_days_since_last_order,
     segments.median_purchase_days,

@@ -67,8 +67,9 @@ select
     {{ stable_uniform("predictions.customer_id || '-random'") }} as random,
     -- Fifths by spending, of those who bought once and of the others.
     5 * case when examples.purchase_days > 1 then 1 else 0 end + cast(floor(
-        5.0 * (rank() over (
-            partition by examples.purchase_days > 1 order by examples.net_revenue
+        5e0 * (rank() over (
+            partition by examples.purchase_days > 1
+            order by examples.net_revenue nulls last
         ) - 1) / count(*) over (partition by examples.purchase_days > 1)
     ) as integer) as comparable_group,
     cast(coalesce(revenue.net_revenue_after, 0) as decimal(38, 4)) as net_revenue_after,

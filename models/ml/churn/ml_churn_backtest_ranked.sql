@@ -35,7 +35,7 @@ ranked as (
         ) as score_group,
         row_number() over (
             partition by model, cutoff_date, population
-            order by churn_probability desc, customer_id asc
+            order by churn_probability desc, customer_id asc nulls last
         ) as score_position,
         count(*) over (partition by model, cutoff_date, population) as customers
     from populations
@@ -50,5 +50,5 @@ select
     churn_probability,
     has_churned,
     cast(score_group as bigint) as score_group,
-    cast(1 + floor(10.0 * (score_position - 1) / customers) as integer) as score_decile
+    cast(1 + floor(10e0 * (score_position - 1) / customers) as integer) as score_decile
 from ranked

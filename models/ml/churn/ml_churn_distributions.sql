@@ -45,8 +45,8 @@ scored_cutoffs as (
             order by
                 abs({{ day_difference(
                     "cutoffs.cutoff_date", "drift_dates.reference_date"
-                ) }}),
-                cutoffs.cutoff_date
+                ) }}) nulls last,
+                cutoffs.cutoff_date nulls last
         ) as place
     from (
         select distinct cutoff_date from scored_customers
@@ -128,7 +128,7 @@ cumulated as (
     window
         whole as (partition by kind, subject),
         up_to_here as (
-            partition by kind, subject order by measure
+            partition by kind, subject order by measure nulls last
             rows between unbounded preceding and current row
         )
 
@@ -141,7 +141,7 @@ binned as (
     select
         *,
         cast(least(cast(floor(
-            5.0 * (2 * reference_so_far - reference_customers)
+            5e0 * (2 * reference_so_far - reference_customers)
             / nullif(all_reference, 0)
         ) as integer), 9) as string) as bin,
         min(case when 2 * reference_so_far >= all_reference then measure end)

@@ -11,7 +11,7 @@ with scored as (
         examples.is_active_90d,
         predictions.churn_probability,
         cast(examples.has_churned as integer) as label,
-        cast(predictions.churn_probability as decimal(18, 12)) as probability
+        {{ as_decimal("predictions.churn_probability", 18, 12) }} as probability
     from {{ ref("ml_churn_monitored") }} as predictions
     inner join {{ ref("int_churn_examples") }} as examples
         on
@@ -41,13 +41,14 @@ ranked as (
         *,
         power(probability - label, 2) as squared_error,
         rank() over (
-            partition by cutoff_date, population order by churn_probability
+            partition by cutoff_date, population order by churn_probability nulls last
         ) as score_rank,
         count(*) over (
             partition by cutoff_date, population, churn_probability
         ) as ties,
         rank() over (
-            partition by cutoff_date, population, label order by churn_probability
+            partition by cutoff_date, population, label
+            order by churn_probability nulls last
         ) as rank_in_class,
         count(*) over (
             partition by cutoff_date, population, label, churn_probability
@@ -83,8 +84,8 @@ sums as (
         cast(nullif(sum(label), 0) as double) as churners,
         cast(nullif(sum(1 - label), 0) as double) as stayers,
         cast(sum(probability) as double) as probability_sum,
-        cast(sum(cast(squared_error as decimal(18, 12))) as double) as error_sum,
-        cast(sum(cast(power(squared_error, 2) as decimal(18, 12))) as double)
+        cast(sum({{ as_decimal("squared_error", 18, 12) }}) as double) as error_sum,
+        cast(sum({{ as_decimal("power(squared_error, 2)", 18, 12) }}) as double)
             as error_square_sum,
         {{ rank_auc("label", "score_rank", "ties") }} as roc_auc,
         cast(sum(label * place) as double) as churner_places,
@@ -106,15 +107,15 @@ judged as (
         {{ proportion("probability_sum", "customers") }} as mean_churn_probability,
         {{ proportion("all_churners", "outcomes") }} as churn_rate,
         {{ proportion("error_sum", "outcomes") }} as brier_score,
-        (probability_sum - all_churners) / outcomes as excess_probability,
+        (probability_sum - all_churners) * 1e0 / outcomes as excess_probability,
         sqrt(abs(
-            (churner_place_squares - churner_places * churner_places / churners)
+            (churner_place_squares - churner_places * churner_places * 1e0 / churners)
             / (4 * stayers * stayers * churners * nullif(churners - 1, 0))
-            + (stayer_place_squares - stayer_places * stayer_places / stayers)
+            + (stayer_place_squares - stayer_places * stayer_places * 1e0 / stayers)
             / (4 * churners * churners * stayers * nullif(stayers - 1, 0))
         )) as roc_auc_error,
         sqrt(
-            abs(error_square_sum - error_sum * error_sum / outcomes)
+            abs(error_square_sum - error_sum * error_sum * 1e0 / outcomes)
             / (outcomes * nullif(outcomes - 1, 0))
         ) as brier_error,
         sqrt(

@@ -70,7 +70,7 @@ weights as (
             {{ poisson_weight("draw_" ~ i) }} as weight_{{ i }},
         {% endfor -%}
         customer_id,
-        1 / sampled_share as step_scale,
+        1e0 / sampled_share as step_scale,
         block
     from draws
     union all
@@ -112,7 +112,7 @@ cumulated as (
         whole as (partition by model, cutoff_date, population),
         from_the_top as (
             partition by model, cutoff_date, population
-            order by score_group
+            order by score_group nulls last
             rows between unbounded preceding and current row
         )
 
@@ -126,13 +126,13 @@ placed as (
 
     select
         *,
-        1 - (customers_so_far - churners_so_far - stayers / 2.0)
+        1 - (customers_so_far - churners_so_far - stayers / 2e0)
         / nullif(all_stayers, 0) as churner_place,
-        (churners_so_far - churners / 2.0) / nullif(all_churners, 0) as stayer_place,
-        churners_so_far * 1.0 / customers_so_far as precision_so_far,
-        sum(churners * 1.0 / customers_so_far) over from_the_bottom
+        (churners_so_far - churners / 2e0) / nullif(all_churners, 0) as stayer_place,
+        churners_so_far * 1e0 / customers_so_far as precision_so_far,
+        sum(churners * 1e0 / customers_so_far) over from_the_bottom
             as precision_gained,
-        sum(churners * churners_so_far * 1.0 / power(customers_so_far, 2))
+        sum(churners * churners_so_far * 1e0 / power(customers_so_far, 2))
             over from_the_bottom as precision_lost
     from cumulated
     window from_the_bottom as (
@@ -151,9 +151,9 @@ ranking_metrics as (
         population,
         case
             when max(all_stayers) > 0
-                then sum(churners * churner_place) / nullif(max(all_churners), 0)
+                then sum(churners * churner_place) * 1e0 / nullif(max(all_churners), 0)
         end as roc_auc,
-        sum(churners * precision_so_far) / nullif(max(all_churners), 0) as pr_auc
+        sum(churners * precision_so_far) * 1e0 / nullif(max(all_churners), 0) as pr_auc
     from placed
     group by model, cutoff_date, population
 
@@ -166,7 +166,7 @@ scored as (
         cast(has_churned as integer) as label,
         case
             when churn_probability > 0 and churn_probability < 1
-                then ln(churn_probability / (1 - churn_probability))
+                then ln(churn_probability * 1e0 / (1 - churn_probability))
         end as score
     from ranked
 
@@ -185,16 +185,17 @@ contributions as (
         ranking_metrics.pr_auc,
         case
             when scored.has_churned
-                then (placed.churner_place - ranking_metrics.roc_auc)
+                then (placed.churner_place - ranking_metrics.roc_auc) * 1e0
                     / placed.all_churners
-            else (placed.stayer_place - ranking_metrics.roc_auc) / placed.all_stayers
+            else (placed.stayer_place - ranking_metrics.roc_auc) * 1e0
+            / placed.all_stayers
         end as roc_auc_step,
         (
             scored.label * (
                 placed.precision_so_far - ranking_metrics.pr_auc
                 + placed.precision_gained
             ) - placed.precision_lost
-        ) / nullif(placed.all_churners, 0) as pr_auc_step,
+        ) * 1e0 / nullif(placed.all_churners, 0) as pr_auc_step,
         power(scored.churn_probability - scored.label, 2) as squared_error,
         scored.churn_probability * (1 - scored.churn_probability) as variance,
         -ln(greatest(
@@ -321,18 +322,19 @@ wide as (
         greatest(block * {{ width }} + position - {{ width - 1 }}, 0) as resample,
         max(roc_auc) + sum(roc_auc_step) * max(step_scale) as roc_auc,
         max(pr_auc) + sum(pr_auc_step) * max(step_scale) as pr_auc,
-        sum(squared_error) / sum(weight) as brier_score,
-        sum(log_loss) / sum(weight) as log_loss,
-        sum(abs(probability - churners)) / sum(weight) as expected_calibration_error,
+        sum(squared_error) * 1e0 / sum(weight) as brier_score,
+        sum(log_loss) * 1e0 / sum(weight) as log_loss,
+        sum(abs(probability - churners)) * 1e0
+        / sum(weight) as expected_calibration_error,
         -- The mean distance of a normal variable from its mean, for every tenth.
         sum(sqrt(2 * variance / pi())) / sum(weight) as least_calibration_error,
         max(slope) + sum(slope_step) * max(step_scale) as calibration_slope,
         max(level_shift) + sum(level_step) * max(step_scale) as calibration_intercept,
-        sum(case when score_decile = 1 then churners else 0 end) * 1.0
+        sum(case when score_decile = 1 then churners else 0 end) * 1e0
         / nullif(sum(case when score_decile = 1 then weight else 0 end), 0)
-        / nullif(sum(churners) * 1.0 / sum(weight), 0) as top_decile_lift,
-        sum(churners) * 1.0 / sum(weight) as churn_rate,
-        sum(probability) / sum(weight) as mean_churn_probability
+        / nullif(sum(churners) * 1e0 / sum(weight), 0) as top_decile_lift,
+        sum(churners) * 1e0 / sum(weight) as churn_rate,
+        sum(probability) * 1e0 / sum(weight) as mean_churn_probability
     from resampled_deciles
     group by model, cutoff_date, population, block, position
     having sum(weight) > 0

@@ -39,7 +39,9 @@ ranked as (
     select
         model_losses.*,
         row_number() over (
-            order by model_losses.log_loss, model_losses.simplicity_rank
+            order by
+                model_losses.log_loss nulls last,
+                model_losses.simplicity_rank nulls last
         ) as loss_rank
     from model_losses
     inner join widest on model_losses.examples = widest.examples
@@ -146,8 +148,8 @@ chosen as (
             else
                 row_number() over (
                     order by
-                        case when is_within_one_error then 0 else 1 end,
-                        simplicity_rank
+                        case when is_within_one_error then 0 else 1 end nulls last,
+                        simplicity_rank nulls last
                 ) = 1
         end as is_chosen
     from judged

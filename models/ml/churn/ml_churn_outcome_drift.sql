@@ -27,7 +27,7 @@ earlier as (
                 case
                     when {{ is_same_season("cutoff_date", "last_cutoff_date") }} then 0
                     else 1
-                end,
+                end nulls last,
                 cutoff_date desc
         ) as place
     from matured
@@ -62,8 +62,8 @@ comparisons as (
         earlier.churn_rate as reference_value,
         latest.churn_rate as compared_value,
         sqrt(
-            earlier.churn_rate * (1 - earlier.churn_rate) / earlier.customers
-            + latest.churn_rate * (1 - latest.churn_rate) / latest.customers
+            earlier.churn_rate * (1 - earlier.churn_rate) * 1e0 / earlier.customers
+            + latest.churn_rate * (1 - latest.churn_rate) * 1e0 / latest.customers
         ) as standard_error
     from latest
     inner join earlier
@@ -81,7 +81,7 @@ comparisons as (
         sqrt(
             power(earlier.roc_auc_high - earlier.roc_auc_low, 2)
             + power(latest.roc_auc_high - latest.roc_auc_low, 2)
-        ) / (2 * 1.96) as standard_error
+        ) / (2 * 196e-2) as standard_error
     from latest
     inner join earlier
         on latest.population = earlier.population and earlier.place = 1
@@ -95,7 +95,7 @@ comparisons as (
         latest.customers as compared_customers,
         latest.mean_churn_probability as reference_value,
         latest.churn_rate as compared_value,
-        (latest.excess_probability_high - latest.excess_probability_low) / (2 * 1.96)
+        (latest.excess_probability_high - latest.excess_probability_low) / (2 * 196e-2)
             as standard_error
     from latest
     cross join level

@@ -108,14 +108,19 @@ status as (
                             then 'the AUC has no interval, because too few left or'
                                 || ' stayed.'
                         when churn.roc_auc_ci_low <= 0.5
-                            then 'AUC ' || round(churn.roc_auc_value, 3) || ' ['
-                                || round(churn.roc_auc_ci_low, 3) || '–'
-                                || round(churn.roc_auc_ci_high, 3)
+                            then 'AUC ' || {{ round_to("churn.roc_auc_value", 3) }}
+                                || ' ['
+                                || {{ round_to("churn.roc_auc_ci_low", 3) }} || '–'
+                                || {{ round_to("churn.roc_auc_ci_high", 3) }}
                                 || '] is not above 0.5, which is chance.'
-                        else 'the Brier score ' || round(churn.brier_score, 4)
+                        else 'the Brier score '
+                            || {{ round_to("churn.brier_score", 4) }}
                             || ' is not below '
                             || coalesce(
-                                cast(round(churn.base_rate_brier_score, 4) as string),
+                                cast(
+                                    {{ round_to("churn.base_rate_brier_score", 4) }}
+                                    as string
+                                ),
                                 'that'
                             )
                             || ', that of one rate for all.'

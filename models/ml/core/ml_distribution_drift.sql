@@ -100,9 +100,10 @@ shares as (
 
     select
         *,
-        (reference_customers + added) / (all_reference + added * bins)
+        (reference_customers + added) * 1e0 / (all_reference + added * bins)
             as reference_share,
-        (compared_customers + added) / (all_compared + added * bins) as compared_share
+        (compared_customers + added) * 1e0
+        / (all_compared + added * bins) as compared_share
     from sized_bins
     where all_reference > 0 and all_compared > 0
 
@@ -114,7 +115,7 @@ ranked_shares as (
         *,
         row_number() over (
             partition by kind, subject
-            order by abs(compared_share - reference_share) desc, bin asc
+            order by abs(compared_share - reference_share) desc, bin asc nulls last
         ) as place
     from shares
 
@@ -136,10 +137,10 @@ indices as (
         max(case when place = 1 then reference_share end) as reference_share,
         max(case when place = 1 then compared_share end) as compared_share,
         max(bins) - 1 as degrees_of_freedom,
-        cast(sum(cast(
-            (compared_share - reference_share)
-            * ln(compared_share / reference_share) as decimal(18, 12)
-        )) as double) as psi
+        cast(sum({{ as_decimal(
+            "(compared_share - reference_share)"
+            ~ " * ln(compared_share * 1e0 / reference_share)", 18, 12
+        ) }}) as double) as psi
     from ranked_shares
     group by kind, subject
 

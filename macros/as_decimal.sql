@@ -1,0 +1,25 @@
+{% macro as_decimal(expression, precision=38, scale=4) %}
+    {{ return(adapter.dispatch("as_decimal")(expression, precision, scale)) }}
+{% endmacro %}
+
+
+{% macro duckdb__as_decimal(expression, precision, scale) -%}
+    cast({{ expression }} as decimal({{ precision }}, {{ scale }}))
+{%- endmacro %}
+
+
+{% macro spark__as_decimal(expression, precision, scale) -%}
+    {#-
+    A double as DuckDB takes it: a hair away from zero, so that what ought to be a tie
+    is one. Spark would round the digits that it prints. Of a decimal there are no two
+    opinions.
+    -#}
+    {%- set type = "decimal(" ~ precision ~ ", " ~ scale ~ ")" -%}
+    if(
+        typeof({{ expression }}) = 'double',
+        cast(round(
+            ({{ expression }}) * 1e{{ scale }} + 1e-9 * sign({{ expression }})
+        ) / 1e{{ scale }} as {{ type }}),
+        cast({{ expression }} as {{ type }})
+    )
+{%- endmacro %}
