@@ -240,6 +240,7 @@ lint: $(TREE).venv/installed-dev
 	$(LINT_PYTHON)
 	cd $(call quoted,ROOT) && find models tests analyses -name '*.sql' -print0 \
 		| xargs -0 -n 40 -P 2 .venv/bin/sqlfluff lint
+	cd $(call quoted,ROOT) && .venv/bin/python -m tools.portable_sql
 
 methodology: $(TREE).venv/installed
 	cd $(call quoted,ROOT) && .venv/bin/python -m tools.doc_tables $(IN_DATA_DIR) \

@@ -10,16 +10,13 @@
 
 {% macro spark__as_decimal(expression, precision, scale) -%}
     {#-
-    A double as DuckDB takes it: a hair away from zero, so that what ought to be a tie
-    is one. Spark would round the digits that it prints. Of a decimal there are no two
-    opinions.
+    A double as DuckDB rounds it: Spark would round the digits that it prints. Of a
+    decimal there are no two opinions.
     -#}
     {%- set type = "decimal(" ~ precision ~ ", " ~ scale ~ ")" -%}
     if(
         typeof({{ expression }}) = 'double',
-        cast(round(
-            ({{ expression }}) * 1e{{ scale }} + 1e-9 * sign({{ expression }})
-        ) / 1e{{ scale }} as {{ type }}),
+        cast({{ round_to(expression, scale) }} as {{ type }}),
         cast({{ expression }} as {{ type }})
     )
 {%- endmacro %}

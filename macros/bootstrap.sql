@@ -4,6 +4,7 @@
         customer_id,
         least(1.0, {{ sample }} * 1e0 / customers) as sampled_share
     from {{ known_customers }}
+    cross join (select count(*) as customers from {{ known_customers }}) as counted
     where {{ stable_uniform("customer_id") }} * customers < {{ sample }}
 {%- endmacro %}
 
@@ -11,11 +12,7 @@
 {% macro bootstrap_weights(customers) -%}
     {#- Resample 0 is the data itself; in the others the sampled customers stand for all. -#}
     with known_customers as (
-        select
-            customer_id,
-            count(*) over () as customers
-        from {{ customers }}
-        group by customer_id
+        select distinct customer_id from {{ customers }}
     ),
 
     resampled_customers as (

@@ -4,9 +4,11 @@
     from (
         select
             customer_id,
-            {{ stable_uniform("customer_id") }} as draw,
-            count(*) over () as customers
+            {{ stable_uniform("customer_id") }} as draw
         from (select distinct customer_id from {{ customers }}) as distinct_customers
     ) as known_customers
+    cross join (
+        select count(distinct customer_id) as customers from {{ customers }}
+    ) as counted
     where draw * customers < {{ at_most }}
 {%- endmacro %}

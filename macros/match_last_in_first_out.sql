@@ -6,7 +6,7 @@
     zero). Cut the height at every level where a push or a pop starts or ends: within
     one slice pushes and pops alternate, so a pop belongs to the event just before it.
     Only stacks with a push and a pop are looked at, under a number in place of their
-    keys: that costs a fifth.
+    keys, which is that of a line in no other stack: that costs a fifth.
     -#}
     (
         with unmatched_events as (
@@ -16,9 +16,7 @@
         stacks as (
             select
                 {{ keys | join(", ") }},
-                row_number() over (
-                    order by min(event_number) nulls last
-                ) as stack_number
+                min(line_id) as stack_number
             from unmatched_events
             group by {{ keys | join(", ") }}
             having count(case when is_return then 1 end) between 1 and count(*) - 1

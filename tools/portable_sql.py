@@ -63,7 +63,7 @@ def _without_texts(sql: str) -> tuple[str, list[tuple[int, str]]]:
         token = match.group()
         if token[0] in "'\"":
             texts.append((match.start(), token))
-        return "".join("\n" if letter == "\n" else "_" if token[0] != "-" else " " for letter in token)
+        return re.sub(r"[^\n]", " " if token[0] == "-" else "_", token)
 
     code = re.sub(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"", blank, sql)
     return code, texts
@@ -147,8 +147,10 @@ def _terms(code: str, at: int) -> Iterator[tuple[int, str]]:
         letter = code[place : place + 1]
         ends = not letter or (letter == ")" and depth == 0)
         ends = ends or (
-            depth == 0 and bool(re.match(r"\b(?:rows|range|limit|union)\b", code[place:]))
-            and not code[place - 1].isalnum() and code[place - 1] != "_"
+            depth == 0
+            and bool(re.match(r"\b(?:rows|range|limit|union)\b", code[place:]))
+            and not code[place - 1].isalnum()
+            and code[place - 1] != "_"
         )
         if ends or (letter == "," and depth == 0):
             term = code[start:place].strip()

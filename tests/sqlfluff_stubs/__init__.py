@@ -27,6 +27,8 @@ class _Adapter:
         def call(*given):
             if name == "integer_series":
                 return f"select {given[0]} as generated_number"
+            if name == "kept":
+                return ",\n".join(f"{cte} as (\n{query}\n)" for cte, query in given[0].items())
             return f"{name}({', '.join(part for part in given if isinstance(part, str))})"
 
         return call

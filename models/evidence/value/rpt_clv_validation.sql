@@ -10,6 +10,15 @@
     "net_revenue_rmse", "top_decile_capture", "rank_correlation", "interval_coverage",
     "interval_coverage_top_decile",
 ] -%}
+{%- set purchase_days, net_revenues, values = {}, {}, {} -%}
+{%- for forecast in forecasts -%}
+    {%- set name = "'" ~ forecast ~ "'" -%}
+    {%- do purchase_days.update({name: "forecasts." ~ forecast ~ "_purchase_days"}) -%}
+    {%- do net_revenues.update({name: "forecasts." ~ forecast ~ "_net_revenue"}) -%}
+{%- endfor -%}
+{%- for metric in metrics -%}
+    {%- do values.update({"'" ~ metric ~ "'": "wide." ~ metric}) -%}
+{%- endfor -%}
 {%- set not_negative -%}
     'purchase_days', 'purchase_days_over_actual', 'purchase_days_mae',
     'net_revenue_mae', 'net_revenue_mae_over_fitted', 'net_revenue_rmse',
@@ -139,21 +148,20 @@ forecasts as (
 
 compared as (
 
-    {% for forecast in forecasts -%}
-        select
-            customer_id,
-            cutoff_date,
-            horizon_days,
-            '{{ forecast }}' as model,
-            actual_purchase_days,
-            actual_net_revenue,
-            cast({{ forecast }}_purchase_days as double) as purchase_days,
-            cast({{ forecast }}_net_revenue as double) as net_revenue,
-            case when '{{ forecast }}' = 'lifetime_value' then is_covered end as covered
-        from forecasts
-        where {{ forecast }}_net_revenue is not null
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        forecasts.customer_id,
+        forecasts.cutoff_date,
+        forecasts.horizon_days,
+        names.model,
+        forecasts.actual_purchase_days,
+        forecasts.actual_net_revenue,
+        cast({{ one_of("names.model", purchase_days) }} as double) as purchase_days,
+        cast({{ one_of("names.model", net_revenues) }} as double) as net_revenue,
+        case when names.model = 'lifetime_value' then forecasts.is_covered end
+            as covered
+    from forecasts
+    cross join {{ rows_of(net_revenues) }} as names (model)
+    where {{ one_of("names.model", net_revenues) }} is not null
 
 ),
 
@@ -296,27 +304,27 @@ wide as (
 
 long as (
 
-    {% for metric in metrics -%}
-        select
-            cutoff_date,
-            horizon_days,
-            model,
-            resample,
-            '{{ metric }}' as metric,
-            cast({{ metric }} as double) as value
-        from wide
-        {% if metric.startswith("interval_coverage") -%}
-            where model = 'lifetime_value'
-        {% elif metric == "net_revenue_mae_over_fitted" -%}
-            where
-                model not in (
-                    'last_90_days', 'own_average', 'overall_average', 'ideal'
-                )
-        {% elif metric.startswith("purchase_days") -%}
-            where model not in ('geometric_mean', 'two_part')
-        {% endif -%}
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        wide.cutoff_date,
+        wide.horizon_days,
+        wide.model,
+        wide.resample,
+        names.metric,
+        cast({{ one_of("names.metric", values) }} as double) as value
+    from wide
+    cross join {{ rows_of(values) }} as names (metric)
+    where
+        case
+            when names.metric like 'interval_coverage%'
+                then wide.model = 'lifetime_value'
+            when names.metric = 'net_revenue_mae_over_fitted'
+                then wide.model not in (
+                        'last_90_days', 'own_average', 'overall_average', 'ideal'
+                    )
+            when names.metric like 'purchase_days%'
+                then wide.model not in ('geometric_mean', 'two_part')
+            else true
+        end
 
 ),
 

@@ -16,20 +16,9 @@ later_period as (
 
 ),
 
-known_customers as (
-
-    select
-        customer_id,
-        count(*) over () as customers
-    from customer_products
-    group by customer_id
-
-),
-
 sampled_customers as (
 
-    select customer_id from known_customers
-    where {{ stable_uniform("customer_id") }} * customers < {{ most_customers }}
+    {{ draw_customers("customer_products", most_customers) }}
 
 ),
 

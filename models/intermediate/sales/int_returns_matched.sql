@@ -12,19 +12,9 @@
     materialized="incremental",
     pre_hook="{{ forget_changed(['customer_id']) }}",
 ) }}
-with returned_products as (
-
-    select distinct
-        customer_id,
-        stock_code
-    from {{ ref("int_invoice_lines_classified") }}
-    where disposition = 'return' and {{ of_changed(["customer_id"]) }}
-
-),
-
+{%- set queries = {} -%}
 -- Units that the source states as refunded cannot be returned again.
-refunds as (
-
+{% set refunds -%}
     select
         line_id,
         refunded_line_id,
@@ -35,27 +25,35 @@ refunds as (
         -line_amount as amount
     from {{ ref("int_invoice_lines_classified") }}
     where disposition = 'refund' and {{ of_changed(["customer_id"]) }}
-
-),
-
+{%- endset -%}
 -- Only products that the customer returned at least once need matching.
-lines_of_returned_products as (
+{% set events -%}
+    with returned_products as (
 
-    select classified_lines.*
-    from {{ ref("int_invoice_lines_classified") }} as classified_lines
-    inner join returned_products
-        on
-            classified_lines.customer_id = returned_products.customer_id
-            and classified_lines.stock_code = returned_products.stock_code
-    where classified_lines.disposition in ('sale', 'return')
+        select distinct
+            customer_id,
+            stock_code
+        from {{ ref("int_invoice_lines_classified") }}
+        where disposition = 'return' and {{ of_changed(["customer_id"]) }}
 
-),
+    ),
 
-events as (
+    lines_of_returned_products as (
+
+        select classified_lines.*
+        from {{ ref("int_invoice_lines_classified") }} as classified_lines
+        inner join returned_products
+            on
+                classified_lines.customer_id = returned_products.customer_id
+                and classified_lines.stock_code = returned_products.stock_code
+        where classified_lines.disposition in ('sale', 'return')
+
+    )
 
     select
         traded_lines.line_id,
         row_number() over (
+            partition by traded_lines.customer_id, traded_lines.stock_code
             order by
                 traded_lines.invoiced_at nulls last,
                 traded_lines.disposition = 'return' nulls last,
@@ -72,27 +70,25 @@ events as (
     from lines_of_returned_products as traded_lines
     left join refunds on traded_lines.line_id = refunds.refunded_line_id
     where abs(traded_lines.quantity) > coalesce(refunds.quantity, 0)
-
-),
-
-{% for name, match_tier, keys in tiers -%}
-    {{ name }} as (
-
-        select
-            *,
-            '{{ match_tier }}' as match_tier
-        from {{ match_last_in_first_out(
-            units_left(
-                "events",
-                tiers[:loop.index0] | map("first"),
-                whole_lines_only=match_tier == "exact_line"
-            ),
-            ["customer_id", "stock_code"] + keys
-        ) }}
-
-    ),
-
-{% endfor -%}
+{%- endset -%}
+{%- do queries.update({"refunds": refunds, "events": events}) -%}
+{%- for name, match_tier, keys in tiers -%}
+    {%- set matched -%}
+    select
+        *,
+        '{{ match_tier }}' as match_tier
+    from {{ match_last_in_first_out(
+        units_left(
+            "events",
+            tiers[:loop.index0] | map("first"),
+            whole_lines_only=match_tier == "exact_line"
+        ),
+        ["customer_id", "stock_code"] + keys
+    ) }}
+    {%- endset -%}
+    {%- do queries.update({name: matched}) -%}
+{%- endfor -%}
+with {{ kept(queries) }},
 
 matches as (
 

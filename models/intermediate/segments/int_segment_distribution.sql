@@ -36,7 +36,7 @@ compared_segments as (
     select
         snapshots.segment,
         segment_dates.reference_date,
-        max(snapshots.as_of_date) over () as compared_date,
+        snapshots.as_of_date,
         case when snapshots.is_current then 0 else 1 end as is_reference
     from snapshots
     inner join segment_dates
@@ -52,8 +52,8 @@ compared_segments as (
 select
     segment,
     reference_date,
-    compared_date,
+    max(max(as_of_date)) over () as compared_date,
     sum(is_reference) as reference_customers,
     sum(1 - is_reference) as compared_customers
 from compared_segments
-group by segment, reference_date, compared_date
+group by segment, reference_date

@@ -2,24 +2,43 @@ with customers as (
 
     select
         customer_id,
-        net_revenue
+        net_revenue,
+        cast(
+            sign(net_revenue)
+            * floor(20 * ln(1 + abs(cast(net_revenue as double)))) as integer
+        ) as revenue_class
     from {{ ref("dim_customers") }}
 
 ),
 
+classes as (
+
+    select
+        revenue_class,
+        sum(count(*)) over (
+            order by revenue_class desc
+            rows between unbounded preceding and current row
+        ) - count(*) as richer_customers,
+        sum(count(*)) over () as customers,
+        sum(sum(net_revenue)) over () as total_net_revenue
+    from customers
+    group by revenue_class
+
+),
+
+-- Within classes of similar revenue, so that nobody has to sort all customers at once.
 ranked as (
 
     select
-        net_revenue,
-        row_number() over (
-            order by net_revenue desc, customer_id asc nulls last
+        customers.net_revenue,
+        classes.richer_customers + row_number() over (
+            partition by customers.revenue_class
+            order by customers.net_revenue desc, customers.customer_id asc nulls last
         ) as revenue_rank,
-        row_number()
-            over (order by net_revenue asc nulls last, customer_id desc)
-            as ascending_rank,
-        count(*) over () as customers,
-        sum(net_revenue) over () as total_net_revenue
+        classes.customers,
+        classes.total_net_revenue
     from customers
+    inner join classes on customers.revenue_class = classes.revenue_class
 
 ),
 
@@ -29,15 +48,32 @@ ranked as (
 gini as (
 
     select
+        max(total_net_revenue) as total_net_revenue,
         cast(
             case
                 when max(total_net_revenue) > 0
-                    then 2e0 * cast(sum(ascending_rank * net_revenue) as double)
+                    then 2e0
+                        * cast(
+                            sum((customers + 1 - revenue_rank) * net_revenue) as double
+                        )
                         / (max(customers) * cast(max(total_net_revenue) as double))
                         - (max(customers) + 1e0) / max(customers)
             end as double
         ) as gini
     from ranked
+
+),
+
+-- The smallest percentage that a customer belongs to.
+entering as (
+
+    select
+        1 + cast(floor(100e0 * (revenue_rank - 1) / customers) as integer)
+            as top_percent,
+        count(*) as customers,
+        sum(net_revenue) as net_revenue
+    from ranked
+    group by 1
 
 ),
 
@@ -51,13 +87,10 @@ curve as (
 
     select
         numbers.generated_number as top_percent,
-        count(*) as customers,
-        sum(ranked.net_revenue) as net_revenue,
-        max(ranked.total_net_revenue) as total_net_revenue
+        sum(entering.customers) as customers,
+        sum(entering.net_revenue) as net_revenue
     from numbers
-    inner join ranked
-        on ranked.revenue_rank
-            <= ceil(numbers.generated_number * ranked.customers / 100e0)
+    inner join entering on numbers.generated_number >= entering.top_percent
     group by numbers.generated_number
 
 )
@@ -66,7 +99,7 @@ select
     cast(curve.top_percent as integer) as top_percent,
     cast(curve.customers as bigint) as customers,
     cast(curve.net_revenue as decimal(38, 4)) as net_revenue,
-    {{ share_of("curve.net_revenue", "curve.total_net_revenue") }}
+    {{ share_of("curve.net_revenue", "gini.total_net_revenue") }}
         as net_revenue_share,
     gini.gini
 from curve

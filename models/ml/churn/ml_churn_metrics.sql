@@ -8,6 +8,14 @@
     "least_calibration_error", "calibration_slope", "calibration_intercept", "top_decile_lift", "churn_rate",
     "mean_churn_probability",
 ] -%}
+{%- set values = {} -%}
+{%- for metric in metrics -%}
+    {%- do values.update({"'" ~ metric ~ "'": "wide." ~ metric}) -%}
+{%- endfor -%}
+{%- set summed = [
+    "weight", "churners", "probability", "squared_error", "log_loss", "variance",
+    "roc_auc_step", "pr_auc_step", "slope_step", "level_step",
+] -%}
 with ranked as (
 
     select * from {{ ref("ml_churn_backtest_ranked") }}
@@ -28,11 +36,7 @@ blocks as (
 
 known_customers as (
 
-    select
-        customer_id,
-        count(*) over () as customers
-    from ranked
-    group by customer_id
+    select distinct customer_id from ranked
 
 ),
 
@@ -283,33 +287,28 @@ deciles as (
 -- From here on a resample is a row again.
 resampled_deciles as (
 
-    {% for i in range(width) -%}
-        select
-            model,
-            cutoff_date,
-            population,
-            block,
-            {{ i }} as position,
-            score_decile,
-            step_scale,
-            roc_auc,
-            pr_auc,
-            slope,
-            level_shift,
-            weight_{{ i }} as weight,
-            churners_{{ i }} as churners,
-            probability_{{ i }} as probability,
-            squared_error_{{ i }} as squared_error,
-            log_loss_{{ i }} as log_loss,
-            variance_{{ i }} as variance,
-            roc_auc_step_{{ i }} as roc_auc_step,
-            pr_auc_step_{{ i }} as pr_auc_step,
-            slope_step_{{ i }} as slope_step,
-            level_step_{{ i }} as level_step
-        from deciles
-        where block > 0 or {{ i }} = 0
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        {% for column in summed -%}
+            {%- set columns = {} -%}
+            {%- for i in range(width) -%}
+                {%- do columns.update({i: "deciles." ~ column ~ "_" ~ i}) -%}
+            {%- endfor -%}
+            {{ one_of("positions.position", columns) }} as {{ column }},
+        {% endfor -%}
+        deciles.model,
+        deciles.cutoff_date,
+        deciles.population,
+        deciles.block,
+        positions.position,
+        deciles.score_decile,
+        deciles.step_scale,
+        deciles.roc_auc,
+        deciles.pr_auc,
+        deciles.slope,
+        deciles.level_shift
+    from deciles
+    cross join {{ rows_of(range(width)) }} as positions (position)
+    where deciles.block > 0 or positions.position = 0
 
 ),
 
@@ -343,18 +342,16 @@ wide as (
 
 long as (
 
-    {% for metric in metrics -%}
-        select
-            model,
-            cutoff_date,
-            population,
-            resample,
-            '{{ metric }}' as metric,
-            cast({{ metric }} as double) as value
-        from wide
-        where resample <= {{ resamples }}
-        {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    select
+        wide.model,
+        wide.cutoff_date,
+        wide.population,
+        wide.resample,
+        names.metric,
+        cast({{ one_of("names.metric", values) }} as double) as value
+    from wide
+    cross join {{ rows_of(values) }} as names (metric)
+    where wide.resample <= {{ resamples }}
 
 ),
 
