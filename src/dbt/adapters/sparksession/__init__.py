@@ -2,8 +2,8 @@
 
 dbt-spark runs SQL in a session, but submits Python models to Databricks only. This plugin adds the
 submission method `session`, which its own project has proposed under that name: the model runs in
-dbt's process, with the session. It also writes seeds with their apostrophes and nulls, and does
-not alter tables for constraints, which plain files do not have.
+dbt's process, with the session. It also reads seeds as dbt-duckdb does, and does not alter tables
+for constraints, which plain files do not have.
 
 Delete this folder and `include/sparksession` when a release of dbt-spark has the submission method
 `session` (the seeds are then still to be looked at): the profile's type becomes `spark`, and the
@@ -97,17 +97,26 @@ class SparkSessionAdapter(SparkAdapter):
     def call_project(self, function: str, request: str = "") -> str:
         """Call a function of this project; its answer is JSON (macros/call_plugin.sql)."""
         from customer_intelligence.spark.hooks import SparkCommand
-        from customer_intelligence.spark.session import open_session
 
         if self._command is None:
             credentials = self.config.credentials
             self._command = SparkCommand(
-                Path(credentials.data_dir),
-                credentials.schema,
-                lambda: open_session(credentials.server_side_parameters),
+                Path(credentials.data_dir), credentials.schema, self._session
             )
         said: str = self._command.call(function, request)
         return said
+
+    @available.parse_none
+    def load_seed(self, root: str, path: str, relation: str) -> None:
+        """Add the rows of a seed's file to its table."""
+        from customer_intelligence.spark import seeds
+
+        seeds.load(self._session(), Path(root) / path, relation)
+
+    def _session(self) -> Any:
+        from customer_intelligence.spark.session import open_session
+
+        return open_session(self.config.credentials.server_side_parameters)
 
 
 Plugin = AdapterPlugin(
