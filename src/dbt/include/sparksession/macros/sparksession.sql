@@ -1,7 +1,8 @@
 {#- The submission method writes the table of a Python model itself. -#}
 {% macro sparksession__create_table_as(temporary, relation, compiled_code, language="sql") -%}
     {%- if language == "python" -%}
-        {{ compiled_code }}
+        {#- Python begins at the start of a line. #}
+        {{- "\n" ~ compiled_code }}
     {%- else -%}
         {{ spark__create_table_as(temporary, relation, compiled_code, language) }}
     {%- endif -%}
