@@ -23,8 +23,11 @@ deciles as (
             '{{ ranking }}' as ranking,
             1 + cast(floor(
                 10e0
-                * (row_number() over (order by {{ ranking }} desc,
-                customer_id nulls last) - 1)
+                * (
+                    row_number() over (
+                        order by {{ ranking }} desc, customer_id nulls last
+                    ) - 1
+                )
                 / count(*) over ()
             ) as integer) as place_decile
         from customers

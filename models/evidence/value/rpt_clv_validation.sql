@@ -282,8 +282,9 @@ wide as (
             ~ " 'fitted_model' then totals.net_revenue_error end) over (partition by"
             ~ " totals.cutoff_date, totals.horizon_days, totals.resample), 0)", 6
         ) }} as net_revenue_mae_over_fitted,
-        {{ round_to("sqrt(totals.net_revenue_squared_error * 1e0
-        / totals.customers)", 4) }}
+        {{ round_to(
+            "sqrt(totals.net_revenue_squared_error * 1e0 / totals.customers)", 4
+        ) }}
             as net_revenue_rmse,
         {{ share_of("totals.top_decile_net_revenue", "totals.actual_net_revenue") }}
             as top_decile_capture,

@@ -73,7 +73,7 @@ entering as (
         count(*) as customers,
         sum(net_revenue) as net_revenue
     from ranked
-    group by 1
+    group by 1 + cast(floor(100e0 * (revenue_rank - 1) / customers) as integer)
 
 ),
 

@@ -192,7 +192,7 @@ contributions as (
                 then (placed.churner_place - ranking_metrics.roc_auc) * 1e0
                     / placed.all_churners
             else (placed.stayer_place - ranking_metrics.roc_auc) * 1e0
-            / placed.all_stayers
+                / placed.all_stayers
         end as roc_auc_step,
         (
             scored.label * (
