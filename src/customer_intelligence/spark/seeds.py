@@ -33,4 +33,5 @@ def load(session: Any, path: Path, relation: str) -> None:
             f"cast(`{field.name}` as {field.dataType.simpleString()}) as `{field.name}`"
             for field in session.table(relation).schema.fields
         ]
-        to_spark(session, texts).selectExpr(*typed).write.insertInto(relation)
+        # In one file, whose rows come back in their order: that of the features is theirs.
+        to_spark(session, texts).selectExpr(*typed).coalesce(1).write.insertInto(relation)
