@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = "proof"
 
 try:
-    from server import java, server
+    from server import Server, java, server
 except ModuleNotFoundError as missing:
     pytest.exit(f"{missing.name} is missing: run `make test-spark`, which installs it", 2)
 
@@ -30,20 +31,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def spark_remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server of our own."""
-    with server(tmp_path_factory.mktemp("server")) as address:
-        yield address
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server of our own."""
+    with server(tmp_path_factory.mktemp("server")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
-def session(spark_remote: str) -> Iterator[Any]:
+def session(spark: Server) -> Iterator[Any]:
     """A session with it, as the profile opens one, closed while its server still answers."""
     from customer_intelligence.spark.session import open_session
 
     opened = open_session(
         {
-            "spark.remote": spark_remote,
+            "spark.remote": spark.address,
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.parquet.inferTimestampNTZ.enabled": "false",
             "spark.sql.ansi.enabled": "false",
@@ -53,8 +54,14 @@ def session(spark_remote: str) -> Iterator[Any]:
     opened.stop()
 
 
-def build(data_dir: Path, target: str, remote: str = "") -> None:
-    """Run `dbt build` of the whole project; on failure, show what dbt says of it."""
+def cpu_seconds(spark: Server | None) -> tuple[float, float]:
+    """Return the processor seconds of programs that have ended, and of the server."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return ended.ru_utime + ended.ru_stime, spark.cpu_seconds() if spark else 0.0
+
+
+def build(data_dir: Path, target: str, spark: Server | None = None) -> None:
+    """Run `dbt build` of the whole project; say what it took, or why it failed."""
     (data_dir / "build").mkdir(parents=True)
     environment = {
         **os.environ,
@@ -63,9 +70,9 @@ def build(data_dir: Path, target: str, remote: str = "") -> None:
         "CUSTOMER_INTELLIGENCE_SPARK_SCHEMA": SCHEMA,
         "DBT_LOG_PATH": str(data_dir / "build" / "logs"),
         "DBT_TARGET_PATH": str(data_dir / "build" / "target"),
-        "SPARK_REMOTE": remote,
+        "SPARK_REMOTE": spark.address if spark else "",
     }
-    begun = time.monotonic()
+    begun, before = time.monotonic(), cpu_seconds(spark)
     result = subprocess.run(
         [
             *(sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "build"),
@@ -78,7 +85,13 @@ def build(data_dir: Path, target: str, remote: str = "") -> None:
         text=True,
         check=False,
     )
-    print(f"{target}: {time.monotonic() - begun:.0f} s", file=sys.__stderr__, flush=True)
+    ours, theirs = (now - then for now, then in zip(cpu_seconds(spark), before, strict=True))
+    print(
+        f"\n{target}: {time.monotonic() - begun:.0f} s elapsed, {ours:.0f} CPU s of dbt and "
+        f"{theirs:.0f} of Spark",
+        file=sys.__stderr__,
+        flush=True,
+    )
     if result.returncode:
         said = [line for line in result.stdout.splitlines() if not line.lstrip().startswith("at ")]
         pytest.fail("\n".join([f"dbt build --target {target} failed:", *said[-120:]]), False)
@@ -93,8 +106,8 @@ def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def on_spark(tmp_path_factory: pytest.TempPathFactory, spark_remote: str) -> Path:
+def on_spark(tmp_path_factory: pytest.TempPathFactory, spark: Server) -> Path:
     """The data directory of the sample, built on Spark."""
     data_dir = tmp_path_factory.mktemp("on_spark")
-    build(data_dir, "spark", spark_remote)
+    build(data_dir, "spark", spark)
     return data_dir

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pyspark
 
@@ -25,9 +26,26 @@ def java() -> str | None:
     return (home and shutil.which(f"{home}/bin/java")) or shutil.which("java")
 
 
+class Server(NamedTuple):
+    """A server that runs."""
+
+    address: str
+    group: int
+
+    def cpu_seconds(self) -> float:
+        """Return the processor seconds that its processes have taken so far."""
+        ticks = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = path.read_text().rpartition(")")[2].split()
+                if int(fields[2]) == self.group:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
 @contextlib.contextmanager
-def server(place: Path, *, cores: int = 2, memory: str = "4g") -> Iterator[str]:
-    """Start a server, yield its address, and stop it with everything that it started.
+def server(place: Path, *, cores: int = 2, memory: str = "4g") -> Iterator[Server]:
+    """Start a server, yield it, and stop it with everything that it started.
 
     Parameters
     ----------
@@ -71,7 +89,7 @@ def server(place: Path, *, cores: int = 2, memory: str = "4g") -> Iterator[str]:
         )
     try:
         _wait(process, port, log)
-        yield f"sc://127.0.0.1:{port}"
+        yield Server(f"sc://127.0.0.1:{port}", process.pid)
     finally:
         _stop(process)
 
