@@ -96,7 +96,8 @@ def test_every_published_table_has_the_columns_of_its_contract(built):
     manifest = json.loads((built.data_dir / "build/target/manifest.json").read_text())
     contracts = {
         node["name"]: {
-            name: column["data_type"].upper() for name, column in node["columns"].items()
+            name: "VARCHAR" if column["data_type"] == "string" else column["data_type"].upper()
+            for name, column in node["columns"].items()
         }
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["config"]["access"] == "public"

@@ -22,15 +22,10 @@ deciles as (
             net_revenue_year_before,
             '{{ ranking }}' as ranking,
             1 + cast(floor(
-                10e0
-                * (
-                    row_number() over (
-                        order by {{ ranking }} desc, customer_id nulls last
-                    ) - 1
-                )
-                / count(*) over ()
+                10e0 * (row_number() over places - 1) / count(*) over ()
             ) as integer) as place_decile
         from customers
+        window places as (order by {{ ranking }} desc, customer_id nulls last)
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
 

@@ -284,8 +284,7 @@ wide as (
         ) }} as net_revenue_mae_over_fitted,
         {{ round_to(
             "sqrt(totals.net_revenue_squared_error * 1e0 / totals.customers)", 4
-        ) }}
-            as net_revenue_rmse,
+        ) }} as net_revenue_rmse,
         {{ share_of("totals.top_decile_net_revenue", "totals.actual_net_revenue") }}
             as top_decile_capture,
         -- Ranks would have to be made anew for each resample: no interval.
