@@ -66,13 +66,7 @@ scores as (
             when scored_customers.cutoff_date = scored_cutoffs.compared_date then 0
             else 1
         end as is_reference,
-        coalesce(
-            min(scored_customers.seasonal_cutoff_date) over ()
-            <> max(scored_customers.seasonal_cutoff_date) over (),
-            false
-        )
-        or count(scored_customers.seasonal_cutoff_date) over ()
-        between 1 and count(*) over () - 1 as is_releveled
+        scored_customers.seasonal_cutoff_date
     from scored_customers
     inner join active_customers
         on
@@ -83,6 +77,16 @@ scores as (
             active_customers.cutoff_date
             in (scored_cutoffs.reference_date, scored_cutoffs.compared_date)
             and scored_cutoffs.place = 1
+
+),
+
+releveled as (
+
+    select
+        coalesce(min(seasonal_cutoff_date) <> max(seasonal_cutoff_date), false)
+        or count(seasonal_cutoff_date) between 1 and count(*) - 1 as is_releveled
+    from scores
+
 ),
 
 measures as (
@@ -105,14 +109,19 @@ measures as (
     select
         'churn_probability' as kind,
         'churn_probability' as subject,
-        churn_probability as measure,
-        is_releveled,
-        reference_date,
-        compared_date,
-        sum(is_reference) as reference_customers,
-        sum(1 - is_reference) as compared_customers
+        scores.churn_probability as measure,
+        releveled.is_releveled,
+        scores.reference_date,
+        scores.compared_date,
+        sum(scores.is_reference) as reference_customers,
+        sum(1 - scores.is_reference) as compared_customers
     from scores
-    group by churn_probability, is_releveled, reference_date, compared_date
+    cross join releveled
+    group by
+        scores.churn_probability,
+        releveled.is_releveled,
+        scores.reference_date,
+        scores.compared_date
 
 ),
 
