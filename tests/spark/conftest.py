@@ -15,6 +15,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = "proof"
+# What each build took, in words.
+TOOK: list[str] = []
 
 try:
     from server import Server, java, server
@@ -28,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reason = "test-spark needs Java 17 or later (Debian: openjdk-17-jre-headless)"
         for item in items:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end what the builds took."""
+    for line in TOOK:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -86,11 +94,9 @@ def build(data_dir: Path, target: str, spark: Server | None = None) -> None:
         check=False,
     )
     ours, theirs = (now - then for now, then in zip(cpu_seconds(spark), before, strict=True))
-    print(
-        f"\n{target}: {time.monotonic() - begun:.0f} s elapsed, {ours:.0f} CPU s of dbt and "
-        f"{theirs:.0f} of Spark",
-        file=sys.__stderr__,
-        flush=True,
+    TOOK.append(
+        f"{target}: {time.monotonic() - begun:.0f} s elapsed, {ours:.0f} CPU s of dbt and "
+        f"{theirs:.0f} of Spark"
     )
     if result.returncode:
         said = [line for line in result.stdout.splitlines() if not line.lstrip().startswith("at ")]
