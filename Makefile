@@ -55,7 +55,7 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 .DEFAULT_GOAL := help
 .PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics doctor versions rollback publish forget \
 	export audience campaign \
-	test test-quick test-tools test-faults test-incremental conventions bench bench-dashboard scoreboard lint sample lock clean
+	test test-quick test-tools test-faults test-incremental test-spark conventions bench bench-dashboard scoreboard lint sample lock clean
 
 help:
 	@echo 'make build [DATA=file] [MAPPING=mapping.yml|shopify] [DATA_DIR=dir] [VARS="{…}"]'
@@ -84,6 +84,7 @@ help:
 	@echo 'make test        linters and all tests'
 	@echo 'make test-tools  other engines, every page in every look, the conventions'
 	@echo 'make test-incremental    what a build adds is what a build of everything makes: 500 shops'
+	@echo 'make test-spark  the sample built on Spark, every table compared with DuckDB (docs/scale.md)'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
 	@echo 'make bench [SIZES=1,10,100] [RUNS=5] [QUICK=1] [ADD=1]    docs/performance.md: the product beside'
 	@echo '                 pandas, polars and SQL, by copies of Online Retail; QUICK prints one run'
@@ -129,6 +130,13 @@ $(TREE).venv/bench/installed: $(TREE)requirements-bench.txt | $(BIN)/python
 	cd $(call quoted,ROOT) && .venv/bin/python -m venv .venv/bench
 	cd $(call quoted,ROOT) && .venv/bench/bin/python -m pip install --quiet --require-hashes \
 		-r requirements-bench.txt
+	touch "$@"
+
+$(TREE).venv/spark/installed: $(TREE)requirements-spark.txt $(TREE)pyproject.toml | $(BIN)/python
+	cd $(call quoted,ROOT) && .venv/bin/python -m venv .venv/spark
+	cd $(call quoted,ROOT) && .venv/spark/bin/python -m pip install --quiet --require-hashes \
+		-r requirements-spark.txt
+	cd $(call quoted,ROOT) && .venv/spark/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	touch "$@"
 
 build: $(TREE).venv/installed
@@ -210,6 +218,10 @@ test-incremental: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && INCREMENTAL_SHOPS=500 .venv/bin/python -m pytest --numprocesses auto \
 		--maxprocesses 4 tests/python/test_incremental.py
 
+# The sample whole on Spark and on DuckDB, every table compared. Needs Java 17 or later.
+test-spark: $(TREE).venv/spark/installed
+	cd $(call quoted,ROOT) && .venv/spark/bin/python -m pytest -p no:cacheprovider tests/spark
+
 # What takes hours.
 test-faults: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && .venv/bin/python -m tests.faults $(call option,only,ONLY)
@@ -267,7 +279,10 @@ LOCK := .venv/bin/uv pip compile pyproject.toml --universal --python-version 3.1
 
 lock: $(TREE).venv/installed-dev
 	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra dashboard --extra mcp -o requirements.txt
-	cd $(call quoted,ROOT) && $(LOCK) --all-extras -o requirements-dev.txt
+	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra dashboard --extra mcp --extra postgres \
+		--extra dev -o requirements-dev.txt
+	cd $(call quoted,ROOT) && $(LOCK) --extra install --extra build --extra spark --group spark-tests \
+		-o requirements-spark.txt
 	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group conventions,$(LOCK)) -o requirements-conventions.txt
 	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group bench,$(LOCK)) -o requirements-bench.txt
 

@@ -1,9 +1,4 @@
 {% macro publish_marts(results) %}
-    {{ return(adapter.dispatch("publish_marts")(results)) }}
-{% endmacro %}
-
-
-{% macro duckdb__publish_marts(results) %}
     {#-
     This macro only collects what the gate (customer_intelligence.publication.gate) decides on: a build of the
     whole graph in which every node ran and passed publishes.
@@ -38,7 +33,7 @@
                 {% do models.append({
                     "id": node.unique_id,
                     "name": node.name,
-                    "schema": node.schema,
+                    "schema": node.config.schema,
                     "relation": node.relation_name,
                     "description": node.description,
                     "columns": columns,
@@ -84,9 +79,7 @@
             "models": models,
             "keys": keys,
         }) %}
-        {% set said = call_plugin(
-            "end_command(" ~ dbt.string_literal(dbt.escape_single_quotes(report)) ~ ")"
-        ) %}
+        {% set said = call_plugin("end_command", report) %}
         {% if said %}
             {{ log(said, info=true) }}
         {% endif %}

@@ -1,14 +1,9 @@
 {% macro start_run() %}
-    {{ return(adapter.dispatch("start_run")()) }}
-{% endmacro %}
-
-
-{% macro duckdb__start_run() %}
     {#- One hook: dbt compiles several of them side by side. -#}
     {% if execute %}
         {% set given = invocation_args_dict.get("vars") or {} %}
         {% set variables = {} %}
-        {% for name in fromjson(call_plugin("names_of_vars()")) %}
+        {% for name in fromjson(call_plugin("names_of_vars")) %}
             {% set value = var(name) %}
             {#- YAML reads a day as a date, which JSON does not know. -#}
             {% set is_plain = value is none or value is boolean or value is number
@@ -50,9 +45,7 @@
             "given": given.keys() | map("string") | list,
             "started_at": run_started_at.strftime("%Y-%m-%d %H:%M:%S"),
         }) %}
-        {% set started = fromjson(call_plugin(
-            "start_run(" ~ dbt.string_literal(dbt.escape_single_quotes(request)) ~ ")"
-        )) %}
+        {% set started = fromjson(call_plugin("start_run", request)) %}
         {% if flags.WHICH in ("build", "run", "retry") %}
             {{ log("source: " ~ started["source"], info=true) }}
             {% for node in changed if not started["keeps_lines"] %}

@@ -263,6 +263,7 @@ def test_requirements_hold_names_versions_and_hashes_only():
     for name, least in (
         *(("requirements.txt", 50), ("requirements-dev.txt", 50)),
         *(("requirements-conventions.txt", 10), ("requirements-bench.txt", 1)),
+        ("requirements-spark.txt", 50),
     ):
         text = (ROOT / name).read_text()
         assert "://" not in text

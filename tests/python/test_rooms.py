@@ -33,7 +33,11 @@ ARROWS = {
     "lifetime_value": {"frames"},
     "scoring": {"lifetime_value"},
     "churn": {"errors", "frames", "lifetime_value", "scoring"},
-    "dbt_plugin": {"churn", "data_dir", "errors", "publication", "variables"},
+    "dbt_command": {"churn", "data_dir", "errors", "ingest", "publication"},
+    "dbt_plugin": {"data_dir", "dbt_command", "errors", "publication", "variables"},
+    "spark": {
+        *("data_dir", "dbt_command", "errors", "ingest", "publication", "quoting", "variables"),
+    },
     "cli": {
         *("agents", "check_data", "data_dir", "erasure", "errors", "ingest", "lists", "metrics"),
         *("publication", "sources", "variables"),

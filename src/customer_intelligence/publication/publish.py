@@ -307,12 +307,7 @@ def _copy(
         )
         connection.execute(
             "create table publication._meta_semantics as select ?::varchar as manifest",
-            [
-                published_semantics(
-                    build.semantics,
-                    {table.relation: (table.schema, table.name) for table in tables},
-                )
-            ],
+            [published_semantics(build.semantics, {table.name: table.schema for table in tables})],
         )
         _comment_on_meta(connection)
         changes = f"{SCHEMAS[0]}.{TABLE}"

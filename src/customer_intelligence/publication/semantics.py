@@ -9,15 +9,15 @@ from customer_intelligence.errors import CustomerIntelligenceError
 from customer_intelligence.quoting import identifier
 
 
-def published_semantics(manifest: str, tables: Mapping[str, tuple[str, str]]) -> str:
+def published_semantics(manifest: str, schemas: Mapping[str, str]) -> str:
     """Return a semantic manifest whose models are the tables of the published file.
 
     Parameters
     ----------
     manifest : str
-        As dbt writes it, with the relations of the work database.
-    tables : mapping of str to tuple of str
-        Schema and name of each published table, by its relation in the work database.
+        As dbt writes it, with the relations of the engine that built.
+    schemas : mapping of str to str
+        The schema of each published table, by its name.
 
     Returns
     -------
@@ -37,17 +37,16 @@ def published_semantics(manifest: str, tables: Mapping[str, tuple[str, str]]) ->
         *semantics["project_configuration"]["time_spines"],
     ):
         relation = model["node_relation"]
-        table = tables.get(relation["relation_name"])
-        if table is None:
+        name = relation["alias"]
+        if name not in schemas:
             raise CustomerIntelligenceError(
                 "E_METRICS_UNPUBLISHED",
-                f"Metrics are made of {relation['alias']}, which is not published.",
+                f"Metrics are made of {name}, which is not published.",
                 "Give it public access, or take it out of models/marts/_semantic_models.yml.",
             )
         relation |= {
             "database": None,
-            "schema_name": table[0],
-            "alias": table[1],
-            "relation_name": ".".join(map(identifier, table)),
+            "schema_name": schemas[name],
+            "relation_name": f"{identifier(schemas[name])}.{identifier(name)}",
         }
     return json.dumps(semantics)

@@ -5,7 +5,7 @@ shop, who must not be contacted, campaigns, and the clusters that are published 
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,7 @@ def start_run(
     changes_lines: bool = True,
     is_whole: bool = True,
     is_anew: bool = False,
+    find: Callable[..., Shop] | None = None,
 ) -> Started:
     """Prepare a dbt command.
 
@@ -87,6 +88,9 @@ def start_run(
         Whether it builds every model.
     is_anew : bool
         Whether they are to be made anew, or without rows.
+    find : callable
+        How to find the shop, `find_shop_to_build` where nothing is said: an engine that has
+        relations of its own has a way of its own.
 
     Returns
     -------
@@ -101,10 +105,7 @@ def start_run(
     check_variables(variables, given)
     relation = variables["raw_relation"]
     latest = dt.datetime.fromisoformat(started_at) + FUTURE_TOLERANCE
-    if relation is None:
-        shop = find_shop(data_dir, Path(project_dir) / SAMPLE)
-    else:
-        shop = _shop_of_relation(connection, data_dir, str(relation), latest, Path(project_dir))
+    shop = (find or find_shop_to_build)(connection, data_dir, relation, latest, Path(project_dir))
     if command in WORKING:
         preflight.begin_run(data_dir)
     lines = lines_now(Path(project_dir), shop, variables)
@@ -125,6 +126,19 @@ def start_run(
         is_copied=is_copied,
     )
     return Started(", ".join(filter(None, (shop.words, words))), lines, already_read, is_whole)
+
+
+def find_shop_to_build(
+    connection: duckdb.DuckDBPyConnection,
+    data_dir: Path,
+    relation: object,
+    latest: dt.datetime,
+    project: Path,
+) -> Shop:
+    """Return the shop of the relation, or of the data directory where none is named."""
+    if relation is None:
+        return find_shop(data_dir, project / SAMPLE)
+    return _shop_of_relation(connection, data_dir, str(relation), latest, project)
 
 
 def find_shop(data_dir: Path, sample: Path) -> Shop:
