@@ -43,13 +43,12 @@ class Plugin(BasePlugin):
             raise DbtRuntimeError(
                 f"E_BAD_MEMORY: {MEMORY_VARIABLE} is no size of memory. Write, for example, 2GB."
             ) from error
-        command = self._command
 
         def start(request: str) -> str:
-            return answer(lambda: command.start(conn.cursor(), json.loads(request)))
+            return answer(lambda: self._command.start(conn.cursor(), json.loads(request)))
 
         def end(report: str) -> str:
-            return answer(lambda: command.end(conn.cursor(), json.loads(report)))
+            return answer(lambda: self._command.end(conn.cursor(), json.loads(report)))
 
         def names_of_vars() -> str:
             return answer(lambda: json.dumps(list(VARIABLES)))

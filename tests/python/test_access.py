@@ -185,7 +185,7 @@ def bait(tmp_path) -> Path:
         other.execute(f"export database '{here}/bait'")
         other.execute("alter table t rename to u")
         other.execute(f"export database '{here}/bait2'")
-    (here / "meta.csv").write_text("intruder,1,2026-01-01 00:00:00,2026-01-01,5,x,1,0\n")
+    (here / "meta.csv").write_text("intruder,1,2026-01-01 00:00:00,2026-01-01,5,x,1,0,rules\n")
     return here
 
 

@@ -280,7 +280,7 @@ def _answer(
     states = _rows(
         marts,
         "select model, model_status, explanation from rpt_model_status "
-        "where list_contains($models, model)",
+        "where list_contains($models, model) order by model",
         {"models": list(models)},
     )
     judged = (

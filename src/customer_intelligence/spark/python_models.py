@@ -6,6 +6,10 @@ that a model asks for passes through this process whole, and so does what the mo
 
 from __future__ import annotations
 
+import importlib.machinery
+import importlib.util
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -32,10 +36,22 @@ def run(session: Any, compiled_code: str, relation: str) -> None:
         def load(name: str) -> duckdb.DuckDBPyRelation:
             return connection.from_arrow(from_spark(session.table(name)))
 
-        model: dict[str, Any] = {"__name__": "dbt_python_model"}
-        # The code of the project's own models, as dbt-duckdb runs it.
-        exec(compile(compiled_code, relation, "exec"), model)  # noqa: S102  # nosec
-        returned = model["model"](model["dbtObj"](load), session)
+        model = _module(compiled_code)
+        returned = model.model(model.dbtObj(load), session)
         connection.register("returned", returned)
         # DuckDB gives the columns the types that they have where it builds the project itself.
         to_spark(session, connection.table("returned")).write.saveAsTable(relation)
+
+
+def _module(compiled_code: str) -> Any:
+    """Import the code of a model from a file, as dbt-duckdb does."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.py")
+        path.write_text(compiled_code, "utf-8")
+        loader = importlib.machinery.SourceFileLoader("dbt_python_model", str(path))
+        spec = importlib.util.spec_from_loader(loader.name, loader)
+        if spec is None:
+            raise ImportError(f"{path} is no module")
+        module = importlib.util.module_from_spec(spec)
+        loader.exec_module(module)
+    return module
