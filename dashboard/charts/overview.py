@@ -154,7 +154,7 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         var_name="measure",
         value_name="share",
     )
-    labels = {"customer_share": "of customers", "net_revenue_share": "of net revenue"}
+    labels = {"customer_share": "of customers", "net_revenue_share": "of revenue"}
     long["measure"] = long["measure"].map(labels)
     long["label"] = [
         f"{wording.percent(share, 0)} {measure}"
@@ -171,7 +171,7 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
             "share:Q",
             title="Share of all",
             axis=alt.Axis(format=".0%", tickCount=5),
-            scale=alt.Scale(domainMax=1.8 * float(long["share"].max())),
+            scale=alt.Scale(domainMax=2 * float(long["share"].max())),
         ),
         tooltip=[
             alt.Tooltip("segment:N", title="Segment"),

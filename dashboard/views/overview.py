@@ -95,39 +95,36 @@ def draw_month(months: pd.DataFrame, currency: str) -> None:
         return
     now = whole.iloc[-1]
     month = now["month_start_date"]
-    year_before = whole[whole["month_start_date"] == month - pd.DateOffset(years=1)]
-    before = whole[whole["month_start_date"] == month - pd.DateOffset(months=1)]
+    earlier = whole.set_index("month_start_date")
+    # The season's own comparison first.
+    past = [
+        earlier.loc[day]
+        for day in (month - pd.DateOffset(years=1), month - pd.DateOffset(months=1))
+        if day in earlier.index
+    ]
     figures = wording.MONTH_FIGURES.items()
     for place, (name, (label, unit, definition)) in zip(st.columns(5), figures, strict=True):
-        if not pd.isna(now[name]):
-            compared = [
-                (past.iloc[0], wording.change(now[name], past.iloc[0][name], unit))
-                for past in (year_before, before)
-                if len(past) and not pd.isna(past.iloc[0][name])
-            ]
-            told = [
-                f"{change} on {past['month_start_date']:%b %Y}"
-                for past, change in compared
-                if change
-            ]
-            exact = str(wording.figure(now[name], unit, currency))
-            short = wording.in_short(exact) if unit == "currency" and now[name] >= 10_000 else exact
-            place.metric(
-                label,
-                short,
-                told[0] if told else None,
-                delta_color="blue",
-                help=wording.as_markdown(". ".join([f"Exactly {exact}", *told[1:]]))
-                + f". {definition}",
-                border=True,
-                chart_data=whole[name].tolist() if len(whole) > 1 else None,
-                chart_type="area",
-            )
-    season = "the same month a year before" if len(year_before) else "the month before"
-    st.caption(
-        f"{month:%B %Y}, the last whole month, compared with {season}. The lines show all whole "
-        "months."
-    )
+        if pd.isna(now[name]):
+            continue
+        changes = [wording.change(now[name], then[name], unit) for then in past]
+        exact = str(wording.figure(now[name], unit, currency))
+        told = [f"Exactly {exact}"] + [
+            f"{change} on {then.name:%B %Y}"
+            for then, change in zip(past, changes, strict=True)
+            if change
+        ]
+        place.metric(
+            label,
+            wording.in_short(exact) if unit == "currency" and now[name] >= 10_000 else exact,
+            changes[0] if changes else None,
+            delta_color="blue",
+            help=f"{wording.as_markdown('; '.join(told))}. {definition}",
+            border=True,
+            chart_data=whole[name].tolist() if len(whole) > 1 else None,
+            chart_type="area",
+        )
+    compared = f", against {past[0].name:%B %Y}" if past else ""
+    st.caption(f"{month:%B %Y}, the last whole month{compared}. The lines show all whole months.")
 
 
 def draw_findings(findings: pd.DataFrame) -> None:
