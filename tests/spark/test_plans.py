@@ -6,14 +6,14 @@ from pathlib import Path
 
 LONGEST_PLAN = 1500
 # Windows over everything there is, of models whose rows are few however many customers there are:
-# days, cutoffs, segments, countries, classes of revenue, pairs of the commonest products, models,
-# or a bounded sample of customers.
+# days, months, cutoffs, segments, countries, classes of revenue, pairs of the commonest products,
+# models, or a bounded sample of customers.
 FEW_ROWS = {
     *("customer_cube", "int_as_of", "int_product_suggestions", "int_segment_distribution"),
-    *("ml_churn_distributions", "ml_churn_losses", "ml_churn_model_selection", "ml_clv_status"),
+    *("ml_churn_losses", "ml_churn_model_selection", "ml_clv_status"),
     *("ml_churn_outcome_drift", "ml_distribution_drift", "rpt_action_backtest"),
     *("rpt_cluster_products", "rpt_drift", "rpt_insights", "rpt_product_affinity"),
-    "rpt_revenue_concentration",
+    *("rpt_growth", "rpt_revenue_concentration"),
 }
 # All customers in the order in which to write to them: not divided yet.
 ALL_CUSTOMERS = {"fct_customer_actions"}
