@@ -245,6 +245,9 @@ def definition(data_dir: Path, name: str) -> Answer:
             for metric in metrics.known()
             if metric.name == name
         ]
+        dimension = metrics.definition_of(name)
+        if dimension and not any(known["meaning"] == dimension for known in found):
+            found.append({"kind": "dimension", "meaning": dimension})
         if not found:
             raise CustomerIntelligenceError(
                 "E_NO_DEFINITION",

@@ -6,14 +6,14 @@ depends on its input alone. Each change has one cause, the first of `CAUSES` tha
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
+from customer_intelligence.data_dir.memory import memory_limit
 from customer_intelligence.quoting import literal
 
 TABLE = "rpt_changes"
@@ -144,29 +144,46 @@ left join by_time using (customer_id)
 log = logging.getLogger(__name__)
 
 
-def note_changes(connection: DuckDBPyConnection, before: Path | None) -> int:
-    """Fill `rpt_changes` of the publication that is being written.
+def note_changes(database: Path, before: Path | None) -> int:
+    """Fill `rpt_changes` of a version that is not published yet.
+
+    It works in a DuckDB of its own: what a damaged version before does to it, no build should feel.
 
     Parameters
     ----------
-    connection : DuckDBPyConnection
-        With the new version attached as `publication`, in a transaction.
+    database : Path
+        The new version's.
     before : Path or None
-        The database of the version that is current, None where there is none.
+        That of the version that is current, None where there is none.
 
     Returns
     -------
     int
         Changes: none where the two cannot be compared, which is no reason not to publish.
     """
-    if before is None or not _is_complete(connection, "publication"):
+    if before is None:
         return 0
     try:
-        with _attached(connection, before):
-            if not _is_complete(connection, "previous"):
+        with (
+            tempfile.TemporaryDirectory(dir=database.parent) as spilled,
+            duckdb.connect(
+                config={"memory_limit": memory_limit(), "temp_directory": spilled}
+            ) as connection,
+        ):
+            connection.execute(f"attach {literal(str(database))} as publication")
+            connection.execute(f"attach {literal(str(before))} as previous (read_only)")
+            if not all(_is_complete(connection, side) for side in ("publication", "previous")):
                 return 0
-            return _compare(connection)
-    except (duckdb.IOException, duckdb.CatalogException, duckdb.SerializationException) as error:
+            connection.begin()
+            changes = _compare(connection)
+            connection.execute(
+                "update publication.main._meta_tables set row_count = ? where table_name = ?",
+                [changes, TABLE],
+            )
+            connection.commit()
+            connection.execute("checkpoint publication")
+            return changes
+    except duckdb.Error as error:
         log.warning("What changed since the version before is not told: %s", error)
         return 0
 
@@ -202,15 +219,6 @@ def _compare(connection: DuckDBPyConnection) -> int:
         },
     ).fetchall()
     return int(changes)
-
-
-@contextlib.contextmanager
-def _attached(connection: DuckDBPyConnection, path: Path) -> Iterator[None]:
-    connection.execute(f"attach {literal(str(path))} as previous (read_only)")
-    try:
-        yield
-    finally:
-        connection.execute("detach previous")
 
 
 def _is_complete(connection: DuckDBPyConnection, database: str) -> bool:

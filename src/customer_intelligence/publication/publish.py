@@ -54,6 +54,7 @@ from customer_intelligence.quoting import identifier, literal
 KEPT_VERSIONS = 3
 SALES = "fct_orders"
 BUILD_INFO = "marts.build_info"
+CHANGES = f"{SCHEMAS[0]}.{TABLE}"
 # What DuckDB 1.4, its current long-term release, can read.
 STORAGE_VERSION = "v1.4.0"
 _LEFTOVERS = (BUILDING_PREFIX, f".{CURRENT}.", f".{LAST_NUMBER}.")
@@ -188,8 +189,9 @@ def publish(
         erasures = erasure_number(data_dir / RAW)
         _refuse_to_go_back(data_dir, build)
         building.mkdir()
-        before = _current_database(data_dir)
-        rows = _copy(connection, building / DATABASE, build, tables, erasures, before)
+        rows = _copy(connection, building / DATABASE, build, tables, erasures)
+        if CHANGES in rows:
+            rows[CHANGES] = note_changes(building / DATABASE, _current_database(data_dir))
         if not build.publish_empty:
             _refuse_to_empty(data_dir, rows)
         _write_summary(building)
@@ -264,7 +266,6 @@ def _copy(
     build: Build,
     tables: Sequence[Table],
     erasures: int,
-    before: Path | None,
 ) -> dict[str, int]:
     """Copy tables with their metadata; return the number of rows, by schema and name."""
     rows = {}
@@ -310,13 +311,6 @@ def _copy(
             [published_semantics(build.semantics, {table.name: table.schema for table in tables})],
         )
         _comment_on_meta(connection)
-        changes = f"{SCHEMAS[0]}.{TABLE}"
-        if changes in rows:
-            rows[changes] = note_changes(connection, before)
-            connection.execute(
-                "update publication._meta_tables set row_count = ? where table_name = ?",
-                [rows[changes], TABLE],
-            )
     return rows
 
 
