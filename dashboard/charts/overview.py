@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import colours
@@ -10,6 +10,8 @@ import pandas as pd
 import wording
 
 from charts import SHORT_MONEY, coloured
+
+MONTHS_HEIGHT = 230
 
 
 def monthly_revenue(months: pd.DataFrame, currency: str) -> alt.LayerChart:
@@ -22,55 +24,21 @@ def monthly_revenue(months: pd.DataFrame, currency: str) -> alt.LayerChart:
     currency : str
         Unit of the amounts.
     """
-    parts = wording.REVENUE_PARTS
-    wide = months.assign(month=months["month_start_date"].dt.strftime("%b %Y"))
-    long = wide.melt(
-        id_vars=["month", "is_partial", "net_revenue"],
-        value_vars=list(parts),
-        var_name="part",
-        value_name="amount",
-    )
-    long["rank"] = long["part"].map({part: rank for rank, part in enumerate(parts)})
-    long["part"] = long["part"].map({part: label for part, (label, _) in parts.items()})
-    x = alt.X(
-        "month:N",
-        sort=wide["month"].tolist(),
-        title=None,
-        axis=alt.Axis(labelAngle=0, labelOverlap=True),
-    )
-    amount = alt.Y(
-        "amount:Q",
-        title=f"Net revenue ({currency})",
-        axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=6),
-        scale=alt.Scale(nice=False),
-    )
-    bars = (
-        alt.Chart(long)
-        .mark_bar()
-        .encode(
-            x=x,
-            y=amount,
-            color=alt.Color(
-                "part:N",
-                scale=coloured(dict(parts.values())),
-                legend=alt.Legend(title=None, orient="top", columns=2),
-            ),
-            order=alt.Order("rank:Q"),
-            opacity=alt.condition("datum.is_partial", alt.value(0.45), alt.value(1)),
-            tooltip=[
-                alt.Tooltip("month:N", title="Month"),
-                alt.Tooltip("part:N", title="Part"),
-                alt.Tooltip("amount:Q", title=currency, format=",.0f"),
-                alt.Tooltip("net_revenue:Q", title=f"Whole month, {currency}", format=",.0f"),
-            ],
-        )
+    tooltip = [
+        alt.Tooltip("month:N", title="Month"),
+        alt.Tooltip("part:N", title="Part"),
+        alt.Tooltip("amount:Q", title=currency, format=",.0f"),
+        alt.Tooltip("net_revenue:Q", title=f"Whole month, {currency}", format=",.0f"),
+    ]
+    months, x, bars = _stacked(
+        months, wording.REVENUE_PARTS, "net_revenue", f"Net revenue ({currency})", tooltip
     )
     partial = (
-        alt.Chart(wide[wide["is_partial"]])
+        alt.Chart(months[months["is_partial"]])
         .mark_text(dy=-8, color=colours.INK, fontStyle="italic")
         .encode(x=x, y=alt.Y("net_revenue:Q"), text=alt.TextValue("partial"))
     )
-    chart: alt.LayerChart = (bars + partial).properties(height=230)
+    chart: alt.LayerChart = (bars + partial).properties(height=MONTHS_HEIGHT)
     return chart
 
 
@@ -85,10 +53,35 @@ def growth(changes: pd.DataFrame, currency: str) -> alt.LayerChart:
     currency : str
         Unit of the amounts.
     """
-    parts = wording.GROWTH_PARTS
-    wide = changes.assign(month=changes["month_start_date"].dt.strftime("%b %Y"))
+    tooltip = [
+        alt.Tooltip("month:N", title="Month"),
+        alt.Tooltip("part:N", title="By"),
+        alt.Tooltip("amount:Q", title=currency, format="+,.0f"),
+        alt.Tooltip("net_revenue_change:Q", title=f"In all, {currency}", format="+,.0f"),
+    ]
+    changes, x, bars = _stacked(
+        changes, wording.GROWTH_PARTS, "net_revenue_change", f"Change ({currency})", tooltip
+    )
+    sums = (
+        alt.Chart(changes)
+        .mark_tick(color=colours.STRONG_INK, thickness=2)
+        .encode(x=x, y=alt.Y("net_revenue_change:Q"), tooltip=[tooltip[0], tooltip[-1]])
+    )
+    chart: alt.LayerChart = (bars + sums).properties(height=MONTHS_HEIGHT)
+    return chart
+
+
+def _stacked(
+    months: pd.DataFrame,
+    parts: Mapping[str, tuple[str, str]],
+    total: str,
+    title: str,
+    tooltip: Sequence[alt.Tooltip],
+) -> tuple[pd.DataFrame, alt.X, alt.Chart]:
+    """Return the months with their names, their axis, and bars of the parts of each."""
+    wide = months.assign(month=months["month_start_date"].dt.strftime("%b %Y"))
     long = wide.melt(
-        id_vars=["month", "is_partial", "net_revenue_change"],
+        id_vars=["month", "is_partial", total],
         value_vars=list(parts),
         var_name="part",
         value_name="amount",
@@ -101,12 +94,6 @@ def growth(changes: pd.DataFrame, currency: str) -> alt.LayerChart:
         title=None,
         axis=alt.Axis(labelAngle=0, labelOverlap=True),
     )
-    tooltip = [
-        alt.Tooltip("month:N", title="Month"),
-        alt.Tooltip("part:N", title="By"),
-        alt.Tooltip("amount:Q", title=currency, format="+,.0f"),
-        alt.Tooltip("net_revenue_change:Q", title=f"In all, {currency}", format="+,.0f"),
-    ]
     bars = (
         alt.Chart(long)
         .mark_bar()
@@ -114,8 +101,8 @@ def growth(changes: pd.DataFrame, currency: str) -> alt.LayerChart:
             x=x,
             y=alt.Y(
                 "amount:Q",
-                title=f"Change ({currency})",
-                axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=5),
+                title=title,
+                axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=6),
                 scale=alt.Scale(nice=False),
             ),
             color=alt.Color(
@@ -125,16 +112,10 @@ def growth(changes: pd.DataFrame, currency: str) -> alt.LayerChart:
             ),
             order=alt.Order("rank:Q"),
             opacity=alt.condition("datum.is_partial", alt.value(0.45), alt.value(1)),
-            tooltip=tooltip,
+            tooltip=list(tooltip),
         )
     )
-    sums = (
-        alt.Chart(wide)
-        .mark_tick(color=colours.STRONG_INK, thickness=2)
-        .encode(x=x, y=alt.Y("net_revenue_change:Q"), tooltip=tooltip[::3])
-    )
-    chart: alt.LayerChart = (bars + sums).properties(height=230)
-    return chart
+    return wide, x, bars
 
 
 def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.LayerChart:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 from marts_reader import query
 
@@ -61,14 +63,13 @@ def changes() -> pd.DataFrame:
     """)
 
 
-def findings() -> pd.DataFrame:
-    """Return what stands out, in sentences, those that are shown first at the top."""
-    return query("""
-        select insight, finding, figure
+def findings(first: Sequence[str]) -> pd.DataFrame:
+    """Return what stands out, in sentences, those of some names first and in their order."""
+    return query(
+        """
+        select insight, finding
         from rpt_insights
-        order by
-            coalesce(list_position(
-                ['revenue_concentration', 'churn_predictability', 'who_to_contact_first'], insight
-            ), 9),
-            insight_order
-    """)
+        order by list_position($first::varchar[], insight) nulls last, insight_order
+        """,
+        first=list(first),
+    )

@@ -185,7 +185,7 @@ def main() -> None:
                 "customers. " + layout.CLICK,
                 picks="segment",
             )
-        draw_findings(queries.findings())
+        draw_findings(queries.findings(list(wording.FOLLOW_UP)))
     draw_changes(queries.changes())
     with st.expander("All key figures, and what they mean"):
         draw_cards(currency)

@@ -39,13 +39,13 @@ def asked(data_dir: Path, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
     return asyncio.run(ask())
 
 
-def told(data_dir: Path, name: str, **arguments: Any) -> dict[str, Any]:
+def told(data_dir: Path, name: str, /, **arguments: Any) -> dict[str, Any]:
     [result] = asked(data_dir, (name, arguments))
     assert not result.is_error, result.content[0].text
     return json.loads(result.content[0].text)
 
 
-def refused(data_dir: Path, name: str, **arguments: Any) -> str:
+def refused(data_dir: Path, name: str, /, **arguments: Any) -> str:
     [result] = asked(data_dir, (name, arguments))
     assert result.is_error
     return result.content[0].text
@@ -180,6 +180,12 @@ def test_an_erased_customer_is_unknown_before_the_next_build(copy, marts, publis
     words = refused(data_dir, "explain_customer", customer_id=customer)
     assert "E_NO_CUSTOMER" in words
     assert customer not in words
+
+
+def test_a_dimension_that_is_no_column_is_defined(published_dir):
+    [found] = told(published_dir, "definition", name="was_active_90d")["answer"]
+    assert (found["kind"], "90 days" in found["meaning"]) == ("dimension", True)
+    assert "E_NO_DEFINITION" in refused(published_dir, "definition", name="margin")
 
 
 def test_what_changed_is_the_difference_of_two_versions(copy):

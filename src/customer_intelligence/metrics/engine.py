@@ -164,7 +164,9 @@ class Metrics:
             `E_UNKNOWN_METRIC`, `E_UNKNOWN_DIMENSION` for one that the metrics do not share,
             `E_BAD_QUERY` for what does not go together.
         """
-        dimensions = self._checked(query)
+        return self._made(query, self._checked(query))
+
+    def _made(self, query: Query, dimensions: Mapping[str, str]) -> tuple[str, dict[str, object]]:
         where = {
             f"value_{number}": (dimensions[name], list(values))
             for number, (name, values) in enumerate(query.where.items())
@@ -194,10 +196,10 @@ class Metrics:
 
     def answer(self, query: Query) -> Answer:
         """Return the figures, without rows that have none; raises as `sql`."""
-        text, parameters = self.sql(query)
+        shared = self._checked(query)
+        text, parameters = self._made(query, shared)
         result = self._marts.execute(text, parameters)
         kinds = {name: str(kind) for name, kind, *_ in result.description or []}
-        shared = self._dimensions(query.metrics)
         names = {name: shared[name] for name in query.by} | {name: name for name in query.metrics}
         positions = [list(kinds).index(name) for name in names.values()]
         rows = [[row[position] for position in positions] for row in result.fetchall()]
