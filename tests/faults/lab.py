@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from customer_intelligence import open_marts
-from tools import simulate
+from tools.simulate import Shop, write_shop
 
 from .marts_state import Fingerprint, fingerprint
 from .shop_directory import ROOT, Fault, ShopDirectory
@@ -115,7 +115,7 @@ class Lab:
         self.say("making a small shop and building it undisturbed, twice")
         project = without_unit_tests(copied_project(self.directory / "project"))
         before = ShopDirectory(self.directory / "before", project)
-        first, later = self._files()
+        first, later = self.files()
         succeed(before.ingest(first))
         succeed(before.build())
         after = before.copied_to(self.directory / "after")
@@ -134,14 +134,11 @@ class Lab:
         self.say(f"ready; a build takes {seconds:.0f} s, a publication {len(steps.met)} steps")
         return Prepared(before, after, generations, load, later, seconds, len(steps.met))
 
-    def _files(self) -> tuple[Path, Path]:
+    def files(self) -> tuple[Path, Path]:
+        """Make the shop's first file, and the later one with its last days."""
         whole = self.directory / "whole.parquet"
-        simulate.main(
-            [
-                *("--customers", str(CUSTOMERS), "--days", str(DAYS), "--seed", str(self.seed)),
-                *("--out", str(whole), "--truth", str(self.directory / "truth.parquet")),
-            ]
-        )
+        shop = Shop(customers=CUSTOMERS, days=DAYS)
+        write_shop(shop, self.seed, whole, self.directory / "truth.parquet")
         first, later = self.directory / "first.parquet", self.directory / "later.csv"
         lines = f"from (select *, max(InvoiceDate) over () as last_at from '{whole}')"
         bound = f"last_at - interval {LATER_DAYS} days"
@@ -156,7 +153,7 @@ class Lab:
 
 def copied_project(target: Path) -> Path:
     """Copy what dbt reads of the project."""
-    for name in ("models", "python_models", "macros", "seeds", "analyses", "src"):
+    for name in ("models", "python_models", "macros", "seeds", "analyses", "assets", "src"):
         shutil.copytree(ROOT / name, target / name)
     for name in ("tests", "data"):
         shutil.copytree(

@@ -8,12 +8,14 @@ from __future__ import annotations
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 from conftest import one_more_build
 from faults.kills import INGEST_POINTS, every_step, named
-from faults.lab import published_state
+from faults.lab import LATER_DAYS, Lab, copied_project, published_state
 from faults.readers import KINDS, polling
 from faults.shop_directory import Fault, ShopDirectory
 from faults.small_marts import fill
@@ -25,6 +27,24 @@ LINES = (
     "900001,85123A,Hanging heart,6,2011-12-09 12:50,2.55,17850,France\n"
     "900002,22139,Retro spot,1,2011-12-09 12:55,9.95,17850,France\n"
 )
+
+
+def test_the_long_proof_has_what_it_builds_from(tmp_path):
+    """It runs seldom: what it needs of the rest of the project must not go unnoticed."""
+    first, later = Lab(tmp_path).files()
+    days = "select min(InvoiceDate::date), max(InvoiceDate::date) from '{}'"
+    ((begins, ends),) = duckdb.execute(days.format(first)).fetchall()
+    ((begins_again, ends_again),) = duckdb.execute(days.format(later)).fetchall()
+    assert begins < ends <= begins_again < ends_again
+    assert (ends_again - ends).days <= LATER_DAYS + 1
+    project = copied_project(tmp_path / "project")
+    assert all((project / name).exists() for name in folders_of_dbt(project))
+
+
+def folders_of_dbt(project: Path) -> list[str]:
+    """Return the folders that dbt reads, by the project's own configuration."""
+    said = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))
+    return [folder for key, folders in said.items() if key.endswith("-paths") for folder in folders]
 
 
 @pytest.fixture(scope="module")
