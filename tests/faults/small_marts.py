@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from customer_intelligence.publication.publish import Build, Table
+from customer_intelligence.publication.publish import SCHEMAS, Build, Table
 
 TABLES = {
     "build_info": "select null::varchar as version, null::timestamp as built_at, "
@@ -49,11 +49,13 @@ def fill(connection: duckdb.DuckDBPyConnection, orders: int) -> None:
 
 
 def tables_of(connection: duckdb.DuckDBPyConnection) -> list[Table]:
-    """Return what to publish of a work database: all tables of its schema `marts`."""
+    """Return what to publish of a work database: all tables of the schemas that are published."""
     found = connection.execute(
-        "select table_name from duckdb_tables() where schema_name = 'marts' order by all"
+        "select schema_name, table_name from duckdb_tables() "
+        "where schema_name in (select unnest(?)) order by all",
+        [SCHEMAS],
     ).fetchall()
-    return [Table(name, f'"marts"."{name}"') for (name,) in found]
+    return [Table(name, f'"{schema}"."{name}"', schema=schema) for schema, name in found]
 
 
 def build(number: int, **options: object) -> Build:

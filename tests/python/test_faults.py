@@ -18,8 +18,9 @@ from faults.kills import INGEST_POINTS, every_step, named
 from faults.lab import LATER_DAYS, Lab, copied_project, published_state
 from faults.readers import KINDS, polling
 from faults.shop_directory import Fault, ShopDirectory
-from faults.small_marts import fill
+from faults.small_marts import fill, tables_of
 
+from customer_intelligence import open_marts
 from customer_intelligence.data_dir.files import link_durably
 
 LINES = (
@@ -39,6 +40,14 @@ def test_the_long_proof_has_what_it_builds_from(tmp_path):
     assert (ends_again - ends).days <= LATER_DAYS + 1
     project = copied_project(tmp_path / "project")
     assert all((project / name).exists() for name in folders_of_dbt(project))
+
+
+def test_the_long_proof_publishes_what_a_build_does(shop):
+    with duckdb.connect(str(shop.work_database), read_only=True) as work:
+        copied = {(table.schema, table.name) for table in tables_of(work)}
+    with open_marts(shop.path) as marts:
+        published = marts.execute("select table_schema, table_name from _meta_tables").fetchall()
+    assert copied == set(published)
 
 
 def folders_of_dbt(project: Path) -> list[str]:
