@@ -136,8 +136,8 @@ def test_as_of_a_day_gives_what_a_file_cut_at_that_day_gives(tmp_path):
 def test_features_of_every_cutoff_are_those_of_a_file_cut_there(published_dir, tmp_path):
     """With every later row deleted from the raw input, the tables are the same.
 
-    One statement makes the features of all cutoffs: the first training cutoff and the test cutoff
-    stand for all, unless ALL_CUTOFFS=1 is in the environment.
+    One statement makes the features of all cutoffs: the test cutoff, which has the longest history,
+    stands for all, unless ALL_BUILDS=1 is in the environment.
     """
     known = [
         f"select * from intermediate.{table} where cutoff_date = ? order by all"
@@ -153,8 +153,8 @@ def test_features_of_every_cutoff_are_those_of_a_file_cut_there(published_dir, t
             for cutoff, _ in cutoffs
         }
     assert len(cutoffs) > 3
-    if not os.environ.get("ALL_CUTOFFS"):
-        cutoffs = [cutoffs[0], cutoffs[-1]]
+    if not os.environ.get("ALL_BUILDS"):
+        cutoffs = cutoffs[-1:]
 
     def rebuilt(cutoff: date, horizon_days: int) -> list[list[tuple]]:
         data_dir = load_of(
@@ -393,23 +393,9 @@ def test_the_summary_is_short_and_speaks_of_the_current_version(published_dir, c
     assert f"{summary['customers']:,} customers" in lines[1]
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        ("--select", "rpt_kpis"),
-        (
-            *WITHOUT_UNIT_TESTS,
-            "--exclude-resource-type",
-            "test",
-            "--exclude-resource-type",
-            "model",
-        ),
-    ],
-    ids=["one mart", "without data tests"],
-)
-def test_a_part_of_the_project_is_not_published(published_dir, part):
+def test_a_part_of_the_project_is_not_published(published_dir):
     before = current_version(published_dir)
-    result = run_dbt(published_dir, "build", *part)
+    result = run_dbt(published_dir, "build", "--select", "rpt_kpis")
     assert result.returncode == 0
     assert "not published: this build was a part of the project" in result.stdout
     assert current_version(published_dir) == before
