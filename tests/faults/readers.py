@@ -25,7 +25,14 @@ import duckdb
 from customer_intelligence.data_dir.layout import CURRENT, DATABASE
 from customer_intelligence.publication.reader import open_marts
 
-from .marts_state import Fingerprint, differing, fingerprint, stated_rows, version
+from .marts_state import (
+    OF_THE_BUILD,
+    Fingerprint,
+    differing,
+    fingerprint,
+    stated_rows,
+    version,
+)
 from .shop_directory import ROOT, ShopDirectory
 
 KINDS = ("path", "marts")
@@ -101,7 +108,7 @@ def poll(kind: str, data_dir: str, generations: dict[str, Fingerprint]) -> Seen:
         else:
             rows = {name: count for name, (count, _) in found.items()}
             if rows != {name: count for name, count in stated.items() if name in rows} or (
-                stated.keys() - rows != {"build_info"}
+                stated.keys() - rows != OF_THE_BUILD & stated.keys()
             ):
                 seen.inconsistent.append(f"{read}: rows are not those of _meta_tables")
             differences = {name: differing(found, whole) for name, whole in generations.items()}

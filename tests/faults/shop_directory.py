@@ -216,11 +216,13 @@ class ShopDirectory:
         loads = {}
         for directory in sorted(self.raw.glob("[0-9]*")):
             manifest = json.loads((directory / "load.json").read_text())
-            rows = duckdb.execute(
-                "select count(*), coalesce(sum(hash(r)::hugeint), 0)::varchar "
-                "from read_parquet(?) as r",
-                [str(directory / "invoice_lines.parquet")],
-            ).fetchone()
+            # Proofs run side by side, and a connection answers one at a time.
+            with duckdb.connect() as connection:
+                rows = connection.execute(
+                    "select count(*), coalesce(sum(hash(r)::hugeint), 0)::varchar "
+                    "from read_parquet(?) as r",
+                    [str(directory / "invoice_lines.parquet")],
+                ).fetchone()
             assert rows[0] == manifest["records"], directory
             loads[directory.name] = rows
         return loads
