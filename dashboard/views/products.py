@@ -161,9 +161,9 @@ def draw_curve(code: str, cycle: pd.Series | None) -> None:
     last = curve["repurchase_rate"].iloc[-1]
     st.caption(
         f"Of {wording.counted(cycle['customers'], 'customer')} {wording.percent(last, 0)} buy it "
-        f"again within {wording.whole(cycle['followed_days'])} days. Those who do usually come after "
-        f"{low} to {high} days (grey), half of them by day {middle}. Customers who have not come "
-        "back yet count for as long as they could be followed."
+        f"again within {wording.whole(cycle['followed_days'])} days. Those who do usually come "
+        f"after {low} to {high} days (grey), half of them by day {middle}. Who has not come "
+        "back yet counts for as long as they could be followed."
     )
 
 
