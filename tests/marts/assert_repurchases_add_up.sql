@@ -1,5 +1,5 @@
--- Curves count every customer of a product once, rise, lie within their intervals, and are
--- what the days in words of a product are read from. Who is due bought the product before.
+-- Curves count every customer of a product once, rise, and lie within their intervals;
+-- cycles count the same customers. Who is due bought the product before.
 with curves as (
 
     select

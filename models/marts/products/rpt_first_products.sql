@@ -102,10 +102,9 @@ tested as (
         max(totals.all_returned_customers) as all_returned_customers,
         count(*) as customers,
         sum(first_purchases.has_returned) as returned_customers,
-        cast(sum(cast(
-            range_classes.returned_customers * 1e0 / range_classes.customers
-            as decimal(38, 10)
-        )) as double) as expected_returned_customers
+        cast(sum({{ as_decimal(
+            "range_classes.returned_customers * 1e0 / range_classes.customers", 38, 10
+        ) }}) as double) as expected_returned_customers
     from first_purchases
     inner join ranges on first_purchases.customer_id = ranges.customer_id
     inner join range_classes on ranges.range_class = range_classes.range_class

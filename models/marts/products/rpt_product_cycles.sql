@@ -1,4 +1,6 @@
-{%- set quarters = {"cycle_low_days": "25e-2", "cycle_days": "5e-1", "cycle_high_days": "75e-2"} -%}
+{%- set quarters = {
+    "cycle_low_days": "25e-2", "cycle_days": "5e-1", "cycle_high_days": "75e-2"
+} -%}
 with curves as (
 
     select
@@ -26,9 +28,11 @@ cycles as (
         sum(returned_customers) as returned_customers,
         max(followed_days) as followed_days,
         {%- for days in (90, 180) %}
-            coalesce(
-                max(case when days_since_purchase <= {{ days }} then repurchase_rate end),
-                0
+            max(
+                case
+                    when days_since_purchase <= {{ days }} then repurchase_rate
+                    else 0
+                end
             ) as rate_{{ days }}d,
         {%- endfor %}
         {%- for name, share in quarters.items() %}
@@ -52,10 +56,9 @@ select
     cast(cycles.returned_customers as bigint) as returned_customers,
     cycles.followed_days,
     {%- for days in (90, 180) %}
-        cast(
-            case when cycles.followed_days >= {{ days }} then cycles.rate_{{ days }}d end
-            as double
-        ) as repurchase_rate_{{ days }}d,
+        case
+            when cycles.followed_days >= {{ days }} then cycles.rate_{{ days }}d
+        end as repurchase_rate_{{ days }}d,
     {%- endfor %}
     {%- for name in quarters %}
         cycles.{{ name }}

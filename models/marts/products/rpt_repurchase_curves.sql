@@ -1,5 +1,5 @@
-{#- A product needs so many customers, and so many who came back; a curve ends where fewer
-are still followed. -#}
+{#- A product needs so many customers, and so many who came back; a curve ends where
+fewer are still followed. -#}
 {%- set most_products = 500 -%}
 {%- set fewest_customers = 50 -%}
 {%- set fewest_returned = 20 -%}
@@ -18,8 +18,8 @@ with as_of as (
 
 ),
 
--- From the first purchase to the second: one gap for each customer, so that those who buy
--- often do not decide. Who has not come back yet is followed to the as-of date.
+-- From the first purchase to the second: one gap for each customer, so that those who
+-- buy often do not decide. Who has not come back yet is followed to the as-of date.
 gaps as (
 
     select
@@ -125,6 +125,6 @@ select
     cast(returned_customers as bigint) as returned_customers,
     {{ round_to("1 - exp(log_away)", 6) }} as repurchase_rate,
     {{ round_to("1 - exp(log_away * narrowed)", 6) }} as ci_low,
-    {{ round_to("1 - exp(log_away / narrowed)", 6) }} as ci_high,
+    {{ round_to("1 - exp(log_away * 1e0 / narrowed)", 6) }} as ci_high,
     cast(followed_days as integer) as followed_days
 from curves
