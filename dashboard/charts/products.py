@@ -90,7 +90,7 @@ def first_products(products: pd.DataFrame) -> alt.LayerChart:
     ranges = base.mark_rule(strokeWidth=3, color=colours.MUTED).encode(
         x=alt.X(
             "ci_low:Q",
-            title="Share with a second order within 90 days",
+            title="Second order within 90 days",
             axis=alt.Axis(format=".0%", tickCount=5),
             scale=alt.Scale(domainMin=0),
         ),

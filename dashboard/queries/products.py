@@ -151,7 +151,7 @@ def pairs() -> pd.DataFrame:
 
 
 def first_products() -> pd.DataFrame:
-    """Return the products of first orders, those that differ most surely first."""
+    """Return the products of first orders: those that stand out, then those most began with."""
     return query("""
         select
             stock_code,
@@ -166,48 +166,49 @@ def first_products() -> pd.DataFrame:
             all_second_order_rate,
             is_outstanding
         from rpt_first_products
-        order by p_value, stock_code
+        order by is_outstanding desc, customers desc, stock_code
     """)
 
 
+def cycle(code: str) -> dict[str, Any]:
+    """Return when a product is usually bought again; nothing where too few do."""
+    found = query("select * from rpt_product_cycles where stock_code = $code", code=code)
+    return {} if found.empty else dict(found.iloc[0])
+
+
 def cycles() -> pd.DataFrame:
-    """Return the products that are bought again by most customers, and how many are due."""
-    sql = """
+    """Return the products that are bought again, those that most customers are due for first."""
+    return query("""
         with due as (
-            select due.stock_code, count(*) as due_customers
-            from fct_due_products as due
-            inner join fct_customer_actions as actions using (customer_id)
-            where
-                not actions.is_holdout
-                and actions.action <> 'do_not_contact'
-                and {unlisted}
-            group by due.stock_code
+            select stock_code, count(*) as due_customers from fct_due_products
+            group by stock_code
         )
 
         select
-            cycles.stock_code,
-            coalesce(cycles.description, cycles.stock_code) as product,
+            coalesce(cycles.description, stock_code) as product,
             cycles.customers,
             100 * cycles.repurchase_rate_90d as repurchase_rate_90d,
             100 * cycles.repurchase_rate_180d as repurchase_rate_180d,
             cycles.cycle_low_days,
             cycles.cycle_days,
             cycles.cycle_high_days,
-            cycles.followed_days,
             coalesce(due.due_customers, 0) as due_customers
         from rpt_product_cycles as cycles
         left join due using (stock_code)
-        order by due_customers desc, cycles.customers desc, cycles.stock_code
-    """
-    unlisted, listed = not_listed("due.customer_id", data_directory())
-    return query(sql.replace("{unlisted}", unlisted or "true"), **listed)
+        order by due_customers desc, cycles.customers desc, stock_code
+    """)
 
 
 def curve(code: str) -> pd.DataFrame:
     """Return the share of a product's customers who bought it again, by days since."""
     return query(
         """
-        select days_since_purchase, repurchase_rate, ci_low, ci_high, followed_customers,
+        select
+            days_since_purchase,
+            repurchase_rate,
+            ci_low,
+            ci_high,
+            followed_customers,
             followed_days
         from rpt_repurchase_curves where stock_code = $code
         order by days_since_purchase

@@ -399,6 +399,11 @@ def main() -> None:
     draw_actions(currency)
     if picked:
         draw_profile(picked, currency)
+        st.page_link(
+            "views/customers.py",
+            label=f"Link to customer {wording.as_markdown(picked)}",
+            query_params={"customer": picked},
+        )
 
 
 main()

@@ -84,8 +84,8 @@ def draw_first() -> None:
     is_better = standing["second_order_rate"] > standing["expected_second_order_rate"]
     if standing.empty:
         verdict = (
-            f"None of {wording.whole(len(products))} products stands out: {among} What a first "
-            "order holds says no more than how much it holds."
+            f"None of {wording.whole(len(products))} products stands out: what a first order holds "
+            f"says no more than how much it holds. {among}"
         )
     else:
         verdict = (
@@ -101,8 +101,9 @@ def draw_first() -> None:
         "with its 95 % interval and the share for first orders as large.",
     )
     st.caption(
-        f"The {len(shown)} products farthest from what first orders as large bring (black tick); "
-        f"grey: 95 % interval; orange: beyond chance. At least {FEWEST_FIRST} customers each. "
+        f"The {len(shown)} products {'that stand out, or ' if len(standing) else ''}that most "
+        "customers began with. Tick: first orders as large. Grey: 95 % interval. Orange: beyond "
+        f"what chance does among so many products. At least {FEWEST_FIRST} customers each. "
         "What goes with coming back need not cause it."
     )
 
@@ -140,11 +141,11 @@ def draw_partners(code: str, name: str) -> None:
     st.caption("Only pairs that go together beyond chance, and did so again later.")
 
 
-def draw_curve(code: str, cycle: pd.Series | None) -> None:
+def draw_curve(code: str) -> None:
     """Draw when a product is bought again."""
     st.subheader("When do they buy it again?", anchor=False)
-    curve = queries.curve(code)
-    if curve.empty or cycle is None:
+    curve, cycle = queries.curve(code), queries.cycle(code)
+    if curve.empty or not cycle:
         st.info(
             f"Too few customers bought it again: it takes {FEWEST_BUYERS} customers and "
             f"{FEWEST_RETURNED} who came back for it."
@@ -205,9 +206,10 @@ def draw_due(code: str, name: str, currency: str) -> None:
             label=f"Open customer {wording.as_markdown(customer)}",
             query_params={"customer": customer},
         )
+    first = f"The {len(due)} who spent the most. " if len(due) == queries.LISTED else ""
     st.caption(
-        "They bought it on more than one day, last as long ago as it usually takes. Customers who "
-        "were held out or must not be contacted are left out. Pick a row to open the customer."
+        f"{first}They bought it on more than one day, last as long ago as it usually takes. Those "
+        "held out or not to be contacted are left out. Pick a row to open the customer."
     )
     layout.download("Download who is due as CSV", queries.due_later(code), "due.csv")
 
@@ -231,7 +233,7 @@ def draw_overviews() -> None:
     if not cycles.empty:
         with st.expander("All products that are bought again"):
             layout.table(
-                cycles.drop(columns=["stock_code", "followed_days"]),
+                cycles,
                 "Products with the share of customers who buy them again and the usual days.",
                 {
                     "product": st.column_config.TextColumn("Product", width=260),
@@ -248,7 +250,7 @@ def draw_overviews() -> None:
                         "To day", "Three quarters of those who come back have by then."
                     ),
                     "due_customers": layout.number_column(
-                        "Due now", "Customers who may be contacted."
+                        "Due now", "Customers who bought it last as long ago as it usually takes."
                     ),
                 },
                 height=420 if len(cycles) > 11 else "content",
@@ -290,11 +292,9 @@ def main() -> None:
         format_func=choices.__getitem__,
     )
     links.tell("product")
-    cycles = queries.cycles()
-    found = cycles[cycles["stock_code"] == code]
     left, right = st.columns(2, gap="large")
     with left:
-        draw_curve(code, None if found.empty else found.iloc[0])
+        draw_curve(code)
     with right:
         draw_partners(code, choices[code])
     draw_due(code, choices[code], currency)
