@@ -93,7 +93,7 @@ def effects(readouts: pd.DataFrame) -> alt.LayerChart:
         color=alt.Color(
             "verdict:N",
             scale=coloured(STATUS_COLOURS),
-            legend=alt.Legend(title=None, orient="top"),
+            legend=alt.Legend(title=None, orient="top", columns=2),
         ),
         tooltip=[
             alt.Tooltip("label:N", title="Campaign"),

@@ -37,7 +37,7 @@ def responses() -> pd.DataFrame:
 
 
 def audience() -> pd.DataFrame:
-    """Return for each action whom it would contact and hold out, and what is expected of them.
+    """Return for each action the customers it would contact and hold out, and their chances.
 
     As `make campaign` counts: without a churn model half are taken to buy.
     """

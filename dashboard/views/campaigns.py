@@ -69,8 +69,8 @@ def draw_effects(readouts: pd.DataFrame) -> None:
         charts.effects(shown),
         "Difference in the share who bought between those contacted and those held out, by "
         "campaign and action, with its 95 % interval.",
-        "An interval that holds 0: chance alone may do as much. Who was to be contacted counts, "
-        "whether or not a message arrived.",
+        "An interval that holds 0: chance alone may do as much. All customers assigned to contact "
+        "count, whether or not a message arrived.",
     )
 
 
@@ -158,7 +158,7 @@ def sized(plan: Design) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["customers", "held_out", "points"])
 
 
-def draw_plan(plan: Design, chosen: pd.DataFrame) -> None:
+def draw_plan(plan: Design, actions: list[str]) -> None:
     """Say what a campaign to the present audience can show, and how to begin it."""
     days = queries.window_days()
     for place, (label, value, explanation) in zip(
@@ -167,7 +167,7 @@ def draw_plan(plan: Design, chosen: pd.DataFrame) -> None:
             (
                 "To contact",
                 wording.whole(plan.contacts),
-                "Customers whom these actions contact now.",
+                "Customers that these actions contact now.",
             ),
             (
                 "Held out",
@@ -183,7 +183,8 @@ def draw_plan(plan: Design, chosen: pd.DataFrame) -> None:
             (
                 "Smallest effect that shows",
                 points(plan.smallest_effect),
-                "So many more buyers are found with a power of 80 % (two-sided 5 %).",
+                "A difference of this size in the share who buy is found with a power of 80 % "
+                "(two-sided 5 %).",
             ),
         ],
         strict=True,
@@ -219,7 +220,7 @@ def draw_plan(plan: Design, chosen: pd.DataFrame) -> None:
         st.subheader("How do I begin?", anchor=False)
         st.text("1. Write the contacts; who is held out is recorded:")
         st.code(
-            f"make campaign OUT=contacts.csv ACTIONS={','.join(chosen['action'])}",
+            "make campaign OUT=contacts.csv" + (f" ACTIONS={','.join(actions)}" if actions else ""),
             language="bash",
             wrap_lines=True,
         )
@@ -258,7 +259,7 @@ def draw_design() -> None:
     )
     links.tell("action")
     chosen = audience[audience["action_label"].isin(labels)] if labels else audience
-    draw_plan(designed(chosen), chosen)
+    draw_plan(designed(chosen), chosen["action"].tolist() if labels else [])
 
 
 def main() -> None:
@@ -272,8 +273,8 @@ def main() -> None:
     readouts = queries.readouts()
     if readouts.empty:
         st.info(
-            "No campaign has been started yet. A campaign leaves some customers alone, at random: "
-            "only so can anybody say what it did. Below is what one could show, and how to begin."
+            "No campaign has been started yet. A campaign leaves some customers alone, at random, "
+            "so that its effect can be measured. Below: what one could show, and how to begin."
         )
     else:
         draw_verdict(readouts)

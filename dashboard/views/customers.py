@@ -1,4 +1,4 @@
-"""Customers: whom to contact, why and with what, and the profile of each customer."""
+"""Customers: who to contact, why and with what, and the profile of each customer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def draw_counts(chosen: list[str], currency: str) -> int:
         (
             "Nothing to send",
             wording.whole(counts["idle_customers"]),
-            "Customers whom no action contacts now.",
+            "Customers that no action contacts now.",
         ),
     ]
     for place, (label, value, definition) in zip(st.columns(5), figures, strict=True):
@@ -106,8 +106,8 @@ def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
         else ""
     )
     st.caption(
-        f"{first}{ranked_by()} first. Customers who are held out or refused contact, or whom no "
-        "action contacts, are not among them. Pick a row to see the customer."
+        f"{first or 'Ranked: '}{ranked_by()} first. Customers who are held out, refused contact or "
+        "have no action that contacts them are not listed. Pick a row to see the customer."
     )
     layout.download(
         f"Download up to {wording.whole(queries.DOWNLOADED)} customers as CSV",
@@ -383,7 +383,7 @@ def main() -> None:
         picked = draw_search(search)
         if picked:
             draw_profile(picked, currency)
-        st.caption("Clear the search to see whom to contact.")
+        st.caption("Clear the search to see the list of customers to contact.")
         return
     if layout.nothing_selected():
         return

@@ -46,7 +46,7 @@ def draw_totals(totals: dict[str, Any], currency: str) -> None:
         (
             "Bring half of it",
             wording.whole(totals["half_products"]),
-            "So many products, the best-selling ones, bring half of net revenue.",
+            "This many best-selling products bring half of net revenue.",
         ),
     ]
     for place, (label, value, definition) in zip(st.columns(4), figures, strict=True):
@@ -163,8 +163,8 @@ def draw_curve(code: str) -> None:
     st.caption(
         f"Of {wording.counted(cycle['customers'], 'customer')} {wording.percent(last, 0)} buy it "
         f"again within {wording.whole(cycle['followed_days'])} days. Those who do usually come "
-        f"after {low} to {high} days (grey), half of them by day {middle}. Who has not come "
-        "back yet counts for as long as they could be followed."
+        f"after {low} to {high} days (grey), half of them by day {middle}. Customers who "
+        "have not come back yet count for as long as they could be followed."
     )
 
 
