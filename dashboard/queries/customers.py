@@ -34,6 +34,16 @@ LIST = """
     select * from listed
     order by priority
     limit $most
+),
+
+-- Of what is due again the product whose usual days end first.
+due as (
+    select
+        customer_id,
+        arg_min(coalesce(description, stock_code), (due_until_date, stock_code)) as product
+    from fct_due_products
+    where customer_id in (select customer_id from first_listed)
+    group by customer_id
 )
 
 select
@@ -45,6 +55,7 @@ select
     listed.reason_2,
     listed.reason_3,
     listed.suggested_description,
+    case when listed.action <> 'service_check' then due.product end as due_description,
     listed.segment,
     listed.country,
     listed.churn_risk,
@@ -60,6 +71,7 @@ select
 from first_listed as listed
 inner join dim_customers as customers using (customer_id)
 inner join rpt_actions as actions on listed.action = actions.action
+left join due using (customer_id)
 order by listed.priority
 """
 LEFT = """

@@ -68,12 +68,7 @@ def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
             " · ".join(str(reason) for reason in reasons if not pd.isna(reason))
             for reasons in customers[["reason_1", "reason_2", "reason_3"]].itertuples(index=False)
         ],
-        say=[
-            say if pd.isna(product) else f"{say}. Suggest: {product}"
-            for say, product in customers[["instruction", "suggested_description"]].itertuples(
-                index=False
-            )
-        ],
+        say=[what_to_say(row) for row in customers.itertuples()],
     )
     text = st.column_config.TextColumn
     columns = {
@@ -117,6 +112,15 @@ def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
     rows = picked.selection.rows
     row = rows[0] if rows and rows[0] < len(customers) else 0
     return str(customers["customer_id"].iloc[row])
+
+
+def what_to_say(row: Any) -> str:
+    """Return what an action says to a customer, with a product where one fits."""
+    if not pd.isna(row.suggested_description):
+        return f"{row.instruction}. Suggest: {row.suggested_description}"
+    if not pd.isna(row.due_description):
+        return f"{row.instruction}. Due again: {row.due_description}"
+    return str(row.instruction)
 
 
 def ranked_by() -> str:
