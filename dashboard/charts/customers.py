@@ -65,7 +65,14 @@ def timeline(
             alt.Tooltip("returned_amount:Q", title=f"Returned, {currency}", format=",.2f"),
         ],
     )
-    amount = alt.Y("net_revenue:Q", title=f"Net revenue ({currency})", axis=alt.Axis(tickCount=4))
+    most = float(drawn["net_revenue"].max())
+    amount = alt.Y(
+        "net_revenue:Q",
+        title=f"Net revenue ({currency})",
+        axis=alt.Axis(tickCount=4),
+        # Room for the highest point.
+        scale=alt.Scale(domainMax=1.08 * most, nice=False) if most > 0 else alt.Scale(),
+    )
     stems = base.mark_rule(color=colours.MUTED, strokeWidth=2).encode(
         y=amount, y2=alt.Y2("ground:Q")
     )

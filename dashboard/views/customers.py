@@ -73,15 +73,14 @@ def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
     text = st.column_config.TextColumn
     columns = {
         "place": layout.number_column("#", f"{ranked_by().capitalize()} first."),
-        "customer_id": text("Customer", width=85),
-        "action_label": text("Action", width=110),
-        "why": text("Why", width=270, help="The customer's group and risk, what is at stake."),
-        "say": text("What to say", width=240),
+        "customer_id": text("Customer", width=80),
+        "action_label": text("Action", width=105),
+        "why": text("Why", width=335, help="The customer's group and risk, what is at stake."),
+        "say": text("What to say", width=210),
         "value_at_risk": layout.number_column(f"At risk, {currency}", "Predicted spending."),
         "expected_gain": layout.number_column(
             f"Gain, {currency}", "Predicted, at the assumed or measured response.", 2
         ),
-        "valid_until": st.column_config.DateColumn("Until", format="YYYY-MM-DD", width=90),
     }
     if shown["value_at_risk"].isna().all():
         del columns["value_at_risk"], columns["expected_gain"]
@@ -221,9 +220,9 @@ def draw_profile(customer_id: str, currency: str) -> None:
                 "Net revenue divided by orders.",
             ),
             (
-                "Days since last order",
-                wording.whole(facts["days_since_last_order"]),
-                "Until the as-of date.",
+                "Last order",
+                f"{wording.counted(facts['days_since_last_order'], 'day')} ago",
+                "Days from the last order to the as-of date.",
             ),
         ],
         "Predicted": [
@@ -246,9 +245,8 @@ def draw_profile(customer_id: str, currency: str) -> None:
     }
     for group, cards in groups.items():
         st.markdown(f"**{group}**")
-        with st.container(horizontal=True):
-            for label, value, definition in cards:
-                layout.card(label, value, definition, definition)
+        for place, (label, value, definition) in zip(st.columns(4), cards, strict=False):
+            place.metric(label, value, help=definition, border=True)
     draw_action(customer_id)
     draw_orders(facts, currency)
     left, right = st.columns(2, gap="large")

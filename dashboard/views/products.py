@@ -122,7 +122,7 @@ def draw_partners(code: str, name: str) -> None:
         partners,
         f"Products that go with {name}, the surest first.",
         {
-            "product": st.column_config.TextColumn("Goes with", width=190),
+            "product": st.column_config.TextColumn("Goes with", width=245),
             "customers_together": layout.number_column("Bought both", "Customers."),
             "confidence": layout.percent_column(
                 "Of buyers", "Share of the product's customers who bought the other one, too.", 0
@@ -292,7 +292,7 @@ def main() -> None:
         format_func=choices.__getitem__,
     )
     links.tell("product")
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([2, 3], gap="large")
     with left:
         draw_curve(code)
     with right:
