@@ -105,7 +105,11 @@ def effects(readouts: pd.DataFrame) -> alt.LayerChart:
         ],
     )
     ranges = base.mark_rule(strokeWidth=3).encode(
-        x=alt.X("points_low:Q", title="More buyers than among those held out (points)"),
+        x=alt.X(
+            "points_low:Q",
+            title="More buyers than held out (points)",
+            axis=alt.Axis(titleAnchor="end"),
+        ),
         x2="points_high:Q",
     )
     dots = base.mark_point(filled=True, size=90, opacity=1).encode(x="points:Q")

@@ -149,9 +149,9 @@ def waterfall(reasons: pd.DataFrame) -> alt.LayerChart:
     bars = base.mark_bar(size=22).encode(
         x=alt.X(
             "begins:Q",
-            title="← lower risk than a typical customer · higher →",
+            title="← lower risk than typical · higher →",
             scale=alt.Scale(domain=[-reach, reach]),
-            axis=alt.Axis(labels=False, ticks=False, grid=False),
+            axis=alt.Axis(labels=False, ticks=False, grid=False, titleAnchor="end"),
         ),
         x2="ends:Q",
         color=alt.condition("datum.change > 0", alt.value(colours.ACCENT), alt.value(colours.MAIN)),

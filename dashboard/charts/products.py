@@ -45,7 +45,7 @@ def best_sellers(products: pd.DataFrame, currency: str) -> alt.LayerChart:
         x=alt.X(
             "gross_revenue:Q",
             title=f"Pale: sold and returned ({currency})",
-            axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=4),
+            axis=alt.Axis(labelExpr=SHORT_MONEY, tickCount=4, titleAnchor="end"),
             # Room for the label of the longest bar.
             scale=alt.Scale(domainMax=1.18 * float(drawn["gross_revenue"].max()), nice=False),
         )
@@ -91,7 +91,7 @@ def first_products(products: pd.DataFrame) -> alt.LayerChart:
         x=alt.X(
             "ci_low:Q",
             title="Second order within 90 days",
-            axis=alt.Axis(format=".0%", tickCount=5),
+            axis=alt.Axis(format=".0%", tickCount=5, titleAnchor="end"),
             scale=alt.Scale(domainMin=0),
         ),
         x2="ci_high:Q",

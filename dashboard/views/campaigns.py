@@ -161,8 +161,7 @@ def sized(plan: Design) -> pd.DataFrame:
 def draw_plan(plan: Design, actions: list[str]) -> None:
     """Say what a campaign to the present audience can show, and how to begin it."""
     days = queries.window_days()
-    for place, (label, value, explanation) in zip(
-        st.columns(4),
+    layout.figures(
         [
             (
                 "To contact",
@@ -181,15 +180,13 @@ def draw_plan(plan: Design, actions: list[str]) -> None:
                 "Predicted share who buy in the churn window without any contact.",
             ),
             (
-                "Smallest effect that shows",
+                "Smallest effect",
                 points(plan.smallest_effect),
                 "A difference of this size in the share who buy is found with a power of 80 % "
                 "(two-sided 5 %).",
             ),
-        ],
-        strict=True,
-    ):
-        place.metric(label, value, help=explanation, border=True)
+        ]
+    )
     if plan.smallest_effect is None:
         st.info("With so few customers, or nobody held out, no effect can be shown.")
     elif plan.assumed_effect <= 0:

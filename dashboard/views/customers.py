@@ -21,7 +21,8 @@ DUE_SHOWN = 5
 def draw_counts(chosen: list[str], currency: str) -> int:
     """Draw how many are to be contacted, and who is left out; return the first."""
     counts = queries.to_contact(chosen)
-    at_risk, gain = counts["value_at_risk"], counts["expected_gain"]
+    at_risk, exact_risk = short(counts["value_at_risk"], currency)
+    gain, exact_gain = short(counts["expected_gain"], currency)
     figures = [
         (
             "To contact",
@@ -30,14 +31,15 @@ def draw_counts(chosen: list[str], currency: str) -> int:
         ),
         (
             "Spending at risk",
-            None if pd.isna(at_risk) else wording.money(at_risk, currency),
+            at_risk,
             "Predicted: what they are expected to spend in the churn window, times their risk to "
-            "stay away.",
+            f"stay away.{exact_risk}",
         ),
         (
             "Expected gain",
-            None if pd.isna(gain) else wording.money(gain, currency),
-            "Predicted, after the cost of the offers, at the assumed or measured response.",
+            gain,
+            "Predicted, after the cost of the offers, at the assumed or measured response."
+            f"{exact_gain}",
         ),
         ("Held out", wording.whole(counts["held_out_customers"]), HELD_OUT),
         (
@@ -46,15 +48,18 @@ def draw_counts(chosen: list[str], currency: str) -> int:
             "Customers that no action contacts now.",
         ),
     ]
-    for place, (label, value, definition) in zip(st.columns(5), figures, strict=True):
-        is_long = value and len(value) > wording.CARD_LETTERS - 4 and wording.NO_BREAK in value
-        place.metric(
-            label,
-            wording.in_short(str(value)) if is_long else value,
-            help=wording.as_markdown(f"Exactly {value}. {definition}" if is_long else definition),
-            border=True,
-        )
+    layout.figures(figures)
     return int(counts["customers"])
+
+
+def short(amount: float | None, currency: str) -> tuple[str | None, str]:
+    """Return an amount in short, and the words that say it exactly."""
+    if amount is None or pd.isna(amount):
+        return None, ""
+    exact = wording.money(amount, currency)
+    if amount < wording.SHORT_FROM:
+        return exact, ""
+    return wording.in_short(exact), f" Exactly {exact}."
 
 
 def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
@@ -245,8 +250,7 @@ def draw_profile(customer_id: str, currency: str) -> None:
     }
     for group, cards in groups.items():
         st.markdown(f"**{group}**")
-        for place, (label, value, definition) in zip(st.columns(4), cards, strict=False):
-            place.metric(label, value, help=definition, border=True)
+        layout.figures(cards)
     draw_action(customer_id)
     draw_orders(facts, currency)
     left, right = st.columns(2, gap="large")

@@ -31,7 +31,7 @@ def draw_totals(totals: dict[str, Any], currency: str) -> None:
     net = wording.money(totals["net_revenue"], currency)
     figures = [
         (
-            "Sold, net of returns",
+            "Net of returns",
             wording.in_short(net) if totals["net_revenue"] >= wording.SHORT_FROM else net,
             f"Exactly {net}. With sales without a customer; discounts on whole orders are not "
             "taken off products.",
@@ -49,8 +49,7 @@ def draw_totals(totals: dict[str, Any], currency: str) -> None:
             "This many best-selling products bring half of net revenue.",
         ),
     ]
-    for place, (label, value, definition) in zip(st.columns(4), figures, strict=True):
-        place.metric(label, value, help=wording.as_markdown(definition), border=True)
+    layout.figures(figures)
 
 
 def draw_best(currency: str) -> None:

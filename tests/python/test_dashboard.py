@@ -756,7 +756,7 @@ def test_products_are_those_of_the_marts(published, shown):
         from dim_products
     """).fetchone()
     cards = {card.label: card for card in app.metric}
-    assert f"{net:,.0f}" in cards["Sold, net of returns"].help.replace("\\", "")
+    assert f"{net:,.0f}" in cards["Net of returns"].help.replace("\\", "")
     assert cards["Returned"].value.startswith(f"{100 * returned / gross:.1f}")
     assert cards["Products sold"].value == f"{products:,}"
     (best,) = chart_data(app, "gross_revenue", "label")
@@ -836,7 +836,7 @@ def test_without_a_campaign_the_page_says_how_to_begin_and_what_one_could_show(p
     cards = {card.label: card.value for card in app.metric}
     assert cards["To contact"] == f"{contacts:,}"
     assert cards["Held out"] == f"{held_out:,}"
-    assert cards["Smallest effect that shows"] == f"{100 * plan.smallest_effect:.1f} points"
+    assert cards["Smallest effect"] == f"{100 * plan.smallest_effect:.1f} points"
     assert any(block.value.startswith("make campaign OUT=") for block in app.code)
     (sizes,) = chart_data(app, "customers", "held_out", "points")
     for _, lines in sizes.groupby("held_out"):
