@@ -34,28 +34,18 @@ LIST = """
     select * from listed
     order by priority
     limit $most
-),
-
--- Of what is due again the product whose usual days end first.
-due as (
-    select
-        customer_id,
-        arg_min(coalesce(description, stock_code), (due_until_date, stock_code)) as product
-    from fct_due_products
-    where customer_id in (select customer_id from first_listed)
-    group by customer_id
 )
 
 select
     row_number() over (order by listed.priority) as place,
     customer_id,
+    listed.action,
     listed.action_label,
     actions.instruction,
     listed.reason_1,
     listed.reason_2,
     listed.reason_3,
     listed.suggested_description,
-    case when listed.action <> 'service_check' then due.product end as due_description,
     listed.segment,
     listed.country,
     listed.churn_risk,
@@ -71,7 +61,6 @@ select
 from first_listed as listed
 inner join dim_customers as customers using (customer_id)
 inner join rpt_actions as actions on listed.action = actions.action
-left join due using (customer_id)
 order by listed.priority
 """
 LEFT = """
@@ -235,6 +224,22 @@ def reasons(customer_id: str) -> pd.DataFrame:
         """,
         id=customer_id,
     )
+
+
+def due_first(customers: list[str]) -> dict[str, str]:
+    """Return for each customer the product whose usual days end first, if any is due again."""
+    found = query(
+        """
+        select
+            customer_id,
+            arg_min(coalesce(description, stock_code), (due_until_date, stock_code)) as product
+        from fct_due_products
+        where customer_id in (select unnest($customers::varchar[]))
+        group by customer_id
+        """,
+        customers=customers,
+    )
+    return dict(zip(found["customer_id"], found["product"], strict=True))
 
 
 def due_products(customer_id: str) -> pd.DataFrame:

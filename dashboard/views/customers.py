@@ -68,12 +68,13 @@ def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
     if customers.empty:
         st.info("Nobody is to be contacted under these filters.")
         return None
+    due = queries.due_first(customers["customer_id"].tolist())
     shown = customers.assign(
         why=[
             " · ".join(str(reason) for reason in reasons if not pd.isna(reason))
             for reasons in customers[["reason_1", "reason_2", "reason_3"]].itertuples(index=False)
         ],
-        say=[what_to_say(row) for row in customers.itertuples()],
+        say=[what_to_say(row, due.get(row.customer_id)) for row in customers.itertuples()],
     )
     text = st.column_config.TextColumn
     columns = {
@@ -118,12 +119,13 @@ def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
     return str(customers["customer_id"].iloc[row])
 
 
-def what_to_say(row: Any) -> str:
+def what_to_say(row: Any, due: str | None) -> str:
     """Return what an action says to a customer, with a product where one fits."""
     if not pd.isna(row.suggested_description):
         return f"{row.instruction}. Suggest: {row.suggested_description}"
-    if not pd.isna(row.due_description):
-        return f"{row.instruction}. Due again: {row.due_description}"
+    # Complaints are heard before anything is offered.
+    if due and row.action != "service_check":
+        return f"{row.instruction}. Due again: {due}"
     return str(row.instruction)
 
 
