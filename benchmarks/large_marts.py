@@ -3,8 +3,8 @@
 Run as `python -m benchmarks.large_marts --customers 1000000 --out DIR` after `make build`. Every
 customer of the build is copied, with its orders, reasons, due products and action, as often as it
 takes. The copies differ: money by a factor, the days since the last order by some days, country and
-risk by what other customers have. Cube and sample are made of them by the project's own SQL. All other
-marts are those of the build, so this is a shop for the dashboard's speed and for nothing else.
+risk by what other customers have. Cube and sample are made of them by the project's own SQL. All
+other marts are those of the build, so this is a shop for the dashboard's speed and nothing else.
 """
 
 from __future__ import annotations
