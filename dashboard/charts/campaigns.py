@@ -93,7 +93,7 @@ def effects(readouts: pd.DataFrame) -> alt.LayerChart:
         color=alt.Color(
             "verdict:N",
             scale=coloured(STATUS_COLOURS),
-            legend=alt.Legend(title=None, orient="top", columns=2),
+            legend=alt.Legend(title=None, orient="top", columns=1),
         ),
         tooltip=[
             alt.Tooltip("label:N", title="Campaign"),
@@ -108,7 +108,7 @@ def effects(readouts: pd.DataFrame) -> alt.LayerChart:
         x=alt.X(
             "points_low:Q",
             title="More buyers than held out (points)",
-            axis=alt.Axis(titleAnchor="end"),
+            axis=alt.Axis(titleAnchor="end", tickCount=6),
         ),
         x2="points_high:Q",
     )
@@ -116,5 +116,5 @@ def effects(readouts: pd.DataFrame) -> alt.LayerChart:
     nothing = (
         alt.Chart(pd.DataFrame({"points": [0.0]})).mark_rule(color=colours.INK).encode(x="points:Q")
     )
-    chart: alt.LayerChart = (nothing + ranges + dots).properties(height=34 * len(readouts) + 80)
+    chart: alt.LayerChart = (nothing + ranges + dots).properties(height=36 * len(readouts) + 160)
     return chart

@@ -74,7 +74,10 @@ LEFT = """
 
 others as (
     select
-        count(*) filter (is_holdout) as held_out_customers,
+        count(*) filter (
+            is_holdout
+            and (len($action::varchar[]) = 0 or list_contains($action::varchar[], action_label))
+        ) as held_out_customers,
         count(*) filter (not is_contact and action <> 'do_not_contact') as idle_customers
     from selected where {unlisted}
 )

@@ -656,6 +656,11 @@ def test_the_list_shows_its_commands_and_its_link(published):
     ).fetchone()
     app = run("customers.py", action=action, segment="At Risk")
     assert set(contact_list(app)["action_label"]) == {action}
+    (held_out,) = published.execute(
+        "select count(*) from fct_customer_actions "
+        "where is_holdout and action = 'win_back' and segment = 'At Risk'"
+    ).fetchone()
+    assert {card.label: card.value for card in app.metric}["Held out"] == f"{held_out:,}"
     codes = [block.value for block in app.code]
     assert "make campaign OUT=contacts.csv ACTIONS=win_back" in codes
     assert "/customers?action=Win+back&segment=At+Risk" in codes
