@@ -1,10 +1,10 @@
 """Make the marts of a large shop out of those of a small one, to measure the dashboard on.
 
 Run as `python -m benchmarks.large_marts --customers 1000000 --out DIR` after `make build`. Every
-customer of the build is copied, with its orders, reasons and action, as often as it takes. The
-copies differ: money by a factor, the days since the last order by some days, country and risk by
-what other customers have. Cube and sample are made of them by the project's own SQL. All other
-marts are those of the build, so this is a shop for the dashboard's speed and for nothing else.
+customer of the build is copied, with its orders, reasons, due products and action, as often as it
+takes. The copies differ: money by a factor, the days since the last order by some days, country and
+risk by what other customers have. Cube and sample are made of them by the project's own SQL. All
+other marts are those of the build, so this is a shop for the dashboard's speed and nothing else.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ COMPILED = Path("build/target/compiled/customer_intelligence/models/evidence/cus
 # Each with the order in which the build leaves it.
 PER_CUSTOMER = {
     "fct_churn_reasons": "customer_id, reason_rank",
+    "fct_due_products": "customer_id, stock_code",
     "fct_orders": "ordered_at, order_id",
 }
 

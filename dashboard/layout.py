@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import altair as alt
@@ -159,6 +159,21 @@ def card(
             help=definition or None,
         )
         st.caption(unit)
+
+
+def figures(cards: Iterable[tuple[str, str | None, str]]) -> None:
+    """Draw figures side by side, two in a row on a phone; what each means shows on hover.
+
+    Parameters
+    ----------
+    cards : iterable of tuple
+        Label, value and definition, in plain words.
+    """
+    with st.container(horizontal=True):
+        for label, value, definition in cards:
+            st.metric(
+                label, value, help=wording.as_markdown(definition), border=True, width=CARD_WIDTH
+            )
 
 
 def nothing_selected() -> bool:

@@ -31,7 +31,9 @@ PAGES = {
     "churn": "Churn",
     "value": "Value",
     "cohorts": "Cohorts",
+    "products": "Products",
     "customers": "Customers",
+    "campaigns": "Campaigns",
     "about": "About",
 }
 DEFAULT_PAGE = "overview"

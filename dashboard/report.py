@@ -25,7 +25,10 @@ from customer_intelligence.publication.reader import reading
 
 HERE = Path(__file__).parent
 DRAWN_KEY = "drawn_page"
-PAGES = ("overview", "segments", "clusters", "churn", "value", "cohorts", "customers", "about")
+PAGES = (
+    *("overview", "segments", "clusters", "churn", "value", "cohorts", "products", "customers"),
+    *("campaigns", "about"),
+)
 MOST_ROWS = 25
 CHART_WIDTH = 530
 # Thousands of points take less space as PNG than as SVG.

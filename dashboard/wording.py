@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 NO_BREAK = "\N{NO-BREAK SPACE}"
 # An amount of up to this many characters fits on a card.
 CARD_LETTERS = 14
+# Amounts from this on are shown in short, with all digits on hover.
+SHORT_FROM = 10_000
 
 REVENUE_PARTS = {
     "net_revenue_returning_customers": ("Returning customers", "#0072B2"),
@@ -250,6 +252,11 @@ def as_markdown(text: str) -> str:
 def whole(value: float) -> str:
     """Return a count with thousands separators."""
     return f"{value:,.0f}"
+
+
+def counted(number: float, noun: str) -> str:
+    """Return a count with its noun: `1 customer`, `1,200 customers`."""
+    return f"{whole(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Overview lies at the root of the address.
-PAGES = ("overview", "segments", "clusters", "churn", "value", "cohorts", "customers", "about")
+PAGES = (
+    *("overview", "segments", "clusters", "churn", "value", "cohorts", "products", "customers"),
+    *("campaigns", "about"),
+)
 # Streamlit says so when the script has run to its end.
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 CHARTS = '[data-testid="stVegaLiteChart"]'

@@ -1,8 +1,9 @@
-"""Customers: who to contact first, and the profile of each customer."""
+"""Customers: who to contact, why and with what, and the profile of each customer."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import layout
 import links
@@ -14,78 +15,118 @@ from charts import customers as charts
 from queries import customers as queries
 
 HELD_OUT = "Held out at random and not contacted, so that the effect can be measured."
+DUE_SHOWN = 5
 
 
-def draw_actions(currency: str) -> None:
-    """Draw the actions with their customers, value at risk and gain."""
-    actions = queries.actions()
-    st.subheader("Which actions are due?", anchor=False)
-    layout.table(
-        actions,
-        "Actions with their customers, value at risk and expected gain.",
-        {
-            "action_label": st.column_config.TextColumn("Action", width=100),
-            "instruction": st.column_config.TextColumn("What to do", width=195),
-            "customers": layout.number_column("Customers"),
-            "held_out_customers": layout.number_column("Held out", HELD_OUT),
-            "net_revenue": layout.number_column(f"Net revenue, {currency}"),
-            "value_at_risk": layout.number_column(f"At risk, {currency}", "Predicted."),
-            "offer_cost": layout.number_column(f"Cost, {currency}", "Assumed.", digits=2),
-            "expected_gain": layout.number_column(
-                f"Gain, {currency}", "Predicted, at the assumed response rates."
-            ),
-        },
-        height="content",
-        row_height=72,
-    )
-    layout.whole_shop("The table of actions")
-
-
-def draw_list(currency: str) -> str | None:
-    """Draw the ranking; return the customer picked in it, by default the first."""
-    left, right = st.columns(2, gap="medium")
-    with left:
-        search = st.text_input(
-            "Search by customer",
-            key="customer",
-            bind="query-params",
-            placeholder="A customer id or part of one",
-        ).strip()
-    with right:
-        chosen = links.choose(
-            st.multiselect,
-            "Action",
-            queries.actions()["action_label"].tolist(),
-            "action",
-            noun="action",
-            everything="all actions",
-            placeholder="All actions",
-        )
-    links.tell("action")
-    customers = queries.ranked(search, chosen)
-    if customers.empty and queries.refuses(search):
-        st.info("This customer must not be contacted and is on no list.")
-        return search
-    if customers.empty:
-        st.info("No customer id contains this." if search else "No customer matches these filters.")
-        return None
-    # Fields that the source does not have get no column.
-    absent = [name for name in ("country", "suggested_description") if customers[name].isna().all()]
-    picked = layout.table(
-        customers.drop(columns=absent).assign(
-            churn_probability=100 * customers["churn_probability"]
+def draw_counts(chosen: list[str], currency: str) -> int:
+    """Draw how many are to be contacted, and who is left out; return the first."""
+    counts = queries.to_contact(chosen)
+    at_risk, exact_risk = short(counts["value_at_risk"], currency)
+    gain, exact_gain = short(counts["expected_gain"], currency)
+    figures = [
+        (
+            "To contact",
+            wording.whole(counts["customers"]),
+            "Customers with an action that contacts them, without those held out.",
         ),
-        f"Customers, {ranked_by()} first.",
-        {name: kind for name, kind in list_columns(currency).items() if name not in absent},
-        height=430,
+        (
+            "Spending at risk",
+            at_risk,
+            "Predicted: what they are expected to spend in the churn window, times their risk to "
+            f"stay away.{exact_risk}",
+        ),
+        (
+            "Expected gain",
+            gain,
+            "Predicted, after the cost of the offers, at the assumed or measured response."
+            f"{exact_gain}",
+        ),
+        ("Held out", wording.whole(counts["held_out_customers"]), HELD_OUT),
+        (
+            "Nothing to send",
+            wording.whole(counts["idle_customers"]),
+            "Customers that no action contacts now.",
+        ),
+    ]
+    layout.figures(figures)
+    return int(counts["customers"])
+
+
+def short(amount: float | None, currency: str) -> tuple[str | None, str]:
+    """Return an amount in short, and the words that say it exactly."""
+    if amount is None or pd.isna(amount):
+        return None, ""
+    exact = wording.money(amount, currency)
+    if amount < wording.SHORT_FROM:
+        return exact, ""
+    return wording.in_short(exact), f" Exactly {exact}."
+
+
+def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
+    """Draw who is to be contacted, in order; return the customer picked, by default the first."""
+    customers = queries.ranked(chosen)
+    if customers.empty:
+        st.info("Nobody is to be contacted under these filters.")
+        return None
+    due = queries.due_first(customers["customer_id"].tolist())
+    shown = customers.assign(
+        why=[
+            " · ".join(str(reason) for reason in reasons if not pd.isna(reason))
+            for reasons in customers[["reason_1", "reason_2", "reason_3"]].itertuples(index=False)
+        ],
+        say=[what_to_say(row, due.get(row.customer_id)) for row in customers.itertuples()],
+    )
+    text = st.column_config.TextColumn
+    columns = {
+        "place": layout.number_column("#", f"{ranked_by().capitalize()} first."),
+        "customer_id": text("Customer", width=80),
+        "action_label": text("Action", width=105),
+        "why": text("Why", width=335, help="The customer's group and risk, what is at stake."),
+        "say": text("What to say", width=210),
+        "value_at_risk": layout.number_column(f"At risk, {currency}", "Predicted spending."),
+        "expected_gain": layout.number_column(
+            f"Gain, {currency}", "Predicted, at the assumed or measured response.", 2
+        ),
+    }
+    if shown["value_at_risk"].isna().all():
+        del columns["value_at_risk"], columns["expected_gain"]
+    picked = layout.table(
+        shown[list(columns)],
+        f"Customers to contact, {ranked_by()} first, with why and what to say.",
+        columns,
+        height=518,
+        row_height=80,
         on_select="rerun",
         selection_mode="single-row",
         key="customer_list",
     )
-    draw_foot(customers, search, chosen)
+    first = (
+        f"The first {wording.whole(len(customers))} of {wording.counted(total, 'customer')}; "
+        if total > len(customers)
+        else ""
+    )
+    st.caption(
+        f"{first or 'Ranked: '}{ranked_by()} first. Customers who are held out, refused contact or "
+        "have no action that contacts them are not listed. Pick a row to see the customer."
+    )
+    layout.download(
+        f"Download up to {wording.whole(queries.DOWNLOADED)} customers as CSV",
+        queries.ranked_later(chosen),
+        "customers.csv",
+    )
     rows = picked.selection.rows
     row = rows[0] if rows and rows[0] < len(customers) else 0
     return str(customers["customer_id"].iloc[row])
+
+
+def what_to_say(row: Any, due: str | None) -> str:
+    """Return what an action says to a customer, with a product where one fits."""
+    if not pd.isna(row.suggested_description):
+        return f"{row.instruction}. Suggest: {row.suggested_description}"
+    # Complaints are heard before anything is offered.
+    if due and row.action != "service_check":
+        return f"{row.instruction}. Due again: {due}"
+    return str(row.instruction)
 
 
 def ranked_by() -> str:
@@ -95,55 +136,68 @@ def ranked_by() -> str:
     return "those who spent the most"
 
 
-def list_columns(currency: str) -> dict[str, Any]:
-    """Return how the columns of the list are called and written."""
-    text = st.column_config.TextColumn
-    return {
-        "priority": layout.number_column("Rank", f"From 1 on: {ranked_by()} first."),
-        "customer_id": text("Customer", width=90),
-        "action_label": text("Action", width=130),
-        "segment": text("Segment", width=130),
-        "country": text("Country", width=120),
-        "churn_risk": text("Risk", help="Predicted."),
-        "churn_probability": layout.percent_column("Churn", "Predicted probability."),
-        "value_at_risk": layout.number_column(f"At risk, {currency}", "Predicted."),
-        "expected_gain": layout.number_column(
-            f"Gain, {currency}", "Predicted gain of the action, at the assumed response rates.", 2
-        ),
-        "net_revenue": layout.number_column(f"Spent, {currency}", "Net revenue so far."),
-        "predicted_value_90d": layout.number_column(
-            f"Next 90 days, {currency}", "Predicted net revenue of the next 90 days."
-        ),
-        "orders": layout.number_column("Orders"),
-        "days_since_last_order": layout.number_column("Days since last order"),
-        "last_order_date": st.column_config.DateColumn("Last order", format="YYYY-MM-DD"),
-        "suggested_description": text("Suggested product", width=220),
-        "campaign": text("Campaign"),
-        "is_holdout": st.column_config.CheckboxColumn("Held out", help=HELD_OUT),
-        "valid_until": st.column_config.DateColumn("Valid until", format="YYYY-MM-DD"),
-    }
-
-
-def draw_foot(customers: pd.DataFrame, search: str, chosen: list[str]) -> None:
-    """Describe the list, and offer it as a file."""
-    total = int(marts_reader.selection()["customers"])
-    words = (
-        f"{ranked_by().capitalize()} first. Customers who refused contact are not listed. "
-        "Pick a row to see the customer."
-    )
-    if search:
-        words = "Search covers all customers, regardless of filters. " + words
-    elif not chosen and total > len(customers):
-        words = (
-            f"The first {wording.whole(len(customers))} of {wording.whole(total)} customers. "
-            + words
+def draw_commands(chosen: list[str]) -> None:
+    """Show the commands that save a list and start a campaign, and the link to this one."""
+    actions = queries.contact_actions()
+    names = actions.loc[actions["action_label"].isin(chosen), "action"].tolist()
+    filters = marts_reader.filters()
+    with st.expander("Send it, save it, link to it"):
+        st.text("Write the contacts and record who is held out, so that the effect is measured:")
+        st.code(
+            "make campaign OUT=contacts.csv" + (f" ACTIONS={','.join(names)}" if names else ""),
+            language="bash",
         )
-    st.caption(words)
-    layout.download(
-        f"Download up to {wording.whole(queries.DOWNLOADED)} customers as CSV",
-        queries.ranked_later(search, chosen),
-        "customers.csv",
-    )
+        days = queries.snapshots()
+        if days:
+            segments = filters["segment"]
+            which = f' SEGMENT="{segments[0]}"' if len(segments) == 1 else ""
+            st.text("Write who entered, left and stayed in a segment:")
+            st.code(
+                f"make audience FROM={days[0]} TO={days[1]} OUT=audience.csv{which}",
+                language="bash",
+            )
+        st.text("Link to what this page shows now:")
+        asked = {"action": chosen, **filters}
+        address = urlencode({key: values for key, values in asked.items() if values}, doseq=True)
+        st.code(f"/customers?{address}" if address else "/customers", language=None)
+        st.caption("The commands take the whole shop; filters of the sidebar do not apply to them.")
+        st.page_link("views/campaigns.py", label="What a campaign can show, and what past ones did")
+
+
+def draw_actions(currency: str) -> None:
+    """Draw the actions with their customers, value at risk and gain."""
+    with st.expander("All actions, and what they are expected to bring"):
+        layout.table(
+            queries.actions(),
+            "Actions with their customers, value at risk and expected gain.",
+            {
+                "action_label": st.column_config.TextColumn("Action", width=110),
+                "instruction": st.column_config.TextColumn("What to do", width=220),
+                "customers": layout.number_column("Customers"),
+                "held_out_customers": layout.number_column("Held out", HELD_OUT),
+                "net_revenue": layout.number_column(f"Spent, {currency}", "Net revenue so far."),
+                "value_at_risk": layout.number_column(f"At risk, {currency}", "Predicted."),
+                "offer_cost": layout.number_column(f"Cost, {currency}", "Assumed."),
+                "expected_gain": layout.number_column(
+                    f"Gain, {currency}", "Predicted, at the assumed or measured response rates."
+                ),
+            },
+            height="content",
+            row_height=72,
+        )
+        st.caption("This table shows the whole shop, regardless of filters.")
+
+
+def draw_search(search: str) -> str | None:
+    """Show who was searched for; return the customer whose profile is wanted."""
+    ids = queries.found(search)
+    if not ids:
+        st.info("No customer id contains this.")
+        return None
+    if len(ids) == 1 or ids[0].casefold() == search.casefold():
+        return ids[0]
+    more = f"the first {len(ids)}" if len(ids) == queries.FOUND else str(len(ids))
+    return str(st.selectbox(f"Customers whose id contains this: {more}", ids))
 
 
 def draw_profile(customer_id: str, currency: str) -> None:
@@ -173,9 +227,9 @@ def draw_profile(customer_id: str, currency: str) -> None:
                 "Net revenue divided by orders.",
             ),
             (
-                "Days since last order",
-                wording.whole(facts["days_since_last_order"]),
-                "Until the as-of date.",
+                "Last order",
+                f"{wording.counted(facts['days_since_last_order'], 'day')} ago",
+                "Days from the last order to the as-of date.",
             ),
         ],
         "Predicted": [
@@ -198,29 +252,36 @@ def draw_profile(customer_id: str, currency: str) -> None:
     }
     for group, cards in groups.items():
         st.markdown(f"**{group}**")
-        with st.container(horizontal=True):
-            for label, value, definition in cards:
-                layout.card(label, value, definition, definition)
+        layout.figures(cards)
     draw_action(customer_id)
-    draw_reasons(customer_id)
-    draw_orders(customer_id, currency)
+    draw_orders(facts, currency)
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw_reasons(customer_id)
+    with right:
+        draw_due(customer_id)
 
 
 def draw_action(customer_id: str) -> None:
-    """Draw the action for the customer."""
+    """Draw the action for the customer, or why there is none."""
+    st.subheader("What should we do?", anchor=False)
+    if queries.refuses(customer_id):
+        st.info("This customer must not be contacted and is on no list.")
+        return
     action = queries.action_of(customer_id)
     if not action:
         return
-    st.subheader("What should we do?", anchor=False)
     words = str(action["action_label"])
     told = [action[f"reason_{n}"] for n in (1, 2, 3) if not pd.isna(action[f"reason_{n}"])]
     if told:
         words += ": " + "; ".join(told)
     st.text(words)
-    if not pd.isna(action["suggested_description"]):
-        st.text(f"Product to suggest: {action['suggested_description']}")
     if action["is_holdout"]:
-        st.text(HELD_OUT)
+        st.info(HELD_OUT)
+    elif not action["is_contact"]:
+        st.text("No action contacts this customer now, so the list leaves them out.")
+    elif not pd.isna(action["suggested_description"]):
+        st.text(f"Product to suggest: {action['suggested_description']}")
 
 
 def draw_reasons(customer_id: str) -> None:
@@ -228,32 +289,78 @@ def draw_reasons(customer_id: str) -> None:
     reasons = queries.reasons(customer_id)
     if reasons.empty:
         return
-    st.subheader("Why does the model say so?", anchor=False)
-    for row in reasons.itertuples():
-        st.text(f"{'higher' if row.is_raising_risk else 'lower'} risk: {row.reason}")
-    st.caption(
-        "The values that move this customer's score furthest from that of a typical customer, "
-        "strongest first. They are not causes: they do not say what would change the customer's "
-        "mind."
+    told = "; ".join(
+        f"{'higher' if raising else 'lower'} risk: {reason}"
+        for reason, raising in reasons[["reason", "is_raising_risk"]].itertuples(index=False)
+    )
+    layout.show(
+        "Why does the model say so?",
+        charts.waterfall(reasons),
+        f"What moves the risk away from that of a typical customer, strongest first. {told}.",
+        "The values that move this customer's score furthest from that of a typical customer, one "
+        "after the other. They are not causes: they do not say what would change the customer's "
+        "mind.",
     )
 
 
-def draw_orders(customer_id: str, currency: str) -> None:
-    """Draw the customer's orders over time."""
-    orders = queries.orders(customer_id)
+def draw_due(customer_id: str) -> None:
+    """Draw the products that are due again for the customer."""
+    due = queries.due_products(customer_id)
+    st.subheader("What are they due for?", anchor=False)
+    if due.empty:
+        st.text("Nothing that they bought more than once is due again now.")
+        return
+    layout.table(
+        due.head(DUE_SHOWN),
+        "Products that the customer usually buys again about now.",
+        {
+            "product": st.column_config.TextColumn("Product", width=210),
+            "last_purchase_date": st.column_config.DateColumn("Last bought", format="YYYY-MM-DD"),
+            "days_since_purchase": layout.number_column("Days since"),
+            "due_until_date": st.column_config.DateColumn("Due until", format="YYYY-MM-DD"),
+        },
+        height="content",
+    )
+    more = f"The {DUE_SHOWN} that end first, of {len(due)}. " if len(due) > DUE_SHOWN else ""
+    st.caption(f"{more}Bought on more than one day, last as long ago as it usually takes.")
+
+
+def next_order(facts: dict[str, Any]) -> tuple[charts.NextOrder | None, str]:
+    """Return when the customer's next order is expected, for the chart and in words."""
+    today = pd.Timestamp(facts["as_of_date"])
+    days = [facts[f"next_order_days_p{level}"] for level in (10, 50, 90)]
+    if pd.isna(days[0]):
+        return None, "There is no forecast of the next order."
+    low, middle, high = (
+        None if pd.isna(after) else today + pd.Timedelta(days=int(after)) for after in days
+    )
+    far = "more than a year from now"
+    words = (
+        f"Next order, predicted: 10 % by {marts_reader.day(low)}, as likely as not by "
+        f"{far if middle is None else marts_reader.day(middle)}, 90 % by "
+        f"{far if high is None else marts_reader.day(high)} (blue band)."
+    )
+    return charts.NextOrder(low, middle, high or today + pd.Timedelta(days=365)), words
+
+
+def draw_orders(customer: dict[str, Any], currency: str) -> None:
+    """Draw the customer's orders over time, and when the next is expected."""
+    orders = queries.orders(str(customer["customer_id"]))
     facts = marts_reader.build_info()
     if orders.empty:
         return
+    expected, words = next_order(customer)
     layout.show(
-        "When did they buy?",
+        "When did they buy, and when will they again?",
         charts.timeline(
             orders,
             pd.Timestamp(facts["first_invoice_date"]),
             pd.Timestamp(facts["as_of_date"]),
             currency,
+            expected,
         ),
-        "Orders of the customer over time, by net revenue.",
-        "One point is one invoice; grey points were returned in full.",
+        f"Orders of the customer over time, by net revenue. {words}",
+        f"One point is one invoice; grey points were returned in full. {words}",
     )
 
 
@@ -261,22 +368,50 @@ def main() -> None:
     """Draw the page."""
     currency = marts_reader.currency()
     st.title("Who should we contact?", anchor=False)
-    draw_actions(currency)
-    searching = bool(str(st.session_state.get("customer") or "").strip())
-    if layout.nothing_selected() and not searching:
+    left, right = st.columns(2, gap="medium")
+    with left:
+        chosen = links.choose(
+            st.multiselect,
+            "Action",
+            queries.contact_actions()["action_label"].tolist(),
+            "action",
+            noun="action",
+            everything="all actions",
+            placeholder="All actions that contact customers",
+        )
+    with right:
+        search = st.text_input(
+            "Find any customer",
+            key="customer",
+            bind="query-params",
+            placeholder="A customer id or part of one",
+        ).strip()
+    links.tell("action")
+    if search:
+        picked = draw_search(search)
+        if picked:
+            draw_profile(picked, currency)
+        st.caption("Clear the search to see the list of customers to contact.")
         return
-    if not marts_reader.selection()["all_customers"]:
+    if layout.nothing_selected():
         return
-    st.subheader("Who comes first?", anchor=False)
     if not queries.are_scored():
         st.info(
             "No customer has a churn probability, so those who spent the most come first. "
             f"{marts_reader.why('churn')}"
         )
+    total = draw_counts(chosen, currency)
+    picked = draw_list(chosen, total, currency)
     st.caption(wording.as_markdown(queries.consent()))
-    picked = draw_list(currency)
+    draw_commands(chosen)
+    draw_actions(currency)
     if picked:
         draw_profile(picked, currency)
+        st.page_link(
+            "views/customers.py",
+            label=f"Link to customer {wording.as_markdown(picked)}",
+            query_params={"customer": picked},
+        )
 
 
 main()

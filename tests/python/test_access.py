@@ -676,6 +676,10 @@ def hostile(copy, monkeypatch) -> Path:
         ("rpt_cluster_products", "cluster_name"),
         ("rpt_cluster_products", "description"),
         ("fct_churn_reasons", "reason"),
+        ("dim_products", "description"),
+        ("rpt_first_products", "description"),
+        ("rpt_product_cycles", "description"),
+        ("fct_due_products", "description"),
     ]
     data_dir = copy(
         *(f"update {table} set {column} = '{bad}' || {column}" for table, column in columns),

@@ -450,7 +450,7 @@ def test_filters_that_leave_nobody_say_so(republish):
         "update customer_cube set country_group ="
         " case segment when 'Champions' then 'A' else 'B' end",
     )
-    for view in set(VIEWS) - {"cohorts.py", "about.py"}:
+    for view in set(VIEWS) - {"cohorts.py", "products.py", "campaigns.py", "about.py"}:
         app = run(view, segment="Champions", country="B")
         assert not app.exception
         assert any("No customer matches" in box.value for box in app.info)
@@ -585,9 +585,13 @@ def test_the_countries_beyond_the_named_ones_are_one(republish):
     assert len(points) + left_out[0] == told > 0
     (spread, *_) = chart_data(run("segments.py", country="Other countries"), "median")
     assert spread["customers"].sum() == told
-    listed = run("customers.py", country="Other countries").dataframe[1].value
-    assert set(listed["country"]) == {"Atlantis"}
-    assert len(listed) == min(told, 200)
+    listed = run("customers.py", country="Other countries").dataframe[0].value
+    others = published_ids(
+        "select customer_id from fct_customer_actions "
+        "where country = 'Atlantis' and is_contact and not is_holdout"
+    )
+    assert set(listed["customer_id"]) <= others
+    assert len(listed) == min(len(others), 200)
 
 
 def test_a_sample_is_told_and_may_miss_a_few_customers(republish):
@@ -612,15 +616,96 @@ def test_an_amount_too_long_for_a_card_is_there_in_full(republish):
     assert "1\\,234\\,567\\,890" in card.help
 
 
-def test_customers_are_ranked_by_value_at_risk(published):
+TO_CONTACT = "is_contact and not is_holdout and action <> 'do_not_contact'"
+
+
+def contact_list(app: AppTest) -> pd.DataFrame:
+    """Return the table of whom to contact."""
+    return next(table.value for table in app.dataframe if "why" in table.value)
+
+
+def test_only_customers_to_contact_are_listed_those_with_most_at_risk_first(published):
     app = run("customers.py", risk="high")
-    table = next(t.value for t in app.dataframe if "customer_id" in t.value)
-    expected = published.execute("""
-        select customer_id from dim_customers where churn_risk = 'high'
-        order by value_at_risk desc, net_revenue desc, customer_id limit 200
+    listed = contact_list(app)
+    expected = published.execute(f"""
+        select customer_id, action_label, value_at_risk::double from fct_customer_actions
+        where churn_risk = 'high' and {TO_CONTACT}
+        order by value_at_risk desc, priority limit 200
     """).fetchall()
-    assert table["customer_id"].tolist() == [row[0] for row in expected]
-    assert f"Customer {expected[0][0]}" in app.header[0].value
+    columns = ["customer_id", "action_label", "value_at_risk"]
+    assert listed[columns].to_numpy().tolist() == [
+        [customer, action, round(amount)] for customer, action, amount in expected
+    ]
+    assert listed["place"].tolist() == list(range(1, len(listed) + 1))
+    assert listed["why"].str.len().gt(10).all()
+    assert listed["say"].str.len().gt(10).all()
+    assert f"Customer {expected[0][0]}" in [header.value for header in app.header]
+    told = {card.label: card.value for card in app.metric}
+    counts = published.execute(f"""
+        select count(*) filter ({TO_CONTACT}), count(*) filter (is_holdout),
+            count(*) filter (not is_contact)
+        from fct_customer_actions where churn_risk = 'high'
+    """).fetchone()
+    wanted = [f"{count:,}" for count in counts]
+    assert [told[name] for name in ("To contact", "Held out", "Nothing to send")] == wanted
+
+
+def test_the_list_shows_its_commands_and_its_link(published):
+    (action,) = published.execute(
+        "select action_label from rpt_actions where action = 'win_back'"
+    ).fetchone()
+    app = run("customers.py", action=action, segment="At Risk")
+    assert set(contact_list(app)["action_label"]) == {action}
+    (held_out,) = published.execute(
+        "select count(*) from fct_customer_actions "
+        "where is_holdout and action = 'win_back' and segment = 'At Risk'"
+    ).fetchone()
+    assert {card.label: card.value for card in app.metric}["Held out"] == f"{held_out:,}"
+    codes = [block.value for block in app.code]
+    assert "make campaign OUT=contacts.csv ACTIONS=win_back" in codes
+    assert "/customers?action=Win+back&segment=At+Risk" in codes
+    command = next(code for code in codes if code.startswith("make audience"))
+    days = re.search(r"FROM=(\S+) TO=(\S+) OUT=audience.csv SEGMENT=\"At Risk\"", command)
+    known = {
+        str(day) for (day,) in published.execute(
+            "select distinct as_of_date from fct_customer_snapshots"
+        ).fetchall()
+    }  # fmt: skip
+    assert {days[1], days[2]} <= known
+    assert days[1] < days[2]
+
+
+@pytest.mark.parametrize(
+    ("condition", "told"),
+    [
+        ("is_holdout", "Held out at random"),
+        ("not is_contact and action <> 'do_not_contact'", "No action contacts this customer now"),
+    ],
+)
+def test_a_customer_who_is_not_contacted_is_found_and_told(published, condition, told):
+    (customer,) = published.execute(
+        f"select min(customer_id) from fct_customer_actions where {condition}"
+    ).fetchone()
+    app = run("customers.py", customer=customer)
+    assert app.header[0].value == f"Customer {customer}"
+    assert told in words(app)
+    assert not any("why" in table.value for table in app.dataframe)
+
+
+def test_a_customer_who_refused_is_found_and_told(republish):
+    republish(
+        "update dim_customers set may_be_contacted = false where customer_id = "
+        "(select min(customer_id) from dim_customers)"
+    )
+    (customer,) = published_ids("select min(customer_id) from dim_customers")
+    app = run("customers.py", customer=customer)
+    assert any("must not be contacted" in box.value for box in app.info)
+
+
+def published_ids(sql: str) -> set[str]:
+    """Return the ids that a query of the current publication gives."""
+    with open_marts() as marts:
+        return {name for (name,) in marts.execute(sql).fetchall()}
 
 
 def test_a_customer_is_found_whatever_is_filtered(published):
@@ -631,7 +716,8 @@ def test_a_customer_is_found_whatever_is_filtered(published):
         from dim_customers as c where churn_risk <> 'high' order by orders desc, customer_id limit 1
     """).fetchone()
     reasons = published.execute(
-        "select reason from fct_churn_reasons where customer_id = ? order by reason_rank",
+        "select reason, contribution from fct_churn_reasons where customer_id = ? "
+        "order by reason_rank",
         [customer],
     ).fetchall()
     app = run("customers.py", customer=customer, risk="high")
@@ -640,10 +726,165 @@ def test_a_customer_is_found_whatever_is_filtered(published):
     assert float(re.sub(r"[^0-9.\-]", "", spent)) == pytest.approx(revenue, rel=1e-3)
     (timeline,) = chart_data(app, "order_id")
     assert len(timeline) == orders
-    told = [t.value.partition("risk: ")[2] for t in app.main.text if "risk: " in t.value]
-    assert told == [row[0] for row in reasons]
+    # Each bar of the waterfall begins where the one before ended, and the last is their sum.
+    (steps,) = chart_data(app, "begins", "ends", "reason")
+    assert steps["reason"].tolist()[:-1] == [reason for reason, _ in reasons]
+    changes = [contribution for _, contribution in reasons]
+    assert (steps["ends"] - steps["begins"]).tolist() == pytest.approx([*changes, sum(changes)])
+    assert steps["begins"].tolist()[1:-1] == pytest.approx(steps["ends"].tolist()[:-2])
     app = run("customers.py", customer="nobody at all")
     assert any("No customer id contains this" in box.value for box in app.info)
+
+
+def test_the_next_order_is_a_range_of_days(republish):
+    republish(
+        "update dim_customers set next_order_days_p10 = 5, next_order_days_p50 = 40,"
+        " next_order_days_p90 = null"
+    )
+    ids = published_ids("select min(customer_id) from dim_customers")
+    app = run("customers.py", customer=ids.pop())
+    (band,) = chart_data(app, "low", "high")
+    today, low, middle, high = (
+        pd.Timestamp(band[name].iloc[0]) for name in ("today", "low", "middle", "high")
+    )
+    assert [(day - today).days for day in (low, middle, high)] == [5, 40, 365]
+    told = words(app)
+    assert f"10 % by {low:%Y-%m-%d}, as likely as not by {middle:%Y-%m-%d}" in told
+    assert "90 % by more than a year from now" in told
+
+
+def test_products_are_those_of_the_marts(published, shown):
+    app = shown("products.py")
+    net, returned, gross, products = published.execute("""
+        select sum(net_revenue)::double, sum(returned_amount)::double, sum(gross_revenue)::double,
+            count(*) filter (units_sold > 0)
+        from dim_products
+    """).fetchone()
+    cards = {card.label: card for card in app.metric}
+    assert f"{net:,.0f}" in cards["Net of returns"].help.replace("\\", "")
+    assert cards["Returned"].value.startswith(f"{100 * returned / gross:.1f}")
+    assert cards["Products sold"].value == f"{products:,}"
+    (best,) = chart_data(app, "gross_revenue", "label")
+    expected = published.execute("""
+        select stock_code, net_revenue::double from dim_products
+        order by net_revenue desc, stock_code limit 12
+    """).fetchall()
+    assert best[["stock_code", "net_revenue"]].to_numpy().tolist() == list(map(list, expected))
+    # The verdict counts those that differ beyond chance.
+    outstanding, tested = published.execute(
+        "select count(*) filter (is_outstanding), count(*) from rpt_first_products"
+    ).fetchone()
+    told = words(app)
+    assert outstanding or f"None of {tested:,} products stands out" in told
+    (first,) = chart_data(app, "expected_second_order_rate")
+    assert len(first) == min(12, tested)
+    assert "At least 30 customers each" in told
+
+
+def test_one_product_shows_when_it_is_bought_again_and_who_is_due(published):
+    code, low, high, due = published.execute("""
+        select stock_code, any_value(cycle_low_days), any_value(cycle_high_days),
+            list(due.customer_id)
+        from rpt_product_cycles as cycles
+        inner join fct_due_products as due using (stock_code)
+        inner join fct_customer_actions using (customer_id)
+        where not is_holdout and action <> 'do_not_contact'
+        group by stock_code order by count(*) desc, stock_code limit 1
+    """).fetchone()
+    app = run("products.py", product=code)
+    assert not app.exception
+    assert app.selectbox(key="product").value == code
+    (curve,) = chart_data(app, "repurchase_rate", "followed_days")
+    rates = published.execute(
+        "select repurchase_rate from rpt_repurchase_curves where stock_code = ? order by "
+        "days_since_purchase",
+        [code],
+    ).fetchall()
+    assert curve["repurchase_rate"].tolist()[1:-1] == [rate for (rate,) in rates]
+    (window,) = chart_data(app, "from", "to")
+    assert window[["from", "to"]].to_numpy().tolist() == [[low, high]]
+    listed = next(table.value for table in app.dataframe if "due_until_date" in table.value)
+    assert set(listed["customer_id"]) == set(due)
+    assert listed["net_revenue"].is_monotonic_decreasing
+    assert listed["days_since_purchase"].between(low, high).all()
+
+
+def test_a_shop_where_nothing_comes_back_says_so(republish):
+    republish(
+        *(
+            f"delete from {mart}"
+            for mart in (
+                *("rpt_first_products", "rpt_product_affinity", "rpt_repurchase_curves"),
+                *("rpt_product_cycles", "fct_due_products"),
+            )
+        )
+    )
+    app = run("products.py")
+    assert not app.exception
+    told = " ".join(box.value for box in app.info)
+    assert "in the first orders of 30 customers" in told
+    assert "No product is bought again" in told
+
+
+def test_without_a_campaign_the_page_says_how_to_begin_and_what_one_could_show(published, shown):
+    from customer_intelligence.lists.design import design
+
+    app = shown("campaigns.py")
+    assert any("No campaign has been started yet" in box.value for box in app.info)
+    contacts, held_out, leavers, kept = published.execute("""
+        select count(*) filter (not is_holdout), count(*) filter (is_holdout),
+            avg(coalesce(churn_probability, 0.5)),
+            avg(coalesce(churn_probability, 0.5) * response_rate)
+        from fct_customer_actions where is_contact
+    """).fetchone()
+    plan = design(1 - leavers, kept, contacts, held_out)
+    cards = {card.label: card.value for card in app.metric}
+    assert cards["To contact"] == f"{contacts:,}"
+    assert cards["Held out"] == f"{held_out:,}"
+    assert cards["Smallest effect"] == f"{100 * plan.smallest_effect:.1f} points"
+    assert any(block.value.startswith("make campaign OUT=") for block in app.code)
+    (sizes,) = chart_data(app, "customers", "held_out", "points")
+    for _, lines in sizes.groupby("held_out"):
+        assert lines["points"].is_monotonic_decreasing
+    app.multiselect(key="action").set_value(["Win back"]).run()
+    assert "make campaign OUT=contacts.csv ACTIONS=win_back" in [b.value for b in app.code]
+
+
+def test_what_campaigns_did_is_said_first(republish):
+    over = (
+        "insert into rpt_campaign_readout by name select '{name}' as campaign, "
+        "date '2011-06-01' as starts_on, date '2011-08-29' as ends_on, '{action}' as action, "
+        "'{label}' as action_label, '{status}' as status, 900 as contacted_customers, "
+        "100 as held_out_customers, {rates}, '{finding}' as finding"
+    )
+    rates = (
+        "0.5 as contacted_purchase_rate, 0.3 as held_out_purchase_rate, "
+        "0.2 as purchase_rate_difference, 0.1 as purchase_rate_difference_low, "
+        "0.29 as purchase_rate_difference_high, 4.5 as net_revenue_difference, "
+        "1.5 as net_revenue_difference_low, 7.5 as net_revenue_difference_high"
+    )
+    summer = {"name": "summer", "status": "buys_more", "rates": rates, "finding": "More did."}
+    republish(
+        over.format(action="all", label="All contacts", **summer),
+        over.format(action="win_back", label="Win back", **summer),
+        over.format(
+            name="autumn", action="all", label="All contacts", status="running",
+            rates="null::double as contacted_purchase_rate", finding="Known later.",
+        ),
+        "update rpt_actions set measured_response_rate = 0.28, measured_response_low = 0.1, "
+        "measured_response_high = 0.4, is_response_measured = true where action = 'win_back'",
+    )  # fmt: skip
+    app = run("campaigns.py")
+    assert not app.exception
+    told = words(app)
+    assert "The last campaign that is over, summer of 2011-06-01: More did." in told
+    assert "Running: autumn since 2011-06-01" in told
+    assert "Known later." in told
+    assert re.search(r"Win back: of customers who would have stayed away 28\.0.% bought", told)
+    (effects,) = chart_data(app, "points_low", "points_high")
+    assert effects["points"].tolist() == pytest.approx([20, 20])
+    figures = next(table.value for table in app.dataframe if "contacted" in table.value)
+    assert figures["contacted"].tolist() == pytest.approx([50, 50])
 
 
 def test_a_download_holds_no_formula():

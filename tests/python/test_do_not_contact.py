@@ -161,10 +161,11 @@ def lists_of(data_dir: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
     monkeypatch.setenv("CUSTOMER_INTELLIGENCE_DATA_DIR", str(data_dir))
     monkeypatch.syspath_prepend(str(ROOT / "dashboard"))
     import marts_reader
-    from queries import customers
+    from queries import customers, products
 
     marts_reader.follow_publication()
-    download = customers.ranked_later("", [])()
+    download = customers.ranked_later([])()
+    due = [products.due_later(code)()["customer_id"] for code in products.choices()]
     return {
         "contacts": names_in(folder / "contacts.csv"),
         "assignment": {
@@ -175,8 +176,9 @@ def lists_of(data_dir: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> d
         },
         "audience": names_in(folder / "audience.csv"),
         "actions": contacts,
-        "page": set(customers.ranked("", [])["customer_id"]),
+        "page": set(customers.ranked([])["customer_id"]),
         "download": set(download["customer_id"]),
+        "due": set().union(*due),
     }
 
 

@@ -1,8 +1,9 @@
-"""Products that go together, worked out again from the lines."""
+"""Products that go together, first ones and those bought again, worked out from the lines."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import duckdb
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import run_dbt
-from scipy.stats import chi2
+from scipy.stats import CensoredData, chi2, ecdf
 
 from customer_intelligence import open_marts
 
@@ -185,3 +186,106 @@ def test_the_p_value_is_that_of_chi_square_everywhere(published_dir):
     rows = sorted(json.loads(shown.stdout)["show"], key=lambda row: row["number"])
     expected = [*chi2.sf([float(x) for x in statistics], 1), 1, 1]
     assert [row["p_value"] for row in rows] == pytest.approx(expected, rel=1e-12, abs=0)
+
+
+def test_first_products_come_out_again(data_dir):
+    with work(data_dir) as database:
+        lines = database.execute(LINES).df()
+        days = database.execute(
+            "select customer_id, activity_date from intermediate.int_customer_days "
+            "where has_purchase order by all"
+        ).df()
+        (as_of,) = database.execute("select as_of_date from intermediate.int_as_of").fetchone()
+    with open_marts(data_dir) as marts:
+        published = marts.execute(
+            "select * exclude description from rpt_first_products order by stock_code"
+        ).df()
+        censored = marts.execute(
+            "select customer_id from dim_customers where is_history_censored"
+        ).df()["customer_id"]
+    days["order"] = days.groupby("customer_id").cumcount()
+    first = days[days["order"] == 0].set_index("customer_id")["activity_date"]
+    second = days[days["order"] == 1].set_index("customer_id")["activity_date"]
+    first = first[~first.index.isin(censored)]
+    first = first[first + pd.Timedelta(days=90) <= pd.Timestamp(as_of)]
+    returned = (second.reindex(first.index) - first).dt.days.le(90).rename("returned")
+    bought = lines.merge(first.rename("first"), left_on="customer_id", right_index=True)
+    bought = bought[bought["invoice_date"] == bought["first"]]
+    bought = bought.drop_duplicates(["customer_id", "stock_code"])
+    sizes = np.frexp(bought.groupby("customer_id").size())[1].rename("size")
+    customers = pd.concat([returned, sizes], axis=1)
+    customers["chance"] = customers.groupby("size")["returned"].transform("mean")
+    bought = bought.merge(customers, left_on="customer_id", right_index=True)
+    found = bought.groupby("stock_code").agg(
+        customers=("returned", "size"),
+        returned_customers=("returned", "sum"),
+        expected=("chance", "sum"),
+    )
+    found = found[found["customers"] >= 30]
+    n, k = found["customers"], found["returned_customers"]
+    everybody, all_returned = len(customers), customers["returned"].sum()
+    found["second_order_rate"] = k / n
+    found["expected_second_order_rate"] = found.pop("expected") / n
+    found["all_second_order_rate"] = all_returned / everybody
+    found["p_value"] = chi2.sf(
+        g_statistic(k, n, all_returned, everybody, found["expected_second_order_rate"] * n), 1
+    )
+    found["q_value"] = q_values(found["p_value"].to_numpy())
+    found["is_outstanding"] = found["q_value"] <= 0.05
+    assert len(found) > 0
+    assert set(published["first_customers"]) == {everybody}
+    pd.testing.assert_frame_equal(
+        published[["stock_code", *found.columns]], found.reset_index(), check_dtype=False, rtol=1e-6
+    )
+    # Wilson's interval holds the rates that a score test does not reject.
+    for end in ("ci_low", "ci_high"):
+        inner = published[published[end].between(1e-9, 1 - 1e-9)]
+        distance = (inner["second_order_rate"] - inner[end]) / np.sqrt(
+            inner[end] * (1 - inner[end]) / inner["customers"]
+        )
+        assert np.allclose(np.abs(distance), 1.959964, atol=1e-4)
+
+
+def test_curves_are_those_of_kaplan_and_meier(published_dir):
+    """Against scipy, whose interval is also Greenwood's on the scale of log(-log)."""
+    with work(published_dir) as database:
+        lines = database.execute(LINES).df().drop_duplicates()
+        (as_of,) = database.execute("select as_of_date from intermediate.int_as_of").fetchone()
+    with open_marts(published_dir) as marts:
+        curves = marts.execute("select * from rpt_repurchase_curves order by all").df()
+        cycles = marts.execute("select * from rpt_product_cycles").df().set_index("stock_code")
+    lines = lines.sort_values("invoice_date")
+    lines["number"] = lines.groupby(["stock_code", "customer_id"]).cumcount()
+    gaps = lines.pivot_table(
+        index=["stock_code", "customer_id"], columns="number", values="invoice_date", aggfunc="min"
+    )[[0, 1]].rename(columns={0: "first", 1: "next"})
+    gaps["returned"] = gaps["next"].notna()
+    gaps["days"] = (gaps["next"].fillna(pd.Timestamp(as_of)) - gaps["first"]).dt.days
+    assert curves["stock_code"].nunique() == len(cycles) > 5
+    for code, curve in curves.groupby("stock_code"):
+        of_product = gaps.loc[code]
+        assert set(curve["customers"]) == {len(of_product)}
+        returned = of_product["returned"]
+        share = ecdf(
+            CensoredData(
+                uncensored=of_product.loc[returned, "days"].to_numpy(),
+                right=of_product.loc[~returned, "days"].to_numpy(),
+            )
+        ).cdf
+        with warnings.catch_warnings():
+            # Before anybody came back, and after all have, there is no interval.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            bounds = share.confidence_interval(method="log-log")
+        at = curve["days_since_purchase"].to_numpy()
+        for name, expected in (
+            ("repurchase_rate", share),
+            ("ci_low", bounds.low),
+            ("ci_high", bounds.high),
+        ):
+            assert curve[name].to_numpy() == pytest.approx(expected.evaluate(at), abs=1e-6), code
+        assert (curve["followed_customers"] >= 20).all()
+    last = curves.groupby("stock_code")["repurchase_rate"].max()
+    for name, part in (("cycle_low_days", 0.25), ("cycle_days", 0.5), ("cycle_high_days", 0.75)):
+        reached = curves[curves["repurchase_rate"] >= part * curves["stock_code"].map(last)]
+        first = reached.groupby("stock_code")["days_since_purchase"].min()
+        assert (cycles[name] == first.reindex(cycles.index)).all()

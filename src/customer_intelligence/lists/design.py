@@ -7,13 +7,14 @@ The test is the one of `rpt_campaign_readout`: the difference in the share who b
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Callable
+from statistics import NormalDist
 from typing import NamedTuple
 
-from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
-
 WANTED_POWER = 0.8
-_Z = float(ndtri(0.975))
+_NORMAL = NormalDist()
+_Z = _NORMAL.inv_cdf(0.975)
 _LARGEST = 10**9
 
 
@@ -101,8 +102,16 @@ def power(base_rate: float, effect: float, contacts: float, held_out: float) -> 
     if error == 0:
         return float(rate - base_rate > _Z * null_error)
     gap = rate - base_rate
-    return float(
-        ndtr((gap - _Z * null_error) / error) + ndtr((-gap - _Z * null_error) / error),
+    return _NORMAL.cdf((gap - _Z * null_error) / error) + _NORMAL.cdf(
+        (-gap - _Z * null_error) / error
+    )
+
+
+def _least(low: float, high: float, is_enough: Callable[[float], bool]) -> float:
+    """Return the least value between two that is enough, to a billionth of their distance."""
+    step = (high - low) / _LARGEST
+    return low + step * bisect_left(
+        range(_LARGEST), True, key=lambda steps: is_enough(low + step * steps)
     )
 
 
@@ -131,12 +140,13 @@ def design(base_rate: float, assumed_effect: float, contacts: int, held_out: int
     def size_for(part: float) -> int | None:
         if missing(assumed_effect, _LARGEST, part) < 0:
             return None
-        return math.ceil(float(brentq(lambda n: missing(assumed_effect, n, part), 2, _LARGEST)))
+        sizes = range(2, _LARGEST)
+        return sizes[bisect_left(sizes, True, key=lambda n: missing(assumed_effect, n, part) >= 0)]
 
     largest = 1 - base_rate
     result = nothing._replace(
         power=power(base_rate, assumed_effect, contacts, held_out),
-        smallest_effect=brentq(lambda effect: missing(effect, customers, share), 0, largest)
+        smallest_effect=_least(0, largest, lambda effect: missing(effect, customers, share) >= 0)
         if largest > 0 and missing(largest, customers, share) > 0
         else None,
     )
@@ -144,7 +154,7 @@ def design(base_rate: float, assumed_effect: float, contacts: int, held_out: int
         return result
     return result._replace(
         needed_customers=size_for(share),
-        needed_share=brentq(lambda part: missing(assumed_effect, customers, part), share, 0.5)
+        needed_share=_least(share, 0.5, lambda part: missing(assumed_effect, customers, part) >= 0)
         if share < 0.5 and missing(assumed_effect, customers, 0.5) > 0
         else None,
         needed_customers_at_half=size_for(0.5),
