@@ -84,7 +84,7 @@ help:
 	@echo '                 who to contact, and who is held out to measure the effect'
 	@echo 'make test-quick  linters and the tests that need no build: at every change'
 	@echo 'make test        linters and all tests'
-	@echo 'make test-tools  other engines, every page in every look, the conventions'
+	@echo 'make test-tools  other engines, a BI tool, every page in every look, the conventions'
 	@echo 'make test-incremental    what a build adds is what a build of everything makes: 500 shops'
 	@echo 'make test-spark  the sample built on Spark, every table compared with DuckDB (docs/scale.md)'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
