@@ -20,7 +20,7 @@ PORT = 8088
 def picture(superset: Superset, path: Path) -> None:
     """Keep a picture of the dashboard."""
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 1250})
+        page = browser.new_page(viewport={"width": 1280, "height": 1130})
         page.goto(f"{superset.address}/login/")
         page.fill("#username", superset.user)
         page.fill("#password", superset.password)

@@ -149,7 +149,8 @@ def served(port: int = 0, python: Path = PYTHON) -> Iterator[Superset]:
         port = port or _free_port()
         command = [
             *(python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1"),
-            *("--threads", "8", "--timeout", "120", "superset.app:create_app()"),
+            *("--threads", "8", "--timeout", "120", "--no-control-socket"),
+            "superset.app:create_app()",
         ]
         with (
             log.open("ab") as written,
