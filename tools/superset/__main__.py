@@ -15,23 +15,33 @@ from tools.superset.server import Superset, served
 
 DASHBOARD = "superset/dashboard/customer-intelligence/"
 PORT = 8088
+CHART_DATA = "/api/v1/chart/data"
+CHARTS = 5
+SECONDS_TO_LOAD = 90
 
 
 def picture(superset: Superset, path: Path) -> None:
     """Keep a picture of the dashboard."""
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 1130})
+        page = browser.new_page(viewport={"width": 1280, "height": 1150})
         page.goto(f"{superset.address}/login/")
         page.fill("#username", superset.user)
         page.fill("#password", superset.password)
         page.click('[type="submit"]')
         page.wait_for_url("**/welcome/")
-        page.goto(f"{superset.address}/{DASHBOARD}?standalone=1")
-        page.wait_for_selector(".dashboard-grid")
-        page.wait_for_function(
-            "() => document.querySelectorAll('.chart-container, .chart-slice').length >= 5"
+        answers: list[int] = []
+        page.on(
+            "response",
+            lambda answer: answers.append(answer.status) if CHART_DATA in answer.url else None,
         )
-        page.wait_for_load_state("networkidle")
+        page.goto(f"{superset.address}/{DASHBOARD}")
+        for _ in range(SECONDS_TO_LOAD):
+            page.wait_for_timeout(1000)
+            if len(answers) == CHARTS:
+                break
+        if answers != [200] * CHARTS:
+            raise RuntimeError(f"{CHARTS} charts were asked for, and answered {answers}")
+        # Charts move into place.
         page.wait_for_timeout(3000)
         page.screenshot(path=path)
 
