@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ SECONDS_TO_LOAD = 90
 def picture(superset: Superset, path: Path) -> None:
     """Keep a picture of the dashboard."""
     with chromium() as browser:
-        page = browser.new_page(viewport={"width": 1280, "height": 1150})
+        page = browser.new_page(viewport={"width": 1280, "height": 1210})
         page.goto(f"{superset.address}/login/")
         page.fill("#username", superset.user)
         page.fill("#password", superset.password)
@@ -77,6 +79,8 @@ def main() -> None:
         return
     if asked.picture and CHROMIUM is None:
         parser.exit(2, "Chromium is not installed: apt-get install chromium\n")
+    # What ends it also removes what it made.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     print("Superset starts, which takes about a minute.", flush=True)
     with served(0 if asked.picture else PORT) as superset:
         superset.session().load(
