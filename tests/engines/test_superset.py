@@ -60,8 +60,8 @@ PUBLICATIONS = 20
 
 
 @pytest.fixture(scope="module")
-def superset() -> Iterator[superset_server.Superset]:
-    """A Superset with nothing in it."""
+def superset(postgres) -> Iterator[superset_server.Superset]:
+    """A Superset with nothing in it, which knows the password of the Postgres."""
     made = subprocess.run(
         ["make", "-C", ROOT, ".venv/superset/installed"],
         capture_output=True,
@@ -69,7 +69,8 @@ def superset() -> Iterator[superset_server.Superset]:
         check=False,
     )
     if made.returncode:
-        why = (made.stderr.strip() or made.stdout).splitlines()[-1]
+        said = made.stderr.splitlines() or ["make says nothing"]
+        why = next((line for line in said if line.startswith("ERROR")), said[-1])
         pytest.skip(f"Apache Superset could not be installed into .venv/superset: {why}")
     with superset_server.served() as found:
         yield found
@@ -78,7 +79,6 @@ def superset() -> Iterator[superset_server.Superset]:
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
-        # Superset is started with it, and passes it on to its driver.
         patch.setenv("PGPASSWORD", PASSWORD)
         with running() as found:
             yield found
