@@ -53,7 +53,7 @@ DBT = cd $(call quoted,ROOT) && CUSTOMER_INTELLIGENCE_DATA_DIR=$(call quoted,PLA
 	DBT_LOG_PATH=$(call quoted,PLACE)/build/logs .venv/bin/dbt
 
 .DEFAULT_GOAL := help
-.PHONY: help build check-data data dashboard report docs pictures tables tutorial methodology metrics doctor versions rollback publish forget \
+.PHONY: help build check-data data dashboard superset report docs pictures tables tutorial methodology metrics doctor versions rollback publish forget \
 	export audience campaign \
 	test test-quick test-tools test-faults test-incremental test-spark conventions bench bench-dashboard scoreboard lint sample lock clean
 
@@ -64,6 +64,8 @@ help:
 	@echo '                 report how a file would be read, draft a mapping; builds nothing'
 	@echo 'make data [URL=address]    download UCI Online Retail and verify its content'
 	@echo 'make dashboard   show the published marts on http://127.0.0.1:8501'
+	@echo 'make superset [TO=postgresql://…] [OUT=superset.zip]    the marts in Apache Superset on'
+	@echo '                 http://127.0.0.1:8088; with OUT only the file for a Superset of your own'
 	@echo 'make report [OUT=report.html]    the dashboard as one file, to send or print'
 	@echo 'make docs        lineage and definitions on http://127.0.0.1:8080'
 	@echo 'make docs OUT=docs.html       the same as one file, to send or host'
@@ -82,7 +84,7 @@ help:
 	@echo '                 who to contact, and who is held out to measure the effect'
 	@echo 'make test-quick  linters and the tests that need no build: at every change'
 	@echo 'make test        linters and all tests'
-	@echo 'make test-tools  other engines, every page in every look, the conventions'
+	@echo 'make test-tools  other engines, a BI tool, every page in every look, the conventions'
 	@echo 'make test-incremental    what a build adds is what a build of everything makes: 500 shops'
 	@echo 'make test-spark  the sample built on Spark, every table compared with DuckDB (docs/scale.md)'
 	@echo 'make test-faults the long proof: kills, full disks, damaged files (docs/reliability.md)'
@@ -132,6 +134,12 @@ $(TREE).venv/bench/installed: $(TREE)requirements-bench.txt | $(BIN)/python
 		-r requirements-bench.txt
 	touch "$@"
 
+$(TREE).venv/superset/installed: $(TREE)requirements-superset.txt | $(BIN)/python
+	cd $(call quoted,ROOT) && .venv/bin/python -m venv .venv/superset
+	cd $(call quoted,ROOT) && .venv/superset/bin/python -m pip install --quiet --require-hashes \
+		-r requirements-superset.txt
+	touch "$@"
+
 $(TREE).venv/spark/installed: $(TREE)requirements-spark.txt $(TREE)pyproject.toml | $(BIN)/python
 	cd $(call quoted,ROOT) && .venv/bin/python -m venv .venv/spark
 	cd $(call quoted,ROOT) && .venv/spark/bin/python -m pip install --quiet --require-hashes \
@@ -150,6 +158,11 @@ data: $(TREE).venv/installed
 
 dashboard: $(TREE).venv/installed
 	$(COMMAND) dashboard $(IN_PROJECT)
+
+# With OUT a Superset is somebody else's, and need not be installed.
+superset: $(TREE).venv/installed $(if $(call said,OUT),,$(TREE).venv/superset/installed)
+	@cd $(call quoted,ROOT) && .venv/bin/python -m tools.superset $(IN_DATA_DIR) $(call option,to,TO) \
+		$(call option,out,OUT)
 
 report: $(TREE).venv/installed
 	$(COMMAND) report $(IN_PROJECT) $(call option,out,OUT)
@@ -285,6 +298,7 @@ lock: $(TREE).venv/installed-dev
 		-o requirements-spark.txt
 	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group conventions,$(LOCK)) -o requirements-conventions.txt
 	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group bench,$(LOCK)) -o requirements-bench.txt
+	cd $(call quoted,ROOT) && $(subst pyproject.toml,--group superset,$(LOCK)) -o requirements-superset.txt
 
 clean:
 	rm -rf -- $(call quoted,PLACE)/build/target $(call quoted,PLACE)/build/logs \

@@ -112,13 +112,13 @@ def assert_nothing_ran(project: Path) -> None:
 @pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
 def test_every_value_arrives_as_it_was_typed_and_nothing_of_it_runs(project, value):
     said = [f"{name}={value}" for name in VARIABLES]
-    result = make(project, *TARGETS, "data", "test-faults", "bench", *said)
+    result = make(project, *TARGETS, "data", "superset", "test-faults", "bench", *said)
     assert result.returncode == 0, result.stderr
     assert_nothing_ran(project)
     # make takes blanks after the `=` away.
     arrived = value.lstrip(" ")
     data_dir = f"--data-dir={project}/data/local"
-    *found, data, faults, bench = calls(project)
+    *found, data, superset, faults, bench = calls(project)
     assert found == [
         [
             "customer-intelligence", target, data_dir,
@@ -128,6 +128,9 @@ def test_every_value_arrives_as_it_was_typed_and_nothing_of_it_runs(project, val
         for target, (options, words) in TARGETS.items()
     ]  # fmt: skip
     assert data[2] == f"--url={arrived}"
+    assert superset == [
+        *("python", "-m", "tools.superset", data_dir, f"--to={arrived}", f"--out={arrived}")
+    ]
     assert faults == ["python", "-m", "tests.faults", f"--only={arrived}"]
     options = [f"--{name}={arrived}" for name in ("sizes", "runs", "quick", "add")]
     assert bench == ["python", "-m", "benchmarks.speed", *options]
@@ -206,4 +209,6 @@ def test_make_prints_the_command_but_neither_whom_to_forget_nor_a_password(proje
 
 def test_help_names_every_target_that_users_have(project):
     said = make(project, "help").stdout
-    assert all(f"make {target}" in said for target in [*TARGETS, "data", "dashboard", "test"])
+    assert all(
+        f"make {target}" in said for target in [*TARGETS, "data", "dashboard", "superset", "test"]
+    )
