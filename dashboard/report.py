@@ -31,7 +31,9 @@ CHART_WIDTH = 530
 # Thousands of points take less space as PNG than as SVG.
 MOST_SVG_BYTES = 500_000
 # Sentences about clicks and filters do not apply on paper.
-ON_SCREEN = r" ?(A click on [^.]*|Whole shop, regardless of filters)\."
+ON_SCREEN = (
+    r" ?(A click on [^.]*|Whole shop, regardless of filters|\*\*Whole shop\*\*: filters [^.]*)\."
+)
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 760px; margin: 2rem auto;
