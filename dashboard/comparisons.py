@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 # Of the normal distribution: 95 % lie within so many standard errors.
@@ -45,6 +47,19 @@ def interval(part: float, total: float) -> tuple[float, float]:
     centre = (share + Z**2 / (2 * total)) / (1 + Z**2 / total)
     reach = Z * math.sqrt(share * (1 - share) / total + Z**2 / (4 * total**2)) / (1 + Z**2 / total)
     return max(0.0, centre - reach), min(1.0, centre + reach)
+
+
+def between(at: float, places: Sequence[float], values: Sequence[float]) -> float:
+    """Return the value at a place between known ones, on straight lines.
+
+    Examples
+    --------
+    >>> between(15, [0, 10, 20], [0, 100, 120])
+    110.0
+    >>> between(30, [0, 10, 20], [0, 100, 120])
+    120.0
+    """
+    return float(np.interp(at, places, values))
 
 
 def with_intervals(frame: pd.DataFrame, part: str, total: str) -> pd.DataFrame:
@@ -121,3 +136,47 @@ def _explained(
         float(lower_alike),
         sign,
     )
+
+
+def classification(
+    true_positives: int, false_positives: int, false_negatives: int, true_negatives: int
+) -> pd.DataFrame:
+    """Return precision, recall and F1 of a confusion matrix, by class and on average.
+
+    As scikit-learn: a class that is never predicted has a precision of zero.
+
+    Examples
+    --------
+    >>> rows = classification(30, 10, 20, 40)
+    >>> rows[["precision_rate", "recall_rate", "support"]].iloc[0].tolist()
+    [0.75, 0.6, 50.0]
+    >>> rows["f1_score"].round(3).tolist()
+    [0.667, 0.727, 0.7, 0.697, 0.697]
+    """
+    matrix = {
+        "Churned": (true_positives, false_positives, false_negatives),
+        "Stayed": (true_negatives, false_negatives, false_positives),
+    }
+    rows = pd.DataFrame(
+        [
+            (
+                name,
+                right / (right + wrong) if right + wrong else 0.0,
+                right / (right + missed) if right + missed else 0.0,
+                2 * right / (2 * right + wrong + missed) if right + wrong + missed else 0.0,
+                right + missed,
+            )
+            for name, (right, wrong, missed) in matrix.items()
+        ],
+        columns=["class", "precision_rate", "recall_rate", "f1_score", "support"],
+    )
+    everybody = rows["support"].sum()
+    accuracy = (true_positives + true_negatives) / everybody if everybody else 0.0
+    measures = ["precision_rate", "recall_rate", "f1_score"]
+    weights = rows["support"] / everybody if everybody else 0.5
+    averages = [
+        ("Accuracy", *[accuracy] * 3, everybody),
+        ("Macro average", *rows[measures].mean(), everybody),
+        ("Weighted average", *rows[measures].mul(weights, axis=0).sum(), everybody),
+    ]
+    return pd.concat([rows, pd.DataFrame(averages, columns=rows.columns)], ignore_index=True)

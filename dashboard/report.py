@@ -26,6 +26,8 @@ from customer_intelligence.publication.reader import reading
 HERE = Path(__file__).parent
 DRAWN_KEY = "drawn_page"
 PAGES = ("overview", "segments", "clusters", "churn", "value", "cohorts", "customers", "about")
+# What a page folds is unfolded on paper.
+UNFOLDED = {"churn": ("evidence", "watch")}
 MOST_ROWS = 25
 CHART_WIDTH = 530
 # Thousands of points take less space as PNG than as SVG.
@@ -93,6 +95,8 @@ def _page(name: str) -> Iterator[str]:
     from streamlit.testing.v1 import AppTest
 
     app = AppTest.from_file(str(HERE / "main.py"), default_timeout=120)
+    for key in UNFOLDED.get(name, ()):
+        app.query_params[key] = "true"
     try:
         app.switch_page(f"views/{name}.py").run()
     except RuntimeError as error:

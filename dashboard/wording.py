@@ -20,22 +20,14 @@ REVENUE_PARTS = {
 RISKS = ("high", "medium", "low", "unknown")
 
 MODELS = {
-    "logit_average": ("Average of models", "#009E73"),
-    "gradient_boosting": ("Boosted trees", "#CC79A7"),
-    "random_forest": ("Random forest", "#D55E00"),
-    "logistic_regression": ("Logistic regression", "#0072B2"),
-    "buy_till_you_die": ("Buy-till-you-die", "#8C6D31"),
-    "rfm_logistic": ("Baseline: RFM logistic", "#56B4E9"),
-    "recency_only": ("Baseline: days since last order", "#E69F00"),
-    "base_rate": ("Baseline: base rate", "#4A4A4A"),
-}
-
-CLASSES = {
-    "churned": "Churned",
-    "stayed": "Stayed",
-    "accuracy": "Accuracy",
-    "macro avg": "Macro average",
-    "weighted avg": "Weighted average",
+    "logit_average": "Average of models",
+    "gradient_boosting": "Boosted trees",
+    "random_forest": "Random forest",
+    "logistic_regression": "Logistic regression",
+    "buy_till_you_die": "Buy-till-you-die",
+    "rfm_logistic": "Baseline: RFM logistic",
+    "recency_only": "Baseline: days since last order",
+    "base_rate": "Baseline: base rate",
 }
 
 POPULATIONS = {
@@ -45,8 +37,8 @@ POPULATIONS = {
 }
 
 THRESHOLDS = {
-    "fixed": "A fixed probability",
-    "profit_optimal": "The most profitable threshold in training",
+    "fixed": "the fixed one",
+    "profit_optimal": "the most profitable in training",
 }
 
 FEATURE_GROUPS = {
@@ -239,7 +231,12 @@ def definition(kpi: Mapping[str, Any]) -> str:
 
 def model_label(model: str) -> str:
     """Return a model's name in words."""
-    return MODELS[model][0] if model in MODELS else model.replace("_", " ").capitalize()
+    return MODELS.get(model) or model.replace("_", " ").capitalize()
+
+
+def is_baseline(model: str) -> bool:
+    """Return whether a model is a simple rule that others have to beat."""
+    return model_label(model).startswith("Baseline")
 
 
 def as_markdown(text: str) -> str:
