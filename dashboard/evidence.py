@@ -71,7 +71,12 @@ def verdict(metrics: pd.DataFrame) -> str:
     if len(rules):
         ranks += f", the best simple rule in {100 * rules.max():.0f}"
     low = own["value"] if pd.isna(own["ci_low"]) else own["ci_low"]
-    is_better = low > max([0.5, *rules])
+    if low <= 0.5:
+        said = "Hardly"
+    elif len(rules) and low <= rules.max():
+        said = "To rank, yes, though a simple rule may do as well"
+    else:
+        said = "To rank, yes"
     level = queries.origins()
     level = level[(level["model"] == scoring) & (level["example_set"] == "test")]
     told = "".join(
@@ -79,7 +84,7 @@ def verdict(metrics: pd.DataFrame) -> str:
         f"{wording.percent(row.churn_rate, 0)} did."
         for row in level.tail(1).itertuples()
     )
-    return f"**Can it be trusted?** {'To rank, yes' if is_better else 'Hardly'}: {ranks}.{told}"
+    return f"**Can it be trusted?** {said}: {ranks}.{told}"
 
 
 def draw(window: str) -> None:
@@ -90,10 +95,8 @@ def draw(window: str) -> None:
         return
     found = set(known["population"])
     populations = [name for name in wording.POPULATIONS if name in found] or sorted(found)
-    if "evidence" not in st.session_state and set(INSIDE) & set(st.query_params):
-        st.session_state["evidence"] = True
     line = verdict(queries.churn_metrics(populations[0]))
-    with st.expander(line, key="evidence", bind="query-params") as folded:
+    with layout.fold(line, "evidence", INSIDE) as folded:
         if folded.open:
             draw_tests(window, known, populations)
 
@@ -232,8 +235,6 @@ def draw_confusion(population: str, model: str, *, is_scoring: bool) -> None:
     """Draw who is named at a threshold and who churned, with what offers cost and keep."""
     st.subheader("How often is it wrong?", anchor=False)
     named = queries.churn_thresholds(population, model).set_index("threshold_name")["threshold"]
-    usual = named.get("profit_optimal", 2.0)
-    start = usual if 0.01 <= usual <= 0.99 else named.get("fixed", 0.5)
     percent = links.choose(
         st.select_slider,
         "Offer to customers from a probability of",
@@ -241,18 +242,15 @@ def draw_confusion(population: str, model: str, *, is_scoring: bool) -> None:
         "threshold",
         noun="threshold",
         format_func=lambda value: f"{value} %",
-        value=round(100 * float(start)),
+        value=round(100 * float(named.get("fixed", 0.5))),
     )
     links.tell("threshold")
-    told = [
-        f"{wording.THRESHOLDS[name]} is {wording.percent(value, 0)}"
-        for name, value in named.items()
-        if name in wording.THRESHOLDS and value <= 1
-    ]
-    if usual > 1:
-        told.append("at the assumed cost and response rate no offer would have paid in training")
-    if told:
-        st.caption(f"Of the thresholds, {'; '.join(told)}.")
+    best = named.get("profit_optimal", 2.0)
+    st.caption(
+        f"In training offers paid best from {wording.percent(best, 0)} on."
+        if best <= 1
+        else "In training no offer would have paid, at the assumed cost and response."
+    )
     found = queries.churn_confusion(population, model, percent / 100)
     if found.empty:
         return
@@ -288,10 +286,10 @@ def draw_gain(row: pd.Series) -> None:
         exact = wording.money(amount, currency)
         place.metric(label, wording.in_short(exact), help=wording.as_markdown(f"Exactly {exact}"))
     st.caption(
-        f"If each of the {wording.whole(contacted)} customers named had got an offer for "
-        f"{wording.money(terms['cost'], currency)}, {wording.percent(terms['response'], 0)} of "
-        "those who left had stayed, and "
-        f"{wording.percent(terms['margin'], 0)} of what they would have spent is margin. All three "
+        f"Had everybody named ({wording.whole(contacted)}) got an offer for "
+        f"{wording.as_markdown(wording.money(terms['cost'], currency))}, had "
+        f"{wording.percent(terms['response'], 0)} of those who left stayed, and were "
+        f"{wording.percent(terms['margin'], 0)} of what they would have spent margin. All three "
         "are assumed."
     )
 

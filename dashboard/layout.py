@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -197,6 +197,23 @@ def whole_shop(what: str = "This page") -> None:
     """Say that filters do not apply, if any are set."""
     if any(marts_reader.filters().values()):
         st.caption(f"{what} shows the whole shop, regardless of filters.")
+
+
+def fold(label: str, key: str, inside: Sequence[str] = ()) -> Any:
+    """Return an expander that the address keeps; its `open` says whether to draw what it holds.
+
+    Parameters
+    ----------
+    label : str
+        The verdict: what a reader knows without opening it.
+    key : str
+        Its name, in the address too.
+    inside : sequence of str
+        Controls within it; an address that names one of them opens it.
+    """
+    if key not in st.session_state and set(inside) & set(st.query_params):
+        st.session_state[key] = True
+    return st.expander(label, key=key, bind="query-params")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 DRAWN_KEY = "drawn_page"
 PAGES = ("overview", "segments", "clusters", "churn", "value", "cohorts", "customers", "about")
 # What a page folds is unfolded on paper.
-UNFOLDED = {"churn": ("evidence", "watch")}
+UNFOLDED = {"churn": ("evidence", "watch"), "value": ("evidence",), "clusters": ("choice",)}
 MOST_ROWS = 25
 CHART_WIDTH = 530
 # Thousands of points take less space as PNG than as SVG.

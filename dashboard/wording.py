@@ -61,6 +61,9 @@ FORECASTS = {
     "overall_average": "One average for all",
 }
 
+# Those of them that fit nothing.
+SIMPLE_FORECASTS = ("own_average", "last_365_days", "last_90_days", "overall_average")
+
 PARAMETERS_OF = {
     "nbd": "Orders: NBD, without dropout",
     "bg_nbd": "Orders: BG/NBD",

@@ -135,7 +135,7 @@ def draw_watch() -> None:
             f"{wording.percent(row.mean_churn_probability, 0)} to leave, and "
             f"{wording.percent(row.observed_churn_rate, 0)} did."
         )
-    with st.expander(words, key="watch", bind="query-params") as folded:
+    with layout.fold(words, "watch") as folded:
         if not folded.open:
             return
         if judged.empty:
