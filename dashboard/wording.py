@@ -36,11 +36,6 @@ POPULATIONS = {
     "one_time_buyers": "One-time buyers",
 }
 
-THRESHOLDS = {
-    "fixed": "the fixed one",
-    "profit_optimal": "the most profitable in training",
-}
-
 FEATURE_GROUPS = {
     "recency": "Recency and recent activity",
     "rhythm": "Number and rhythm of purchases",

@@ -28,6 +28,8 @@ def cohort_grid(
     value_format : str
         How the tooltip writes it.
     """
+    # Rows and columns of which nothing is known yet are left out.
+    cohorts = cohorts.dropna(subset=measure)
     names = cohorts["cohort"].drop_duplicates().tolist()
     later = cohorts.loc[cohorts["months"] > 0, measure].dropna()
     return heat_map(

@@ -57,7 +57,7 @@ def draw_figures(currency: str, window: str) -> None:
         (
             "Of customers",
             wording.percent(leaving / scored, 0),
-            f"Of {wording.whole(scored)} customers with a probability.",
+            f"Customers with a probability: {wording.whole(scored)}.",
         ),
         (
             "Money at risk",
