@@ -283,8 +283,9 @@ def draw_gain(row: pd.Series) -> None:
     for place, (label, amount) in zip(
         st.columns(3), {"Cost": cost, "Kept": kept, "Gain": kept - cost}.items(), strict=True
     ):
-        exact = wording.money(amount, currency)
-        place.metric(label, wording.in_short(exact), help=wording.as_markdown(f"Exactly {exact}"))
+        place.metric(
+            label, wording.short_money(amount, currency), help=wording.exactly(amount, currency)
+        )
     st.caption(
         f"Had everybody named ({wording.whole(contacted)}) got an offer for "
         f"{wording.as_markdown(wording.money(terms['cost'], currency))}, had "

@@ -263,6 +263,17 @@ def money(amount: float, currency: str) -> str:
     return f"{currency}{NO_BREAK}{amount:,.{digits}f}"
 
 
+def short_money(amount: float, currency: str) -> str:
+    """Return an amount as a figure shows it: a large one with three digits, others in full."""
+    exact = money(amount, currency)
+    return in_short(exact) if abs(amount) >= 10_000 else exact
+
+
+def exactly(amount: float, currency: str) -> str:
+    """Return Markdown of an amount in full, for the explanation of a figure that is short."""
+    return f"Exactly {as_markdown(money(amount, currency))}."
+
+
 def in_short(amount: str) -> str:
     """Return an amount of `money` with three digits: `EUR 123M` for `EUR 123,456,789`."""
     currency, _, digits = amount.rpartition(NO_BREAK)

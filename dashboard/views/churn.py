@@ -45,7 +45,6 @@ def draw_figures(currency: str, window: str) -> None:
     """Draw how many may leave, beside how many left before, and the money at risk."""
     found = queries.forecast()
     scored, leaving = found["scored_customers"], found["expected_leavers"]
-    exact = wording.money(found["value_at_risk"], currency)
     figures = [
         (
             "May leave",
@@ -61,9 +60,9 @@ def draw_figures(currency: str, window: str) -> None:
         ),
         (
             "Money at risk",
-            wording.in_short(exact) if found["value_at_risk"] >= 10_000 else exact,
-            f"Exactly {wording.as_markdown(exact)}. What customers who stay spend in {window}, "
-            "times the probability of churn.",
+            wording.short_money(found["value_at_risk"], currency),
+            f"{wording.exactly(found['value_at_risk'], currency)} What customers who stay spend in "
+            f"{window}, times the probability of churn.",
         ),
     ]
     for place, (label, value, definition) in zip(st.columns(3), figures, strict=True):

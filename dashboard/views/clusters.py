@@ -143,8 +143,8 @@ def draw_choice() -> None:
     if measures.empty:
         return
     line = "**Is the number of clusters right?**"
-    for row in measures[measures["is_chosen"]].itertuples():
-        line += f" {row.k} were chosen: {wording.as_markdown(row.chosen_reason)}."
+    for k in measures.loc[measures["is_chosen"], "k"]:
+        line += f" {k} were chosen of {measures['k'].min()} to {measures['k'].max()}."
     with layout.fold(line, "choice") as folded:
         if folded.open:
             draw_measures(measures)

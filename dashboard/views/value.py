@@ -14,39 +14,42 @@ from queries import value as queries
 def draw_cards(currency: str) -> None:
     """Draw the totals of the selected customers, observed apart from predicted."""
     left = marts_reader.selection()
-    day = marts_reader.day(marts_reader.build_info()["as_of_date"])
-    as_of = f"{wording.as_markdown(currency)}  \nas of {day}"
-
-    def money(amount: float) -> str | None:
-        return None if pd.isna(amount) else wording.money(amount, currency)
-
-    with st.container(horizontal=True):
-        with st.container(width="content", gap="xsmall"):
-            st.markdown("**Observed**")
-            with st.container(horizontal=True, width="content"):
-                layout.card(
-                    "Net revenue so far",
-                    money(left["net_revenue"]),
-                    "Net revenue of the selected customers over the whole history.",
-                    as_of,
+    groups = {
+        "Observed": [
+            (
+                "Net revenue so far",
+                left["net_revenue"],
+                "Net revenue of the selected customers over the whole history.",
+            ),
+            (
+                "For each customer",
+                left["net_revenue"] / left["customers"],
+                "Net revenue so far divided by the number of customers.",
+            ),
+        ],
+        "Predicted": [
+            (
+                f"Next {days} days",
+                left[f"predicted_value_{days}d"],
+                f"Predicted net revenue of the selected customers in the {days} days after the "
+                "as-of date, summed. These days are still in the future.",
+            )
+            for days in (90, 365)
+        ],
+    }
+    for place, (group, figures) in zip(st.columns(2, gap="medium"), groups.items(), strict=True):
+        with place:
+            st.markdown(f"**{group}**")
+            for card, (label, amount, definition) in zip(st.columns(2), figures, strict=True):
+                known = not pd.isna(amount)
+                card.metric(
+                    label,
+                    wording.short_money(amount, currency) if known else None,
+                    help=f"{wording.exactly(amount, currency)} {definition}"
+                    if known
+                    else definition,
+                    border=True,
                 )
-                layout.card(
-                    "For each customer",
-                    money(left["net_revenue"] / left["customers"]),
-                    "Net revenue so far divided by the number of customers.",
-                    as_of,
-                )
-        with st.container(width="content", gap="xsmall"):
-            st.markdown("**Predicted**")
-            with st.container(horizontal=True, width="content"):
-                for days in (90, 365):
-                    layout.card(
-                        f"Next {days} days",
-                        money(left[f"predicted_value_{days}d"]),
-                        f"Predicted net revenue of the selected customers in the {days} days after "
-                        "the as-of date, summed. These days are still in the future.",
-                        as_of,
-                    )
 
 
 def draw_segments(currency: str) -> None:
