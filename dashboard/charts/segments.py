@@ -259,6 +259,9 @@ def repurchase(rates: pd.DataFrame, segments: Sequence[str]) -> alt.LayerChart:
 # distance between two days and of all customers.
 BAR = 0.05
 GAP = 0.025
+MOVEMENT_HEIGHT = 460
+# A label has two lines, and so much room in pixels.
+LABEL_ROOM = 30
 STEPS = [step / 12 for step in range(13)]
 
 
@@ -282,10 +285,9 @@ def movement(pairs: pd.DataFrame, segments: Sequence[str], currency: str) -> alt
     bars, ribbons = _flows(pairs, names, days, whole)
     colour_of = {**colours.segment_colours(segments)}
     colour_of.update({name: colours.MUTED for name in names if name not in colour_of})
-    places = alt.Scale(domain=[0, len(days) - 1], padding=128, nice=False, zero=False)
-    heights = alt.Scale(
-        domain=[-0.07 * whole, whole * (1 + GAP * (len(names) - 1))], reverse=True, nice=False
-    )
+    places = alt.Scale(domain=[0, len(days) - 1], padding=112, nice=False, zero=False)
+    bottom = max(bars["high"].max(), bars["middle"].max())
+    heights = alt.Scale(domain=[-0.07 * whole, bottom], reverse=True, nice=False)
     x = alt.X("x:Q", axis=None, scale=places)
     hovered = alt.selection_point(on="pointerover", fields=["link"], clear="pointerout")
     flows = (
@@ -325,7 +327,7 @@ def movement(pairs: pd.DataFrame, segments: Sequence[str], currency: str) -> alt
     first, last = (bars[bars["place"] == place] for place in (0, len(days) - 1))
     labels = [
         alt.Chart(side)
-        .mark_text(align=align, dx=shift, color=colours.INK)
+        .mark_text(align=align, dx=shift, baseline="middle", lineBreak="\n", color=colours.INK)
         .encode(
             x=alt.X(f"{edge}:Q", axis=None, scale=places),
             y=alt.Y("middle:Q", axis=None, scale=heights),
@@ -342,7 +344,9 @@ def movement(pairs: pd.DataFrame, segments: Sequence[str], currency: str) -> alt
             text=alt.Text("day:N"),
         )
     )
-    chart: alt.LayerChart = alt.layer(flows, boxes, *labels, heads).properties(height=460)
+    chart: alt.LayerChart = alt.layer(flows, boxes, *labels, heads).properties(
+        height=MOVEMENT_HEIGHT
+    )
     return chart
 
 
@@ -374,9 +378,16 @@ def _flows(
             top += size + GAP * whole
     drawn = pd.DataFrame(bars, columns=["place", "day", "segment", "customers", "low", "high"])
     drawn["left"], drawn["right"] = drawn["place"] - BAR / 2, drawn["place"] + BAR / 2
-    drawn["middle"] = (drawn["low"] + drawn["high"]) / 2
+    # Labels of small segments move down until they have room.
+    room = LABEL_ROOM / MOVEMENT_HEIGHT * max(drawn["high"].max(), whole)
+    middles: list[float] = []
+    for row in drawn.itertuples():
+        middle = (row.low + row.high) / 2
+        is_first = not row.low
+        middles.append(middle if is_first else max(middle, middles[-1] + room))
+    drawn["middle"] = middles
     drawn["label"] = [
-        f"{name}  {wording.whole(size)}"
+        f"{name}\n{wording.whole(size)}"
         for name, size in zip(drawn["segment"], drawn["customers"], strict=True)
     ]
     order = {name: rank for rank, name in enumerate(names)}

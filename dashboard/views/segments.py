@@ -243,7 +243,7 @@ def told(surprise: comparisons.Surprise) -> list[str]:
     upper, lower = surprise.upper, surprise.lower
     words = [
         f"Not everywhere: {lower} bought again more often ({percent(surprise.lower_rate)}) than "
-        f"{upper} ({percent(surprise.upper_rate)}), which stands above."
+        f"{upper} ({percent(surprise.upper_rate)}), the segment above."
     ]
     if surprise.lower_once < surprise.upper_once:
         words.append(
