@@ -90,7 +90,12 @@ def _curves(
         if kind in set(drawn["kind"])
     }
     legend = alt.Legend(
-        title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, labelLimit=200
+        title=None,
+        orient="top",
+        columns=2,
+        symbolType="stroke",
+        symbolStrokeWidth=3,
+        labelLimit=200,
     )
     (x, x_title), (y, y_title) = across, upward
     base = alt.Chart(drawn).encode(

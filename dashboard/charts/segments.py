@@ -188,7 +188,7 @@ def rfm_grid(
         color=alt.Color(
             "segment:N",
             scale=coloured(colour_of),
-            legend=alt.Legend(title=None, orient="top", columns=3, labelLimit=160),
+            legend=alt.Legend(title=None, orient="top", columns=2, labelLimit=160),
         ),
         fillOpacity=alt.FillOpacity(
             "customers:Q",

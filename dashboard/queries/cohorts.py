@@ -23,3 +23,29 @@ def cohorts() -> pd.DataFrame:
         from rpt_cohort_retention
         order by cohort_month, months
     """)
+
+
+def by_first_order(attribute: str) -> pd.DataFrame:
+    """Return who bought again, and what they brought, by a trait of the first order.
+
+    Parameters
+    ----------
+    attribute : str
+        `country`, `size` or `discount`.
+    """
+    return query(
+        """
+        select
+            group_name,
+            horizon_days,
+            customers,
+            observed_customers,
+            returned_customers,
+            return_rate,
+            net_revenue_per_customer::double as revenue_per_customer
+        from rpt_first_order_cohorts
+        where attribute = $attribute and observed_customers > 0
+        order by group_rank, horizon_days
+        """,
+        attribute=attribute,
+    )

@@ -391,6 +391,8 @@ def test_a_link_is_told_of_on_every_page_until_somebody_changes_the_filter(publi
             {"cohort_measure": "retention_rate"},
             ['measure "x", which does not'],
         ),
+        ("cohorts.py", {"first_order": "country", "age": "30"}, {"first_order": "country"}, []),
+        ("cohorts.py", {"first_order": "x", "age": "7"}, {}, ['trait "x"', 'age "7", which does']),
         (
             "customers.py",
             {"action": ["WIN BACK", "x"]},
@@ -711,6 +713,30 @@ def test_cohorts_show_whole_months_only(published, shown):
     (grid, _) = chart_data(app, "cohort", "months")
     assert "revenue_per_customer" in json.dumps(charts(app)[0])
     assert grid["label"].str.len().gt(0).all()
+
+
+def test_first_orders_are_compared_at_the_same_age(published, shown):
+    app = shown("cohorts.py", first_order="size", age="90")
+    (groups,) = chart_data(app, "group_name", "return_rate")
+    assert groups["group_name"].tolist() == ["Largest third", "Middle third", "Smallest third"]
+    assert groups["return_rate"].between(groups["low"], groups["high"]).all()
+    expected = published.execute("""
+        with seen as (
+            select customers.customer_id, first_order_date from dim_customers as customers
+            cross join build_info
+            where first_order_date + 90 <= build_info.as_of_date
+        )
+
+        select count(distinct customer_id), count(distinct customer_id) filter (
+            activity_date > first_order_date and has_purchase
+        )
+        from seen inner join fct_customer_days using (customer_id)
+        where activity_date <= first_order_date + 90
+    """).fetchone()
+    told = groups[["observed_customers", "returned_customers"]].sum().tolist()
+    assert told == list(expected)
+    # Whom there was no time to see is in no group.
+    assert groups["customers"].sum() > expected[0]
 
 
 def test_the_ledger_is_that_of_the_marts(published, shown):
