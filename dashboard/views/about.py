@@ -42,7 +42,7 @@ def draw_ledger(currency: str) -> None:
     st.text(
         f"{wording.whole(info['rows_in'])} records were read. "
         f"{wording.whole(info['rows_quarantined'])} are unreadable and in quarantine. "
-        f"{wording.whole(lines['lines'].sum())} lines have exactly one disposition each, by the "
+        f"{wording.whole(lines['lines'].sum())} lines each went to one place, by the "
         "first rule below that holds."
     )
     if lines.empty:

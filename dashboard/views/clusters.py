@@ -45,7 +45,7 @@ def draw_map(clusters: pd.DataFrame, currency: str) -> None:
         "Which customers behave alike?",
         charts.centroids(clusters, draw(drawn, names, currency), currency, names),
         "Days since last order against net revenue on log axes, coloured by cluster.",
-        f"{note} Diamonds: centroids of the clusters, fitted on all customers.",
+        f"{note} Diamonds: the middle of each cluster, of all customers.",
     )
 
 
