@@ -109,7 +109,7 @@ def _explained(
         part.loc[part.index == 1, "customers"].sum() / part["customers"].sum()
         for part in (above, below)
     ]
-    both = below.join(above, how="inner", lsuffix="_below", rsuffix="_above")
+    both = below.join(above, how="inner", suffixes=("_below", "_above"))
     if both.empty:
         return Surprise(upper, lower, upper_rate, lower_rate, *once, 0, None, None, 0)
     weights = both["customers_below"] / both["customers_below"].sum()

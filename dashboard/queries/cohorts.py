@@ -5,6 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from marts_reader import query
 
+# Smaller groups of first orders say little.
+FEWEST = 20
+
 
 def cohorts() -> pd.DataFrame:
     """Return one row for each cohort and month since its first order, whole months only."""
@@ -44,8 +47,9 @@ def by_first_order(attribute: str) -> pd.DataFrame:
             return_rate,
             net_revenue_per_customer::double as revenue_per_customer
         from rpt_first_order_cohorts
-        where attribute = $attribute and observed_customers > 0
+        where attribute = $attribute and observed_customers >= $fewest
         order by group_rank, horizon_days
         """,
         attribute=attribute,
+        fewest=FEWEST,
     )

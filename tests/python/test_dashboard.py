@@ -550,7 +550,7 @@ def test_what_is_selected_equals_the_customers(published, shown, filters):
     ).df().iloc[0]  # fmt: skip
     app = shown("value.py", **filters)
     cards = {
-        card.label: float(re.sub(r"[^0-9.\-]", "", card.help.partition("\\. ")[0]))
+        card.label: float(re.match(r"Exactly \S+\s([\d.]+)\. ", re.sub(r"[\\,]", "", card.help))[1])
         for card in app.metric
         if card.value != "—"
     }
