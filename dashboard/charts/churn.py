@@ -353,18 +353,21 @@ def origins(days: pd.DataFrame, chosen: str) -> alt.LayerChart:
     chosen : str
         The model in colour.
     """
-    drawn = days.assign(label=days["model"].map(wording.model_label))
+    drawn = days.assign(
+        label=days["model"].map(wording.model_label),
+        day=days["cutoff_date"].dt.strftime("%Y-%m-%d"),
+    )
     base = alt.Chart(drawn).encode(
         x=alt.X(
-            "cutoff_date:T",
+            "day:O",
             title="First day of the window",
-            axis=alt.Axis(format="%b %Y", labelOverlap=True, tickCount=5),
+            axis=alt.Axis(labelAngle=0, labelOverlap=True),
         ),
         y=alt.Y("roc_auc:Q", title="ROC AUC", scale=alt.Scale(zero=False)),
         detail="model:N",
         tooltip=[
             alt.Tooltip("label:N", title="Model"),
-            alt.Tooltip("cutoff_date:T", title="From", format="%Y-%m-%d"),
+            alt.Tooltip("day:O", title="From"),
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("roc_auc:Q", title="ROC AUC", format=".3f"),
         ],
@@ -399,7 +402,7 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
         alt.X(
             "quarter:N",
             sort=["lowest", "2nd", "3rd", "highest"],
-            title="Quartile of the feature",
+            title="Quarter of customers, by the trait",
             axis=alt.Axis(labelAngle=0, orient="top"),
         ),
         alt.Y("feature:N", sort=labels, title=None, axis=alt.Axis(labelExpr=LINES, labelLimit=200)),

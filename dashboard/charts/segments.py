@@ -201,7 +201,7 @@ def rfm_grid(
     )
     amounts = base.mark_text(fontSize=11, dy=10, color=colours.INK).encode(text=alt.Text("money:N"))
     chart: alt.LayerChart = alt.layer(boxes, counts, amounts).properties(
-        height=60 * len(purchase_days) + 90
+        height=64 * len(purchase_days) + 190
     )
     return chart
 

@@ -217,7 +217,6 @@ def members(r_score: int, f_score: int) -> pd.DataFrame:
         """
         select
             customer_id,
-            segment,
             net_revenue::double as net_revenue,
             purchase_days,
             days_since_last_order

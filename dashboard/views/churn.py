@@ -114,7 +114,7 @@ def draw_actions(currency: str) -> None:
                 ),
             },
             height="content",
-            row_height=52,
+            row_height=72,
         )
     st.page_link("views/customers.py", label="See the customers, in order, and their reasons")
 
@@ -177,7 +177,7 @@ def draw_drift(drift: pd.DataFrame) -> None:
             ),
             "In words": st.column_config.TextColumn("In words", width=540),
         },
-        row_height=72,
+        row_height=96,
         height=540,
     )
     st.caption(

@@ -91,13 +91,17 @@ def draw_members(bands: dict[str, dict[int, str]], currency: str) -> None:
         members,
         f"Customers in {named[cell]}, those who spent the most first.",
         {
-            "customer_id": st.column_config.TextColumn("Customer", width=80),
-            "segment": st.column_config.TextColumn("Segment", width=120),
-            "net_revenue": layout.number_column(f"Spent, {currency}", "Net revenue so far."),
-            "purchase_days": layout.number_column("Bought on", "Days with a purchase."),
-            "days_since_last_order": layout.number_column("Days ago", "Days since last order."),
+            "customer_id": st.column_config.TextColumn("Customer", width=75),
+            **{
+                name: {**layout.number_column(label, definition), "width": 80}
+                for name, (label, definition) in {
+                    "net_revenue": (f"Spent, {currency}", "Net revenue so far."),
+                    "purchase_days": ("Bought on", "Days with a purchase."),
+                    "days_since_last_order": ("Days ago", "Days since last order."),
+                }.items()
+            },
         },
-        height=330,
+        height=400,
         on_select="rerun",
         selection_mode="single-row",
         key="members",
@@ -158,7 +162,7 @@ def draw_table(currency: str) -> None:
             "spend": layout.number_column(f"Spent, {currency}", "Median net revenue."),
             "churn": layout.percent_column("May leave", "Predicted: mean probability of churn."),
         },
-        row_height=64,
+        row_height=72,
         height="content",
     )
     st.caption(
