@@ -102,11 +102,33 @@ MONTH_FIGURES = {
         "Net revenue of known customers in the month for each of their orders.",
     ),
 }
-# Where a finding is followed up.
+
+
+class Finding(NamedTuple):
+    """A finding in short, from its figure, and where it is followed up."""
+
+    said: str
+    page: str
+    link: str
+
+
 FOLLOW_UP = {
-    "revenue_concentration": ("views/value.py", "What customers are worth"),
-    "churn_predictability": ("views/churn.py", "Who may churn, and can it be trusted?"),
-    "who_to_contact_first": ("views/customers.py", "Whom to contact"),
+    "revenue_concentration": Finding(
+        "**{share}** of revenue comes from a tenth of the customers.",
+        "views/value.py",
+        "What customers are worth",
+    ),
+    "churn_predictability": Finding(
+        "Of one customer who leaves and one who stays, the forecast names the right one in "
+        "**{hundred:.0f} of 100** cases.",
+        "views/churn.py",
+        "Who may churn, and can it be trusted?",
+    ),
+    "who_to_contact_first": Finding(
+        "**{share}** of the money lost later stood in the first tenth of the list.",
+        "views/customers.py",
+        "Whom to contact",
+    ),
 }
 
 # Why a customer is in another segment than in the version before.

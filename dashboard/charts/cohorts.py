@@ -76,7 +76,7 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
             "cohort:N",
             sort=names,
             title="Month of the first order",
-            axis=alt.Axis(labelAngle=-45, labelOverlap=True),
+            axis=alt.Axis(labelAngle=0, labelOverlap=True),
         ),
         y=alt.Y("revenue_per_customer:Q", title=f"{currency} per customer"),
         color=alt.Color(

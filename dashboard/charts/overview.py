@@ -151,7 +151,7 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         x=alt.X(
             "share:Q",
             title="Share of all",
-            axis=alt.Axis(format=".0%", tickCount=5),
+            axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1]),
             scale=alt.Scale(domainMax=2 * float(long["share"].max())),
         ),
         tooltip=[

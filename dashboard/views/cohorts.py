@@ -110,7 +110,7 @@ def draw_first_orders(currency: str) -> None:
     }
     if not found:
         return
-    st.subheader("Which first orders make customers come back?", anchor=False)
+    st.subheader("After which first orders do customers come back?", anchor=False)
     left, right = st.columns(2, gap="medium")
     with left:
         trait = links.choose(
