@@ -258,7 +258,7 @@ def draw_confusion(population: str, model: str, *, is_scoring: bool) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         layout.draw(charts.confusion(row), "Confusion matrix of the model in colour.")
-        st.caption("Rows: what customers did. Counts are right to half a per cent of customers.")
+        st.caption("Counts are right to half a per cent of customers.")
     with right:
         if is_scoring and population == "all_known":
             draw_gain(row)

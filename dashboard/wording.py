@@ -85,7 +85,7 @@ class Kpi(NamedTuple):
 # Why a month differs from the month before.
 GROWTH_PARTS = {
     "new_customers": ("New customers", "#009E73"),
-    "more": ("Came back or bought more", "#0072B2"),
+    "more": ("Came back or grew", "#0072B2"),
     "other": ("Returns, no customer", "#B8BEC5"),
     "less": ("Bought less", "#E69F00"),
     "lapsed": ("Bought nothing", "#D55E00"),

@@ -91,8 +91,8 @@ def _curves(
     }
     legend = alt.Legend(
         title=None,
-        orient="top",
-        columns=2,
+        orient="bottom-right",
+        columns=1,
         symbolType="stroke",
         symbolStrokeWidth=3,
         labelLimit=200,
@@ -156,8 +156,8 @@ def calibration(bins: pd.DataFrame) -> alt.LayerChart:
         its interval.
     """
     base = alt.Chart(bins).encode(
-        x=_whole_share(alt.X, "mean_churn_probability", "Predicted: mean probability of the group"),
-        y=_whole_share(alt.Y, "churn_rate", "Observed: churn rate of the group"),
+        x=_whole_share(alt.X, "mean_churn_probability", "Predicted probability"),
+        y=_whole_share(alt.Y, "churn_rate", "Observed churn rate"),
         tooltip=[
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("mean_churn_probability:Q", title="Predicted", format=".1%"),
@@ -170,7 +170,7 @@ def calibration(bins: pd.DataFrame) -> alt.LayerChart:
         order=alt.Order("score_decile:Q", sort="descending")
     )
     ranges = base.mark_rule(color=colours.MAIN, strokeWidth=2).encode(
-        y=_whole_share(alt.Y, "low", "Observed: churn rate of the group"), y2=alt.Y2("high:Q")
+        y=_whole_share(alt.Y, "low", "Observed churn rate"), y2=alt.Y2("high:Q")
     )
     dots = base.mark_circle(color=colours.MAIN, size=90, opacity=1)
     chart: alt.LayerChart = (_diagonal() + line + ranges + dots).properties(height=CURVE_HEIGHT)
@@ -200,7 +200,7 @@ def importance(groups: pd.DataFrame) -> alt.LayerChart:
         ],
     )
     bars = base.mark_bar(color=colours.MAIN).encode(
-        x=alt.X("mean_auc_loss:Q", title="ROC AUC lost when permuted")
+        x=alt.X("mean_auc_loss:Q", title="ROC AUC lost")
     )
     ranges = base.mark_rule(color=colours.INK, strokeWidth=2).encode(
         x=alt.X("lowest_auc_loss:Q"), x2=alt.X2("highest_auc_loss:Q")
@@ -219,7 +219,7 @@ def confusion(matrix: pd.Series) -> alt.LayerChart | alt.FacetChart:
     matrix : pandas.Series
         `true_positives`, `false_negatives`, `false_positives`, `true_negatives`.
     """
-    told = ("Predicted to churn", "Predicted to stay")
+    told = ("To churn", "To stay")
     cells = pd.DataFrame(
         [
             ("Churned", told[0], matrix["true_positives"]),
@@ -233,20 +233,20 @@ def confusion(matrix: pd.Series) -> alt.LayerChart | alt.FacetChart:
     cells["share"] = cells["customers"] / totals.where(totals > 0, math.nan)
     cells["label"] = [wording.whole(count) for count in cells["customers"]]
     cells["share_label"] = [
-        "" if pd.isna(share) else f"{wording.percent(share, 0)} of those who {actual.lower()}"
-        for share, actual in zip(cells["share"], cells["actual"], strict=True)
+        "" if pd.isna(share) else f"{wording.percent(share, 0)} of the row"
+        for share in cells["share"]
     ]
     base = alt.Chart(cells).encode(
         x=alt.X(
             "told:N",
             sort=list(told),
-            title=None,
+            title="Predicted",
             axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False),
         ),
         y=alt.Y(
             "actual:N",
             sort=["Churned", "Stayed"],
-            title=None,
+            title="What they did",
             axis=alt.Axis(domain=False, ticks=False),
         ),
         tooltip=[
@@ -336,7 +336,7 @@ def gains(points: pd.DataFrame, chosen: str) -> alt.LayerChart:
     curves = _curves(
         drawn,
         chosen,
-        ("contacted_share", "Customers contacted, highest probability first"),
+        ("contacted_share", "Customers contacted"),
         ("captured_churner_share", "Churners reached"),
     )
     chart: alt.LayerChart = (_diagonal() + curves).properties(height=CURVE_HEIGHT)

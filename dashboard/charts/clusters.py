@@ -259,7 +259,7 @@ def cluster_segments(
             sort=[in_lines(name, 10) for name in segments],
             title=None,
             axis=alt.Axis(
-                labelExpr=LINES, labelAngle=0, labelFontSize=10, orient="top", labelOverlap=False
+                labelExpr=LINES, labelAngle=0, labelFontSize=9, orient="top", labelOverlap=False
             ),
         ),
         alt.Y(

@@ -108,7 +108,7 @@ def _stacked(
             color=alt.Color(
                 "part:N",
                 scale=coloured(dict(parts.values())),
-                legend=alt.Legend(title=None, orient="top", columns=2),
+                legend=alt.Legend(title=None, orient="top", columns=2, labelFontSize=12),
             ),
             order=alt.Order("rank:Q"),
             opacity=alt.condition("datum.is_partial", alt.value(0.45), alt.value(1)),

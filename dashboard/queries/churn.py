@@ -206,10 +206,10 @@ def actions() -> pd.DataFrame:
     return query("""
         select
             action_label,
-            instruction,
             customers - held_out_customers as to_contact,
             value_at_risk::double as value_at_risk,
-            expected_gain::double as expected_gain
+            expected_gain::double as expected_gain,
+            instruction
         from rpt_actions
         where is_contact and customers > 0
         order by action_rank

@@ -138,7 +138,6 @@ def draw_table(currency: str) -> None:
     table = pd.DataFrame(
         {
             "Segment": segments["segment"].tolist(),
-            "What to do": segments["recommended_action"].tolist(),
             "customers": sizes["customers"].tolist(),
             "customer_share": (100 * sizes["customer_share"]).tolist(),
             "net_revenue_share": (100 * sizes["net_revenue_share"]).tolist(),
@@ -146,6 +145,7 @@ def draw_table(currency: str) -> None:
             "purchase_days": medians["purchase_days"].tolist(),
             "spend": medians["spend"].tolist(),
             "churn": (100 * sizes["churn"]).tolist(),
+            "What to do": segments["recommended_action"].tolist(),
         }
     )
     layout.table(
