@@ -1,5 +1,5 @@
--- By whatever trait: the groups hold every customer whose days are over, once, with whether
--- they bought again by then and what they brought, as their days say.
+-- By whatever trait: the groups hold every customer whose days are over, once, with
+-- whether they bought again by then and what they brought, as their days say.
 with customers as (
 
     select

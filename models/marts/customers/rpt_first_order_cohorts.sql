@@ -27,25 +27,16 @@ histories as (
 
     select
         customers.customer_id,
-        sum(
-            case
-                when customer_days.activity_date = customers.first_order_date
-                    then customer_days.gross_revenue
-                else 0
-            end
-        ) as first_amount,
-        max(
-            case
-                when
-                    customer_days.activity_date = customers.first_order_date
-                    and customer_days.discount_amount <> 0
-                    then 1
-                else 0
-            end
-        ) as is_discounted
-        {%- for days in horizons %},
-            {{ add_days(days, "max(customers.first_order_date)") }}
-            <= max(as_of.as_of_date) as is_over_{{ days }},
+        {% for days in horizons -%}
+            max(
+                case
+                    when
+                        {{ add_days(days, "customers.first_order_date") }}
+                        <= as_of.as_of_date
+                        then 1
+                    else 0
+                end
+            ) as is_over_{{ days }},
             max(
                 case
                     when
@@ -65,8 +56,24 @@ histories as (
                         then customer_days.net_revenue
                     else 0
                 end
-            ) as net_revenue_{{ days }}
-        {%- endfor %}
+            ) as net_revenue_{{ days }},
+        {% endfor -%}
+        sum(
+            case
+                when customer_days.activity_date = customers.first_order_date
+                    then customer_days.gross_revenue
+                else 0
+            end
+        ) as first_amount,
+        max(
+            case
+                when
+                    customer_days.activity_date = customers.first_order_date
+                    and customer_days.discount_amount <> 0
+                    then 1
+                else 0
+            end
+        ) as is_discounted
     from customers
     inner join customer_days on customers.customer_id = customer_days.customer_id
     cross join as_of
@@ -128,7 +135,7 @@ attributes as (
         'country' as attribute,
         country_rank as group_rank,
         country_group as group_name,
-        described.*
+        *
     from described
     union all
     select
@@ -139,7 +146,7 @@ attributes as (
             when 2 then 'Middle third'
             else 'Smallest third'
         end as group_name,
-        described.*
+        *
     from described
     union all
     select
@@ -149,7 +156,7 @@ attributes as (
             when 1 then 'With a discount'
             else 'Without a discount'
         end as group_name,
-        described.*
+        *
     from described
 
 ),
@@ -163,11 +170,9 @@ horizons as (
             group_name,
             {{ days }} as horizon_days,
             count(*) as customers,
-            sum(case when is_over_{{ days }} then 1 else 0 end) as observed_customers,
-            sum(case when is_over_{{ days }} then has_returned_{{ days }} else 0 end)
-                as returned_customers,
-            sum(case when is_over_{{ days }} then net_revenue_{{ days }} else 0 end)
-                as net_revenue
+            sum(is_over_{{ days }}) as observed_customers,
+            sum(is_over_{{ days }} * has_returned_{{ days }}) as returned_customers,
+            sum(is_over_{{ days }} * net_revenue_{{ days }}) as net_revenue
         from attributes
         group by attribute, group_rank, group_name
         {% if not loop.last %}union all{% endif %}
