@@ -105,13 +105,14 @@ def _explained(
     lower_rate: float,
 ) -> Surprise:
     """Compare like with like: as if the upper segment had bought on as many days as the lower."""
-    once = [
+    upper_once, lower_once = (
         part.loc[part.index == 1, "customers"].sum() / part["customers"].sum()
         for part in (above, below)
-    ]
+    )
+    whole = (upper, lower, upper_rate, lower_rate, upper_once, lower_once)
     both = below.join(above, how="inner", suffixes=("_below", "_above"))
     if both.empty:
-        return Surprise(upper, lower, upper_rate, lower_rate, *once, 0, None, None, 0)
+        return Surprise(*whole, 0, None, None, 0)
     weights = both["customers_below"] / both["customers_below"].sum()
     rates_above = both["repurchasers_above"] / both["customers_above"]
     rates_below = both["repurchasers_below"] / both["customers_below"]
@@ -126,11 +127,7 @@ def _explained(
     apart = lower_alike - upper_alike
     sign = 0 if abs(apart) <= Z * math.sqrt(variance) else 1 if apart > 0 else -1
     return Surprise(
-        upper,
-        lower,
-        upper_rate,
-        lower_rate,
-        *once,
+        *whole,
         int(both["customers_below"].sum()),
         float(upper_alike),
         float(lower_alike),

@@ -132,7 +132,7 @@ def follow_click(key: str, picks: str, *, several: bool = True) -> None:
     """Set a control to what was clicked on; a second click takes it out again."""
     points = st.session_state[key].selection.get(PICKED, [])
     found = [point[picks] for point in points if picks in point]
-    st.session_state[picks] = found if several else next(iter(found), "")
+    st.session_state[picks] = found if several else (found or [""])[0]
     links.forget(picks)
 
 

@@ -17,7 +17,7 @@ Axis = TypeVar("Axis", alt.X, alt.Y)
 CURVE_HEIGHT = 380
 
 
-def roc(points: pd.DataFrame, chosen: str) -> alt.LayerChart:
+def roc(points: pd.DataFrame, chosen: str) -> alt.LayerChart | alt.FacetChart:
     """Draw the ROC curve of each model, the chosen one in colour.
 
     Parameters
@@ -33,11 +33,13 @@ def roc(points: pd.DataFrame, chosen: str) -> alt.LayerChart:
         ("false_positive_rate", "False positive rate"),
         ("true_positive_rate", "True positive rate"),
     )
-    chart: alt.LayerChart = (_diagonal() + curves).properties(height=CURVE_HEIGHT)
+    chart: alt.LayerChart | alt.FacetChart = (_diagonal() + curves).properties(height=CURVE_HEIGHT)
     return chart
 
 
-def precision_recall(points: pd.DataFrame, chosen: str, churn_rate: float) -> alt.LayerChart:
+def precision_recall(
+    points: pd.DataFrame, chosen: str, churn_rate: float
+) -> alt.LayerChart | alt.FacetChart:
     """Draw precision against recall of each model, the chosen one in colour.
 
     Parameters
@@ -60,13 +62,13 @@ def precision_recall(points: pd.DataFrame, chosen: str, churn_rate: float) -> al
         .mark_rule(color=colours.MUTED, strokeDash=[5, 4])
         .encode(y=alt.Y("rate:Q"))
     )
-    chart: alt.LayerChart = (chance + curves).properties(height=CURVE_HEIGHT)
+    chart: alt.LayerChart | alt.FacetChart = (chance + curves).properties(height=CURVE_HEIGHT)
     return chart
 
 
 def _curves(
     points: pd.DataFrame, chosen: str, across: tuple[str, str], upward: tuple[str, str]
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     """Draw a curve for each model: the chosen one in colour, the others and baselines grey."""
     name = wording.model_label(chosen)
     kinds = {
@@ -122,7 +124,7 @@ def _curves(
     )
     others = base.transform_filter(alt.datum.model != chosen).mark_line(strokeWidth=1.5)
     own = base.transform_filter(alt.datum.model == chosen).mark_line(strokeWidth=3.5)
-    chart: alt.LayerChart = alt.layer(others, own)
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(others, own)
     return chart
 
 
@@ -146,7 +148,7 @@ def _diagonal() -> alt.Chart:
     return chart
 
 
-def calibration(bins: pd.DataFrame) -> alt.LayerChart:
+def calibration(bins: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Draw observed churn against predicted churn by decile of the predicted probability.
 
     Parameters
@@ -173,7 +175,9 @@ def calibration(bins: pd.DataFrame) -> alt.LayerChart:
         y=_whole_share(alt.Y, "low", "Observed churn rate"), y2=alt.Y2("high:Q")
     )
     dots = base.mark_circle(color=colours.MAIN, size=90, opacity=1)
-    chart: alt.LayerChart = (_diagonal() + line + ranges + dots).properties(height=CURVE_HEIGHT)
+    chart: alt.LayerChart | alt.FacetChart = (_diagonal() + line + ranges + dots).properties(
+        height=CURVE_HEIGHT
+    )
     return chart
 
 
@@ -318,7 +322,7 @@ def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str)
     return chart
 
 
-def gains(points: pd.DataFrame, chosen: str) -> alt.LayerChart:
+def gains(points: pd.DataFrame, chosen: str) -> alt.LayerChart | alt.FacetChart:
     """Draw the gains curve: churners reached among the customers with the highest probability.
 
     Parameters
@@ -339,11 +343,11 @@ def gains(points: pd.DataFrame, chosen: str) -> alt.LayerChart:
         ("contacted_share", "Customers contacted"),
         ("captured_churner_share", "Churners reached"),
     )
-    chart: alt.LayerChart = (_diagonal() + curves).properties(height=CURVE_HEIGHT)
+    chart: alt.LayerChart | alt.FacetChart = (_diagonal() + curves).properties(height=CURVE_HEIGHT)
     return chart
 
 
-def origins(days: pd.DataFrame, chosen: str) -> alt.LayerChart:
+def origins(days: pd.DataFrame, chosen: str) -> alt.LayerChart | alt.FacetChart:
     """Draw how well each model ranked on every day that it predicted, the chosen one in colour.
 
     Parameters
@@ -378,7 +382,7 @@ def origins(days: pd.DataFrame, chosen: str) -> alt.LayerChart:
     own = base.transform_filter(alt.datum.model == chosen).mark_line(
         point=alt.OverlayMarkDef(color=colours.MAIN, size=80), color=colours.MAIN, strokeWidth=3
     )
-    chart: alt.LayerChart = (others + own).properties(height=280)
+    chart: alt.LayerChart | alt.FacetChart = (others + own).properties(height=280)
     return chart
 
 

@@ -104,7 +104,7 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
     return chart
 
 
-def first_orders(groups: pd.DataFrame, currency: str) -> alt.LayerChart:
+def first_orders(groups: pd.DataFrame, currency: str) -> alt.LayerChart | alt.FacetChart:
     """Draw which share of each group bought again by one age, with its interval and their money.
 
     Parameters
@@ -149,5 +149,7 @@ def first_orders(groups: pd.DataFrame, currency: str) -> alt.LayerChart:
     labels = base.mark_text(align="left", dx=8, color=colours.INK).encode(
         x=alt.X("high:Q"), text=alt.Text("label:N")
     )
-    chart: alt.LayerChart = alt.layer(bars, ranges, labels).properties(height=rows_height(names))
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(bars, ranges, labels).properties(
+        height=rows_height(names)
+    )
     return chart

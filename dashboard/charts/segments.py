@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import altair as alt
 import colours
@@ -135,7 +136,7 @@ def rfm_grid(
     days: Sequence[str],
     purchase_days: Sequence[str],
     currency: str,
-) -> alt.LayerChart:
+) -> alt.LayerChart | alt.FacetChart:
     """Draw the map: customers by days since the last order and purchase days.
 
     Parameters
@@ -200,13 +201,13 @@ def rfm_grid(
         text=alt.Text("label:N")
     )
     amounts = base.mark_text(fontSize=11, dy=10, color=colours.INK).encode(text=alt.Text("money:N"))
-    chart: alt.LayerChart = alt.layer(boxes, counts, amounts).properties(
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(boxes, counts, amounts).properties(
         height=64 * len(purchase_days) + 190
     )
     return chart
 
 
-def repurchase(rates: pd.DataFrame, segments: Sequence[str]) -> alt.LayerChart:
+def repurchase(rates: pd.DataFrame, segments: Sequence[str]) -> alt.LayerChart | alt.FacetChart:
     """Draw which share of each segment bought again, with its interval.
 
     Parameters
@@ -249,7 +250,7 @@ def repurchase(rates: pd.DataFrame, segments: Sequence[str]) -> alt.LayerChart:
     labels = base.mark_text(dy=-14, color=colours.INK).encode(
         x=x, text=alt.Text("label:N"), color=alt.ColorValue(colours.INK)
     )
-    chart: alt.LayerChart = alt.layer(ranges, dots, labels).properties(
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(ranges, dots, labels).properties(
         height=rows_height(drawn["segment"].tolist())
     )
     return chart
@@ -265,7 +266,9 @@ LABEL_ROOM = 30
 STEPS = [step / 12 for step in range(13)]
 
 
-def movement(pairs: pd.DataFrame, segments: Sequence[str], currency: str) -> alt.LayerChart:
+def movement(
+    pairs: pd.DataFrame, segments: Sequence[str], currency: str
+) -> alt.LayerChart | alt.FacetChart:
     """Draw how customers moved between segments, from each day to the next: an alluvial chart.
 
     Parameters
@@ -324,16 +327,19 @@ def movement(pairs: pd.DataFrame, segments: Sequence[str], currency: str) -> alt
         y2=alt.Y2("high:Q"),
         color=alt.Color("segment:N", scale=coloured(colour_of), legend=None),
     )
-    first, last = (bars[bars["place"] == place] for place in (0, len(days) - 1))
+    sides: list[tuple[int, Literal["left", "right"], int, str]] = [
+        (0, "right", -6, "left"),
+        (len(days) - 1, "left", 6, "right"),
+    ]
     labels = [
-        alt.Chart(side)
+        alt.Chart(bars[bars["place"] == place])
         .mark_text(align=align, dx=shift, baseline="middle", lineBreak="\n", color=colours.INK)
         .encode(
             x=alt.X(f"{edge}:Q", axis=None, scale=places),
             y=alt.Y("middle:Q", axis=None, scale=heights),
             text=alt.Text("label:N"),
         )
-        for side, align, shift, edge in ((first, "right", -6, "left"), (last, "left", 6, "right"))
+        for place, align, shift, edge in sides
     ]
     heads = (
         alt.Chart(bars.drop_duplicates("day"))
@@ -344,7 +350,7 @@ def movement(pairs: pd.DataFrame, segments: Sequence[str], currency: str) -> alt
             text=alt.Text("day:N"),
         )
     )
-    chart: alt.LayerChart = alt.layer(flows, boxes, *labels, heads).properties(
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(flows, boxes, *labels, heads).properties(
         height=MOVEMENT_HEIGHT
     )
     return chart
