@@ -331,7 +331,9 @@ def draw_movement(currency: str) -> None:
     last = chosen[chosen["to_date"] == until]
     rank = {name: place for place, name in enumerate(names)}
     moved = last[last["from_segment"].isin(rank) & last["to_segment"].isin(rank)]
-    steps = moved["to_segment"].map(rank) - moved["from_segment"].map(rank)
+    # Nobody may have moved: an empty column of names is one of texts.
+    places = moved[["from_segment", "to_segment"]].map(rank.get).astype(float)
+    steps = places["to_segment"] - places["from_segment"]
     counts = {
         "moved up": moved.loc[steps < 0, "customers"].sum(),
         "moved down": moved.loc[steps > 0, "customers"].sum(),

@@ -974,6 +974,13 @@ def test_movement_adds_up_from_day_to_day(published):
         assert come["customers"].sum() == go["customers"].sum() == row.customers
 
 
+def test_a_shop_in_which_nobody_has_moved_yet_is_shown_so(republish):
+    republish("update rpt_segment_migration set from_segment = 'Not yet a customer'")
+    app = run("segments.py")
+    assert not app.exception
+    assert any("0 moved up, 0 moved down, 0 stayed" in caption.value for caption in app.caption)
+
+
 BANDS = [
     ("Regular Customers", 1, 496, 215),
     ("At Risk", 1, 73, 29),
