@@ -34,7 +34,8 @@ CHART_WIDTH = 530
 MOST_SVG_BYTES = 500_000
 # Sentences about clicks and filters do not apply on paper.
 ON_SCREEN = (
-    r" ?(A click on [^.]*|Whole shop, regardless of filters|\*\*Whole shop\*\*: filters [^.]*)\."
+    r" ?(A click on [^.]*|Pick (a|one) [^.]*|Whole shop, regardless of filters"
+    r"|\*\*Whole shop\*\*: filters [^.]*)\."
 )
 STYLE = """
 :root { color-scheme: light; }
