@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import wording
-
 # Best to worst, distinguishable without colour vision; new customers stand outside.
 SEGMENT_COLOURS = {
     "Champions": "#0072B2",
@@ -46,13 +44,6 @@ DARK = {
     RISK_COLOURS["medium"]: "#4E97C8",
     RISK_COLOURS["low"]: "#2C536E",
 }
-
-
-def model_colours(models: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each model by its name in words."""
-    taken = {model: colour for model, (_, colour) in wording.MODELS.items()}
-    spare = iter([colour for colour in COLOURS if colour not in taken.values()])
-    return {wording.model_label(model): taken.get(model) or next(spare, MUTED) for model in models}
 
 
 def segment_colours(segments: Sequence[str]) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import altair as alt
@@ -46,6 +47,7 @@ def show(
     note: str | None = None,
     *,
     picks: str | None = None,
+    several: bool = True,
 ) -> None:
     """Show a chart under the question it answers.
 
@@ -60,10 +62,12 @@ def show(
     note : str, optional
         How to read it; plain words of the dashboard, not of the data.
     picks : str, optional
-        The filter, and the field of the chart, that a click on a mark sets.
+        The control, and the field of the chart, that a click on a mark sets.
+    several : bool
+        Whether the control takes several values.
     """
     st.subheader(question, anchor=False)
-    draw(chart, alt_text, picks=picks)
+    draw(chart, alt_text, picks=picks, several=several)
     if note:
         st.caption(note)
 
@@ -105,7 +109,7 @@ class Drawing:
         return {**spec, "datasets": frames}
 
 
-def draw(chart: Chart, alt_text: str, *, picks: str | None = None) -> None:
+def draw(chart: Chart, alt_text: str, *, picks: str | None = None, several: bool = True) -> None:
     """Draw a chart in the colours of the page."""
     # Of a chart Streamlit uses `to_dict` alone, which a drawing has.
     drawing: Any = Drawing(chart)
@@ -120,14 +124,15 @@ def draw(chart: Chart, alt_text: str, *, picks: str | None = None) -> None:
         width="stretch",
         alt=alt_text,
         key=key,
-        on_select=lambda: follow_click(key, picks),
+        on_select=lambda: follow_click(key, picks, several=several),
     )
 
 
-def follow_click(key: str, picks: str) -> None:
-    """Set a filter to what was clicked on; a second click takes it out again."""
+def follow_click(key: str, picks: str, *, several: bool = True) -> None:
+    """Set a control to what was clicked on; a second click takes it out again."""
     points = st.session_state[key].selection.get(PICKED, [])
-    st.session_state[picks] = [point[picks] for point in points if picks in point]
+    found = [point[picks] for point in points if picks in point]
+    st.session_state[picks] = found if several else (found or [""])[0]
     links.forget(picks)
 
 
@@ -207,6 +212,31 @@ def whole_shop(what: str = "This page") -> None:
     """Say that filters do not apply, if any are set."""
     if any(marts_reader.filters().values()):
         st.caption(f"{what} shows the whole shop, regardless of filters.")
+
+
+def fold(label: str, key: str, inside: Sequence[str] = ()) -> Any:
+    """Return an expander that the address keeps; its `open` says whether to draw what it holds.
+
+    Parameters
+    ----------
+    label : str
+        The verdict: what a reader knows without opening it.
+    key : str
+        Its name, in the address too.
+    inside : sequence of str
+        Controls within it; an address that names one of them opens it.
+    """
+    if key not in st.session_state and set(inside) & set(st.query_params):
+        st.session_state[key] = True
+    return st.expander(label, key=key, bind="query-params")
+
+
+@contextmanager
+def whole_shop_band() -> Iterator[None]:
+    """Set what filters do not change apart from what they do, in a frame that says so."""
+    with st.container(border=True):
+        st.caption("**Whole shop**: filters do not change what stands in this frame.")
+        yield
 
 
 def download(label: str, make: Callable[[], pd.DataFrame], file_name: str) -> None:

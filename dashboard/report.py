@@ -29,12 +29,17 @@ PAGES = (
     *("overview", "segments", "clusters", "churn", "value", "cohorts", "products", "customers"),
     *("campaigns", "about"),
 )
+# What a page folds is unfolded on paper.
+UNFOLDED = {"churn": ("evidence", "watch"), "value": ("evidence",), "clusters": ("choice",)}
 MOST_ROWS = 25
 CHART_WIDTH = 530
 # Thousands of points take less space as PNG than as SVG.
 MOST_SVG_BYTES = 500_000
 # Sentences about clicks and filters do not apply on paper.
-ON_SCREEN = r" ?(A click on [^.]*|Whole shop, regardless of filters)\."
+ON_SCREEN = (
+    r" ?(A click on [^.]*|Pick (a|one) [^.]*|Whole shop, regardless of filters"
+    r"|\*\*Whole shop\*\*: filters [^.]*)\."
+)
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1f2933; max-width: 760px; margin: 2rem auto;
@@ -94,6 +99,8 @@ def _page(name: str) -> Iterator[str]:
     from streamlit.testing.v1 import AppTest
 
     app = AppTest.from_file(str(HERE / "main.py"), default_timeout=120)
+    for key in UNFOLDED.get(name, ()):
+        app.query_params[key] = "true"
     try:
         app.switch_page(f"views/{name}.py").run()
     except RuntimeError as error:

@@ -22,33 +22,20 @@ REVENUE_PARTS = {
 RISKS = ("high", "medium", "low", "unknown")
 
 MODELS = {
-    "logit_average": ("Average of models", "#009E73"),
-    "gradient_boosting": ("Boosted trees", "#CC79A7"),
-    "random_forest": ("Random forest", "#D55E00"),
-    "logistic_regression": ("Logistic regression", "#0072B2"),
-    "buy_till_you_die": ("Buy-till-you-die", "#8C6D31"),
-    "rfm_logistic": ("Baseline: RFM logistic", "#56B4E9"),
-    "recency_only": ("Baseline: days since last order", "#E69F00"),
-    "base_rate": ("Baseline: base rate", "#4A4A4A"),
-}
-
-CLASSES = {
-    "churned": "Churned",
-    "stayed": "Stayed",
-    "accuracy": "Accuracy",
-    "macro avg": "Macro average",
-    "weighted avg": "Weighted average",
+    "logit_average": "Average of models",
+    "gradient_boosting": "Boosted trees",
+    "random_forest": "Random forest",
+    "logistic_regression": "Logistic regression",
+    "buy_till_you_die": "Buy-till-you-die",
+    "rfm_logistic": "Baseline: RFM logistic",
+    "recency_only": "Baseline: days since last order",
+    "base_rate": "Baseline: base rate",
 }
 
 POPULATIONS = {
     "all_known": "All customers",
     "active_90d": "Active in the last 90 days",
     "one_time_buyers": "One-time buyers",
-}
-
-THRESHOLDS = {
-    "fixed": "A fixed probability",
-    "profit_optimal": "The most profitable threshold in training",
 }
 
 FEATURE_GROUPS = {
@@ -70,6 +57,9 @@ FORECASTS = {
     "last_90_days": "Own last 90 days",
     "overall_average": "One average for all",
 }
+
+# Those of them that fit nothing.
+SIMPLE_FORECASTS = ("own_average", "last_365_days", "last_90_days", "overall_average")
 
 PARAMETERS_OF = {
     "nbd": "Orders: NBD, without dropout",
@@ -97,7 +87,7 @@ class Kpi(NamedTuple):
 # Why a month differs from the month before.
 GROWTH_PARTS = {
     "new_customers": ("New customers", "#009E73"),
-    "more": ("Came back or bought more", "#0072B2"),
+    "more": ("Came back or grew", "#0072B2"),
     "other": ("Returns, no customer", "#B8BEC5"),
     "less": ("Bought less", "#E69F00"),
     "lapsed": ("Bought nothing", "#D55E00"),
@@ -114,11 +104,33 @@ MONTH_FIGURES = {
         "Net revenue of known customers in the month for each of their orders.",
     ),
 }
-# Where a finding is followed up.
+
+
+class Finding(NamedTuple):
+    """A finding in short, from its figure, and where it is followed up."""
+
+    said: str
+    page: str
+    link: str
+
+
 FOLLOW_UP = {
-    "revenue_concentration": ("views/value.py", "What customers are worth"),
-    "churn_predictability": ("views/churn.py", "Who may churn, and can it be trusted?"),
-    "who_to_contact_first": ("views/customers.py", "Whom to contact"),
+    "revenue_concentration": Finding(
+        "**{share}** of revenue comes from a tenth of the customers.",
+        "views/value.py",
+        "What customers are worth",
+    ),
+    "churn_predictability": Finding(
+        "Of one customer who leaves and one who stays, the forecast names the right one in "
+        "**{hundred:.0f} of 100** cases.",
+        "views/churn.py",
+        "Who may churn, and can it be trusted?",
+    ),
+    "who_to_contact_first": Finding(
+        "**{share}** of the money lost later stood in the first tenth of the list.",
+        "views/customers.py",
+        "Whom to contact",
+    ),
 }
 
 # Why a customer is in another segment than in the version before.
@@ -241,7 +253,12 @@ def definition(kpi: Mapping[str, Any]) -> str:
 
 def model_label(model: str) -> str:
     """Return a model's name in words."""
-    return MODELS[model][0] if model in MODELS else model.replace("_", " ").capitalize()
+    return MODELS.get(model) or model.replace("_", " ").capitalize()
+
+
+def is_baseline(model: str) -> bool:
+    """Return whether a model is a simple rule that others have to beat."""
+    return model_label(model).startswith("Baseline")
 
 
 def as_markdown(text: str) -> str:
@@ -273,6 +290,17 @@ def money(amount: float, currency: str) -> str:
     """Return an amount with its currency; small ones to the hundredth."""
     digits = 2 if abs(amount) < 10_000 else 0
     return f"{currency}{NO_BREAK}{amount:,.{digits}f}"
+
+
+def short_money(amount: float, currency: str) -> str:
+    """Return an amount as a figure shows it: a large one with three digits, others in full."""
+    exact = money(amount, currency)
+    return in_short(exact) if abs(amount) >= 10_000 else exact
+
+
+def exactly(amount: float, currency: str) -> str:
+    """Return Markdown of an amount in full, for the explanation of a figure that is short."""
+    return f"Exactly {as_markdown(money(amount, currency))}."
 
 
 def in_short(amount: str) -> str:

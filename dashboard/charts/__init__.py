@@ -62,9 +62,9 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
-def in_lines(label: str) -> str:
-    """Return a label in lines, of which `LINES` draws each on its own."""
-    return "\n".join(textwrap.wrap(label, 20))
+def in_lines(label: str, letters: int = 20) -> str:
+    """Return a label in lines of so many letters, of which `LINES` draws each on its own."""
+    return "\n".join(textwrap.wrap(label, letters))
 
 
 def heat_map(

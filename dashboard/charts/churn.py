@@ -14,57 +14,117 @@ import wording
 from charts import LINES, SHORT_MONEY, coloured, heat_map, in_lines, rows_height
 
 Axis = TypeVar("Axis", alt.X, alt.Y)
+CURVE_HEIGHT = 380
 
 
-def roc(points: pd.DataFrame, areas: dict[str, float], emphasised: str) -> alt.LayerChart:
-    """Draw the ROC curve of each model, named with its area.
+def roc(points: pd.DataFrame, chosen: str) -> alt.LayerChart | alt.FacetChart:
+    """Draw the ROC curve of each model, the chosen one in colour.
 
     Parameters
     ----------
     points : pandas.DataFrame
         `model`, `point`, `threshold`, `false_positive_rate`, `true_positive_rate`.
-    areas : dict of str to float
-        ROC AUC of each model; the legend lists them from high to low.
-    emphasised : str
-        The model whose line is thick.
+    chosen : str
+        The model in colour.
     """
-    ranked = sorted(areas, key=lambda model: -areas[model])
-    of_model = colours.model_colours(ranked)
-    labels = {model: f"{areas[model]:.3f}  {wording.model_label(model)}" for model in ranked}
-    named = {labels[model]: of_model[wording.model_label(model)] for model in ranked}
-    drawn = points[points["model"].isin(ranked)]
-    drawn = drawn.assign(label=drawn["model"].map(labels))
-    lines = (
-        alt.Chart(drawn)
-        .mark_line()
-        .encode(
-            x=_whole_share(alt.X, "false_positive_rate", "False positive rate"),
-            y=_whole_share(alt.Y, "true_positive_rate", "True positive rate"),
-            order=alt.Order("point:Q"),
-            color=alt.Color(
-                "label:N",
-                sort=list(named),
-                scale=coloured(named),
-                legend=alt.Legend(
-                    title="ROC AUC and model",
-                    orient="bottom",
-                    columns=1,
-                    labelLimit=300,
-                    symbolStrokeWidth=4,
-                ),
-            ),
-            strokeWidth=alt.condition(
-                alt.datum.model == emphasised, alt.value(3.5), alt.value(1.5)
-            ),
-            tooltip=[
-                alt.Tooltip("label:N", title="Model"),
-                alt.Tooltip("threshold:Q", title="From probability", format=".3f"),
-                alt.Tooltip("false_positive_rate:Q", title="False positive rate", format=".1%"),
-                alt.Tooltip("true_positive_rate:Q", title="True positive rate", format=".1%"),
-            ],
-        )
+    curves = _curves(
+        points,
+        chosen,
+        ("false_positive_rate", "False positive rate"),
+        ("true_positive_rate", "True positive rate"),
     )
-    chart: alt.LayerChart = (_diagonal() + lines).properties(height=560)
+    chart: alt.LayerChart | alt.FacetChart = (_diagonal() + curves).properties(height=CURVE_HEIGHT)
+    return chart
+
+
+def precision_recall(
+    points: pd.DataFrame, chosen: str, churn_rate: float
+) -> alt.LayerChart | alt.FacetChart:
+    """Draw precision against recall of each model, the chosen one in colour.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        `model`, `point`, `threshold`, `true_positive_rate`, `precision_rate`.
+    chosen : str
+        The model in colour.
+    churn_rate : float
+        The precision of a random choice.
+    """
+    curves = _curves(
+        points.dropna(subset="precision_rate"),
+        chosen,
+        ("true_positive_rate", "Recall"),
+        ("precision_rate", "Precision"),
+    )
+    chance = (
+        alt.Chart(pd.DataFrame({"rate": [churn_rate]}))
+        .mark_rule(color=colours.MUTED, strokeDash=[5, 4])
+        .encode(y=alt.Y("rate:Q"))
+    )
+    chart: alt.LayerChart | alt.FacetChart = (chance + curves).properties(height=CURVE_HEIGHT)
+    return chart
+
+
+def _curves(
+    points: pd.DataFrame, chosen: str, across: tuple[str, str], upward: tuple[str, str]
+) -> alt.LayerChart | alt.FacetChart:
+    """Draw a curve for each model: the chosen one in colour, the others and baselines grey."""
+    name = wording.model_label(chosen)
+    kinds = {
+        model: name
+        if model == chosen
+        else "Simple rules"
+        if wording.is_baseline(model)
+        else "Other models"
+        for model in points["model"].drop_duplicates()
+    }
+    drawn = points.assign(
+        kind=points["model"].map(kinds), label=points["model"].map(wording.model_label)
+    )
+    looks = {
+        kind: look
+        for kind, look in {
+            name: (colours.MAIN, [1, 0]),
+            "Other models": (colours.MUTED, [1, 0]),
+            "Simple rules": (colours.MUTED, [4, 3]),
+        }.items()
+        if kind in set(drawn["kind"])
+    }
+    legend = alt.Legend(
+        title=None,
+        orient="bottom-right",
+        columns=1,
+        symbolType="stroke",
+        symbolStrokeWidth=3,
+        labelLimit=200,
+    )
+    (x, x_title), (y, y_title) = across, upward
+    base = alt.Chart(drawn).encode(
+        x=_whole_share(alt.X, x, x_title),
+        y=_whole_share(alt.Y, y, y_title),
+        order=alt.Order("point:Q"),
+        detail="model:N",
+        color=alt.Color(
+            "kind:N",
+            scale=coloured({kind: colour for kind, (colour, _) in looks.items()}),
+            legend=legend,
+        ),
+        strokeDash=alt.StrokeDash(
+            "kind:N",
+            scale=alt.Scale(domain=list(looks), range=[dash for _, dash in looks.values()]),
+            legend=legend,
+        ),
+        tooltip=[
+            alt.Tooltip("label:N", title="Model"),
+            alt.Tooltip("threshold:Q", title="From probability", format=".3f"),
+            alt.Tooltip(f"{x}:Q", title=x_title, format=".1%"),
+            alt.Tooltip(f"{y}:Q", title=y_title, format=".1%"),
+        ],
+    )
+    others = base.transform_filter(alt.datum.model != chosen).mark_line(strokeWidth=1.5)
+    own = base.transform_filter(alt.datum.model == chosen).mark_line(strokeWidth=3.5)
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(others, own)
     return chart
 
 
@@ -88,30 +148,36 @@ def _diagonal() -> alt.Chart:
     return chart
 
 
-def calibration(bins: pd.DataFrame, colour: str) -> alt.LayerChart:
+def calibration(bins: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
     """Draw observed churn against predicted churn by decile of the predicted probability.
 
     Parameters
     ----------
     bins : pandas.DataFrame
-        `score_decile`, `customers`, `mean_churn_probability`, `churn_rate`.
-    colour : str
-        Colour of the model.
+        `score_decile`, `customers`, `mean_churn_probability`, `churn_rate`, and `low` and `high`,
+        its interval.
     """
     base = alt.Chart(bins).encode(
-        x=_whole_share(alt.X, "mean_churn_probability", "Predicted: mean probability of the group"),
-        y=_whole_share(alt.Y, "churn_rate", "Observed: churn rate of the group"),
+        x=_whole_share(alt.X, "mean_churn_probability", "Predicted probability"),
+        y=_whole_share(alt.Y, "churn_rate", "Observed churn rate"),
         tooltip=[
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("mean_churn_probability:Q", title="Predicted", format=".1%"),
             alt.Tooltip("churn_rate:Q", title="Observed", format=".1%"),
+            alt.Tooltip("low:Q", title="95 % interval from", format=".1%"),
+            alt.Tooltip("high:Q", title="to", format=".1%"),
         ],
     )
-    line = base.mark_line(color=colour, opacity=0.5).encode(
+    line = base.mark_line(color=colours.MAIN, opacity=0.5).encode(
         order=alt.Order("score_decile:Q", sort="descending")
     )
-    dots = base.mark_circle(color=colour, size=110, opacity=1)
-    chart: alt.LayerChart = (_diagonal() + line + dots).properties(height=430)
+    ranges = base.mark_rule(color=colours.MAIN, strokeWidth=2).encode(
+        y=_whole_share(alt.Y, "low", "Observed churn rate"), y2=alt.Y2("high:Q")
+    )
+    dots = base.mark_circle(color=colours.MAIN, size=90, opacity=1)
+    chart: alt.LayerChart | alt.FacetChart = (_diagonal() + line + ranges + dots).properties(
+        height=CURVE_HEIGHT
+    )
     return chart
 
 
@@ -138,7 +204,7 @@ def importance(groups: pd.DataFrame) -> alt.LayerChart:
         ],
     )
     bars = base.mark_bar(color=colours.MAIN).encode(
-        x=alt.X("mean_auc_loss:Q", title="ROC AUC lost when permuted")
+        x=alt.X("mean_auc_loss:Q", title="ROC AUC lost")
     )
     ranges = base.mark_rule(color=colours.INK, strokeWidth=2).encode(
         x=alt.X("lowest_auc_loss:Q"), x2=alt.X2("highest_auc_loss:Q")
@@ -157,7 +223,7 @@ def confusion(matrix: pd.Series) -> alt.LayerChart | alt.FacetChart:
     matrix : pandas.Series
         `true_positives`, `false_negatives`, `false_positives`, `true_negatives`.
     """
-    told = ("Predicted to churn", "Predicted to stay")
+    told = ("To churn", "To stay")
     cells = pd.DataFrame(
         [
             ("Churned", told[0], matrix["true_positives"]),
@@ -171,20 +237,20 @@ def confusion(matrix: pd.Series) -> alt.LayerChart | alt.FacetChart:
     cells["share"] = cells["customers"] / totals.where(totals > 0, math.nan)
     cells["label"] = [wording.whole(count) for count in cells["customers"]]
     cells["share_label"] = [
-        "" if pd.isna(share) else f"{wording.percent(share, 0)} of those who {actual.lower()}"
-        for share, actual in zip(cells["share"], cells["actual"], strict=True)
+        "" if pd.isna(share) else f"{wording.percent(share, 0)} of the row"
+        for share in cells["share"]
     ]
     base = alt.Chart(cells).encode(
         x=alt.X(
             "told:N",
             sort=list(told),
-            title=None,
+            title="Predicted",
             axis=alt.Axis(orient="top", labelAngle=0, domain=False, ticks=False),
         ),
         y=alt.Y(
             "actual:N",
             sort=["Churned", "Stayed"],
-            title=None,
+            title="What they did",
             axis=alt.Axis(domain=False, ticks=False),
         ),
         tooltip=[
@@ -256,39 +322,67 @@ def value_at_risk(amounts: pd.DataFrame, segments: Sequence[str], currency: str)
     return chart
 
 
-def gains(points: pd.DataFrame, emphasised: str) -> alt.LayerChart:
+def gains(points: pd.DataFrame, chosen: str) -> alt.LayerChart | alt.FacetChart:
     """Draw the gains curve: churners reached among the customers with the highest probability.
 
     Parameters
     ----------
     points : pandas.DataFrame
-        `model`, `contacted_share`, `captured_churner_share`, `cumulative_lift`.
-    emphasised : str
-        The model whose line is thick.
+        `model`, `contacted_share`, `captured_churner_share`, from the highest probability down.
+    chosen : str
+        The model in colour.
     """
     models = points["model"].drop_duplicates().tolist()
     starts = pd.DataFrame({"model": models, "contacted_share": 0.0, "captured_churner_share": 0.0})
     drawn = pd.concat([starts, points], ignore_index=True)
-    drawn["label"] = drawn["model"].map(wording.model_label)
-    lines = (
-        alt.Chart(drawn)
-        .mark_line()
-        .encode(
-            x=_whole_share(alt.X, "contacted_share", "Customers, highest probability first"),
-            y=_whole_share(alt.Y, "captured_churner_share", "Churners reached"),
-            color=alt.Color("label:N", scale=coloured(colours.model_colours(models)), legend=None),
-            strokeWidth=alt.condition(
-                alt.datum.model == emphasised, alt.value(3.5), alt.value(1.5)
-            ),
-            tooltip=[
-                alt.Tooltip("label:N", title="Model"),
-                alt.Tooltip("contacted_share:Q", title="Customers", format=".0%"),
-                alt.Tooltip("captured_churner_share:Q", title="Churners reached", format=".1%"),
-                alt.Tooltip("cumulative_lift:Q", title="Lift", format=".2f"),
-            ],
-        )
+    drawn["point"] = drawn["contacted_share"]
+    drawn["threshold"] = math.nan
+    curves = _curves(
+        drawn,
+        chosen,
+        ("contacted_share", "Customers contacted"),
+        ("captured_churner_share", "Churners reached"),
     )
-    chart: alt.LayerChart = (_diagonal() + lines).properties(height=440)
+    chart: alt.LayerChart | alt.FacetChart = (_diagonal() + curves).properties(height=CURVE_HEIGHT)
+    return chart
+
+
+def origins(days: pd.DataFrame, chosen: str) -> alt.LayerChart | alt.FacetChart:
+    """Draw how well each model ranked on every day that it predicted, the chosen one in colour.
+
+    Parameters
+    ----------
+    days : pandas.DataFrame
+        `model`, `cutoff_date`, `customers`, `roc_auc`.
+    chosen : str
+        The model in colour.
+    """
+    drawn = days.assign(
+        label=days["model"].map(wording.model_label),
+        day=days["cutoff_date"].dt.strftime("%Y-%m-%d"),
+    )
+    base = alt.Chart(drawn).encode(
+        x=alt.X(
+            "day:O",
+            title="First day of the window",
+            axis=alt.Axis(labelAngle=0, labelOverlap=True),
+        ),
+        y=alt.Y("roc_auc:Q", title="ROC AUC", scale=alt.Scale(zero=False)),
+        detail="model:N",
+        tooltip=[
+            alt.Tooltip("label:N", title="Model"),
+            alt.Tooltip("day:O", title="From"),
+            alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
+            alt.Tooltip("roc_auc:Q", title="ROC AUC", format=".3f"),
+        ],
+    )
+    others = base.transform_filter(alt.datum.model != chosen).mark_line(
+        point=alt.OverlayMarkDef(color=colours.MUTED), color=colours.MUTED
+    )
+    own = base.transform_filter(alt.datum.model == chosen).mark_line(
+        point=alt.OverlayMarkDef(color=colours.MAIN, size=80), color=colours.MAIN, strokeWidth=3
+    )
+    chart: alt.LayerChart | alt.FacetChart = (others + own).properties(height=280)
     return chart
 
 
@@ -312,7 +406,7 @@ def drivers(groups: pd.DataFrame) -> alt.LayerChart:
         alt.X(
             "quarter:N",
             sort=["lowest", "2nd", "3rd", "highest"],
-            title="Quartile of the feature",
+            title="Quarter of customers, by the trait",
             axis=alt.Axis(labelAngle=0, orient="top"),
         ),
         alt.Y("feature:N", sort=labels, title=None, axis=alt.Axis(labelExpr=LINES, labelLimit=200)),

@@ -250,14 +250,17 @@ def cluster_segments(
     drawn = cells.assign(share=cells["customers"] / totals)
     drawn["label"] = [wording.whole_percent(share) for share in drawn["share"]]
     drawn["cluster"] = drawn["cluster_name"].map(in_lines)
+    drawn["column"] = drawn["segment"].map(lambda name: in_lines(name, 10))
     present = [in_lines(name) for name in clusters if name in set(cells["cluster_name"])]
     return heat_map(
         drawn,
         alt.X(
-            "segment:N",
-            sort=list(segments),
+            "column:N",
+            sort=[in_lines(name, 10) for name in segments],
             title=None,
-            axis=alt.Axis(labelAngle=-45, orient="top", labelLimit=120, labelOverlap=False),
+            axis=alt.Axis(
+                labelExpr=LINES, labelAngle=0, labelFontSize=9, orient="top", labelOverlap=False
+            ),
         ),
         alt.Y(
             "cluster:N", sort=present, title=None, axis=alt.Axis(labelExpr=LINES, labelLimit=200)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import altair as alt
 import colours
 import pandas as pd
+import wording
 
-from charts import heat_map
+from charts import heat_map, rows_height
 
 AGE_COLOURS = ("#56B4E9", "#0072B2", "#E69F00", "#D55E00")
 
@@ -28,6 +29,8 @@ def cohort_grid(
     value_format : str
         How the tooltip writes it.
     """
+    # Rows and columns of which nothing is known yet are left out.
+    cohorts = cohorts.dropna(subset=measure)
     names = cohorts["cohort"].drop_duplicates().tolist()
     later = cohorts.loc[cohorts["months"] > 0, measure].dropna()
     return heat_map(
@@ -73,7 +76,7 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
             "cohort:N",
             sort=names,
             title="Month of the first order",
-            axis=alt.Axis(labelAngle=-45, labelOverlap=True),
+            axis=alt.Axis(labelAngle=0, labelOverlap=True),
         ),
         y=alt.Y("revenue_per_customer:Q", title=f"{currency} per customer"),
         color=alt.Color(
@@ -98,4 +101,55 @@ def same_age(points: pd.DataFrame, currency: str) -> alt.LayerChart:
         + whole.mark_point(size=60, opacity=1, filled=True)
         + censored.mark_point(size=60, opacity=1, fill=colours.PAGE, strokeWidth=2)
     ).properties(height=340)
+    return chart
+
+
+def first_orders(groups: pd.DataFrame, currency: str) -> alt.LayerChart | alt.FacetChart:
+    """Draw which share of each group bought again by one age, with its interval and their money.
+
+    Parameters
+    ----------
+    groups : pandas.DataFrame
+        `group_name`, in order, `observed_customers`, `returned_customers`, `return_rate`, `low`,
+        `high` and `revenue_per_customer`.
+    currency : str
+        Unit of the amounts.
+    """
+    names = groups["group_name"].tolist()
+    drawn = groups.assign(
+        label=[
+            f"{wording.percent(row.return_rate, 0)} · {currency} "
+            f"{wording.short_amount(row.revenue_per_customer)} each"
+            for row in groups.itertuples()
+        ]
+    )
+    top = min(1.0, 1.9 * float(drawn["high"].max()))
+    base = alt.Chart(drawn).encode(
+        y=alt.Y("group_name:N", sort=names, title=None, axis=alt.Axis(labelLimit=180)),
+        tooltip=[
+            alt.Tooltip("group_name:N", title="First order"),
+            alt.Tooltip("observed_customers:Q", title="Customers seen so long", format=",.0f"),
+            alt.Tooltip("returned_customers:Q", title="Bought again", format=",.0f"),
+            alt.Tooltip("return_rate:Q", title="Their share", format=".1%"),
+            alt.Tooltip("low:Q", title="95 % interval from", format=".1%"),
+            alt.Tooltip("high:Q", title="to", format=".1%"),
+            alt.Tooltip("revenue_per_customer:Q", title=f"{currency} per customer", format=",.0f"),
+        ],
+    )
+    x = alt.X(
+        "return_rate:Q",
+        title="Bought again",
+        axis=alt.Axis(format=".0%", tickCount=5),
+        scale=alt.Scale(domain=[0, top]),
+    )
+    bars = base.mark_bar(size=18, color=colours.MAIN).encode(x=x)
+    ranges = base.mark_rule(color=colours.INK, strokeWidth=2).encode(
+        x=alt.X("low:Q"), x2=alt.X2("high:Q")
+    )
+    labels = base.mark_text(align="left", dx=8, color=colours.INK).encode(
+        x=alt.X("high:Q"), text=alt.Text("label:N")
+    )
+    chart: alt.LayerChart | alt.FacetChart = alt.layer(bars, ranges, labels).properties(
+        height=rows_height(names)
+    )
     return chart

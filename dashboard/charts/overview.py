@@ -108,7 +108,7 @@ def _stacked(
             color=alt.Color(
                 "part:N",
                 scale=coloured(dict(parts.values())),
-                legend=alt.Legend(title=None, orient="top", columns=2),
+                legend=alt.Legend(title=None, orient="top", columns=2, labelFontSize=12),
             ),
             order=alt.Order("rank:Q"),
             opacity=alt.condition("datum.is_partial", alt.value(0.45), alt.value(1)),
@@ -151,7 +151,7 @@ def segment_shares(segments: pd.DataFrame, highlighted: Sequence[str]) -> alt.La
         x=alt.X(
             "share:Q",
             title="Share of all",
-            axis=alt.Axis(format=".0%", tickCount=5),
+            axis=alt.Axis(format=".0%", values=[0, 0.25, 0.5, 0.75, 1]),
             scale=alt.Scale(domainMax=2 * float(long["share"].max())),
         ),
         tooltip=[

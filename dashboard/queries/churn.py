@@ -27,15 +27,43 @@ def churn_metrics(population: str) -> pd.DataFrame:
     )
 
 
-def churn_roc(population: str) -> pd.DataFrame:
-    """Return the points of each model's ROC curve at the last test date."""
+def churn_curve(population: str) -> pd.DataFrame:
+    """Return the points of each model's ROC and precision-recall curve at the last test date.
+
+    Returns
+    -------
+    pandas.DataFrame
+        `model`, `point`, `threshold`, `false_positive_rate`, `true_positive_rate` (the recall) and
+        `precision_rate`, which is none where nobody is predicted to churn.
+    """
     return query(
         """
-        select model, point, threshold, false_positive_rate, true_positive_rate
-        from rpt_churn_roc_curve
-        where population = $population
-            and cutoff_date = (select max(cutoff_date) from rpt_churn_roc_curve)
-        order by model, point
+        with sizes as (
+            select
+                model,
+                max(support) filter (class = 'churned') as churners,
+                max(support) filter (class = 'stayed') as stayers
+            from rpt_churn_classification_report
+            where population = $population
+                and cutoff_date = (select max(cutoff_date) from rpt_churn_classification_report)
+            group by model
+        )
+
+        select
+            curve.model,
+            curve.point,
+            curve.threshold,
+            curve.false_positive_rate,
+            curve.true_positive_rate,
+            curve.true_positive_rate * sizes.churners / nullif(
+                curve.true_positive_rate * sizes.churners
+                + curve.false_positive_rate * sizes.stayers, 0
+            ) as precision_rate
+        from rpt_churn_roc_curve as curve
+        inner join sizes using (model)
+        where curve.population = $population
+            and curve.cutoff_date = (select max(cutoff_date) from rpt_churn_roc_curve)
+        order by curve.model, curve.point
         """,
         population=population,
     )
@@ -45,7 +73,7 @@ def churn_calibration(population: str, model: str) -> pd.DataFrame:
     """Return predicted and observed churn of a model in groups of equal size."""
     return query(
         """
-        select score_decile, customers, mean_churn_probability, churn_rate
+        select score_decile, customers, churners, mean_churn_probability, churn_rate
         from rpt_churn_deciles
         where population = $population and model = $model
             and cutoff_date = (select max(cutoff_date) from rpt_churn_deciles)
@@ -56,21 +84,147 @@ def churn_calibration(population: str, model: str) -> pd.DataFrame:
     )
 
 
-def churn_confusion(population: str, model: str, threshold_name: str) -> pd.DataFrame:
-    """Return the confusion matrix of a model at a threshold, one row at most."""
+def churn_thresholds(population: str, model: str) -> pd.DataFrame:
+    """Return the thresholds that have a name, and how many churned and stayed."""
     return query(
         """
-        select threshold, true_positives, false_positives, false_negatives, true_negatives
+        select
+            threshold_name,
+            max(threshold) as threshold,
+            max(support) filter (class = 'churned') as churners,
+            max(support) filter (class = 'stayed') as stayers
         from rpt_churn_classification_report
         where population = $population and model = $model
-            and threshold_name = $threshold_name
             and cutoff_date = (select max(cutoff_date) from rpt_churn_classification_report)
-            and class = 'churned'
+        group by threshold_name
+        order by threshold_name
         """,
         population=population,
         model=model,
-        threshold_name=threshold_name,
     )
+
+
+def churn_confusion(population: str, model: str, threshold: float) -> pd.DataFrame:
+    """Return the confusion matrix of a model at a threshold, one row at most.
+
+    It is that of the next published point of the ROC curve above the threshold; two points lie half
+    a per cent of customers apart.
+    """
+    return query(
+        """
+        with sizes as (
+            select
+                max(support) filter (class = 'churned') as churners,
+                max(support) filter (class = 'stayed') as stayers
+            from rpt_churn_classification_report
+            where population = $population and model = $model
+                and cutoff_date = (select max(cutoff_date) from rpt_churn_classification_report)
+        ),
+
+        points as (
+            select true_positive_rate, false_positive_rate
+            from rpt_churn_roc_curve
+            where population = $population and model = $model
+                and cutoff_date = (select max(cutoff_date) from rpt_churn_roc_curve)
+                and (threshold is null or threshold >= $threshold)
+            order by point desc
+            limit 1
+        ),
+
+        counted as (
+            select
+                round(coalesce(points.true_positive_rate, 0) * sizes.churners)::bigint
+                    as true_positives,
+                round(coalesce(points.false_positive_rate, 0) * sizes.stayers)::bigint
+                    as false_positives,
+                coalesce(sizes.churners, 0) as churners,
+                coalesce(sizes.stayers, 0) as stayers
+            from points cross join sizes
+        )
+
+        select
+            true_positives,
+            false_positives,
+            churners - true_positives as false_negatives,
+            stayers - false_positives as true_negatives
+        from counted
+        """,
+        population=population,
+        model=model,
+        threshold=threshold,
+    )
+
+
+def lost_revenue() -> pd.DataFrame:
+    """Return what those who left would have brought, by share of customers contacted.
+
+    The first contacted are those with the highest probability of the scoring model.
+    """
+    return query("""
+        select top_percent, lost_revenue::double as lost_revenue
+        from rpt_action_backtest
+        where ranking = 'churn_probability'
+            and cutoff_date = (select max(cutoff_date) from rpt_action_backtest)
+        order by top_percent
+    """)
+
+
+def offer_terms() -> dict[str, float]:
+    """Return cost, response and margin of an offer as the list assumes them; nothing if none pays.
+
+    They are those behind the expected gain of the customer who comes first.
+    """
+    found = query("""
+        select
+            offer_cost::double as cost,
+            response_rate::double as response,
+            round(
+                (expected_gain + offer_cost)::double / (response_rate * value_at_risk)::double, 3
+            ) as margin
+        from fct_customer_actions
+        where offer_cost > 0 and response_rate > 0 and value_at_risk > 0 and expected_gain > 0
+        order by priority
+        limit 1
+    """)
+    return {} if found.empty else dict(found.iloc[0])
+
+
+def forecast() -> dict[str, Any]:
+    """Return how many of the selected customers are expected to leave, and the money at risk."""
+    found = query_cells("""
+        select
+            coalesce(sum(scored_customers), 0)::bigint as scored_customers,
+            sum(expected_leavers)::double as expected_leavers,
+            sum(value_at_risk)::double as value_at_risk
+        from cells
+    """)
+    return dict(found.iloc[0])
+
+
+def actions() -> pd.DataFrame:
+    """Return the actions that contact somebody, in their order."""
+    return query("""
+        select
+            action_label,
+            customers - held_out_customers as to_contact,
+            value_at_risk::double as value_at_risk,
+            expected_gain::double as expected_gain,
+            instruction
+        from rpt_actions
+        where is_contact and customers > 0
+        order by action_rank
+    """)
+
+
+def origins() -> pd.DataFrame:
+    """Return how each model did on every day that it predicted from what was known by then."""
+    return query("""
+        select
+            model, cutoff_date, example_set, customers, churn_rate, mean_churn_probability, roc_auc
+        from rpt_churn_rolling_origins
+        where roc_auc is not null
+        order by model, cutoff_date
+    """)
 
 
 def churn_importance() -> pd.DataFrame:
@@ -89,17 +243,6 @@ def churn_choice() -> pd.DataFrame:
     """)
 
 
-def churn_months() -> pd.DataFrame:
-    """Return how the scoring model ranked at each cutoff that it predicted, oldest first."""
-    return query("""
-        select origins.cutoff_date, origins.roc_auc
-        from rpt_churn_rolling_origins as origins
-        inner join build_info on origins.model = build_info.churn_scoring_model
-        where origins.roc_auc is not null
-        order by origins.cutoff_date
-    """)
-
-
 def churn_leak() -> pd.DataFrame:
     """Return the ROC AUC of the leaky tutorial model by its own label and by later purchases."""
     return query("""
@@ -107,25 +250,6 @@ def churn_leak() -> pd.DataFrame:
         where roc_auc is not null
         order by judged_by
     """)
-
-
-def churn_report(population: str, model: str, threshold_name: str) -> pd.DataFrame:
-    """Return precision, recall and F1 of a model for churned and stayed."""
-    return query(
-        """
-        select class, precision_rate, recall_rate, f1_score, support
-        from rpt_churn_classification_report
-        where population = $population and model = $model
-            and threshold_name = $threshold_name
-            and cutoff_date = (select max(cutoff_date) from rpt_churn_classification_report)
-        order by list_position(
-            ['churned', 'stayed', 'accuracy', 'macro avg', 'weighted avg'], class
-        )
-        """,
-        population=population,
-        model=model,
-        threshold_name=threshold_name,
-    )
 
 
 def churn_gains(population: str) -> pd.DataFrame:

@@ -67,7 +67,7 @@ def findings(first: Sequence[str]) -> pd.DataFrame:
     """Return what stands out, in sentences, those of some names first and in their order."""
     return query(
         """
-        select insight, finding
+        select insight, finding, figure
         from rpt_insights
         order by list_position($first::varchar[], insight) nulls last, insight_order
         """,

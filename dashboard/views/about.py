@@ -42,7 +42,7 @@ def draw_ledger(currency: str) -> None:
     st.text(
         f"{wording.whole(info['rows_in'])} records were read. "
         f"{wording.whole(info['rows_quarantined'])} are unreadable and in quarantine. "
-        f"{wording.whole(lines['lines'].sum())} lines have exactly one disposition each, by the "
+        f"{wording.whole(lines['lines'].sum())} lines each went to one place, by the "
         "first rule below that holds."
     )
     if lines.empty:
@@ -61,9 +61,9 @@ def draw_ledger(currency: str) -> None:
         lines[["label", "meaning", "counts_in", "lines", "amount"]],
         "Dispositions in the order of their rules, with their lines.",
         {
-            "label": st.column_config.TextColumn("Lines", width=150),
-            "meaning": st.column_config.TextColumn("Meaning", width=380),
-            "counts_in": st.column_config.TextColumn("Counts in", width=120),
+            "label": st.column_config.TextColumn("Lines", width=135),
+            "meaning": st.column_config.TextColumn("Meaning", width=500),
+            "counts_in": st.column_config.TextColumn("Counts in", width=145),
             "lines": layout.number_column("Count"),
             "amount": layout.number_column(f"Amount, {currency}"),
         },

@@ -45,7 +45,7 @@ def draw_map(clusters: pd.DataFrame, currency: str) -> None:
         "Which customers behave alike?",
         charts.centroids(clusters, draw(drawn, names, currency), currency, names),
         "Days since last order against net revenue on log axes, coloured by cluster.",
-        f"{note} Diamonds: centroids of the clusters, fitted on all customers.",
+        f"{note} Diamonds: the middle of each cluster, of all customers.",
     )
 
 
@@ -92,10 +92,7 @@ def draw_profiles(clusters: pd.DataFrame, currency: str) -> None:
             "churn": layout.percent_column("Expected churn", "Mean predicted probability"),
         },
     )
-    st.caption(
-        "All customers, regardless of filters. Days, purchase days and spend are medians; "
-        "expected churn is predicted."
-    )
+    st.caption("Days, purchase days and spend are medians; expected churn is predicted.")
 
 
 def draw_products() -> None:
@@ -133,7 +130,7 @@ def draw_products() -> None:
         height="content",
     )
     st.caption(
-        "All customers, regardless of filters. Listed are the products with the highest lift "
+        "Listed are the products with the highest lift "
         "among those that at least 5 % of a cluster and 20 of its customers bought. Customers who "
         "buy many different products have a high lift for all of them. A range-adjusted lift above "
         "1 shows a preference of the cluster."
@@ -141,10 +138,20 @@ def draw_products() -> None:
 
 
 def draw_choice() -> None:
-    """Draw how the number of clusters was chosen."""
+    """Fold how the number of clusters was chosen under the number."""
     measures = queries.cluster_choice()
     if measures.empty:
         return
+    line = "**Is the number of clusters right?**"
+    for k in measures.loc[measures["is_chosen"], "k"]:
+        line += f" {k} were chosen of {measures['k'].min()} to {measures['k'].max()}."
+    with layout.fold(line, "choice") as folded:
+        if folded.open:
+            draw_measures(measures)
+
+
+def draw_measures(measures: pd.DataFrame) -> None:
+    """Draw what the number of clusters was chosen by."""
     drawn = {
         "silhouette": ("How well separated are the clusters?", "Silhouette (higher is better)"),
         "inertia": ("How compact are they?", "Inertia (look for the elbow)"),
@@ -198,9 +205,10 @@ def main() -> None:
     if not layout.nothing_selected():
         draw_map(clusters, currency)
         draw_segments(clusters["cluster_name"].tolist(), currency)
-    draw_profiles(clusters, currency)
-    draw_products()
-    draw_choice()
+    with layout.whole_shop_band():
+        draw_profiles(clusters, currency)
+        draw_products()
+        draw_choice()
 
 
 main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import comparisons
 import layout
 import links
 import marts_reader
@@ -21,6 +22,8 @@ MEASURES = {
     "orders_per_customer": ("Orders", "Orders per customer of the cohort", ".2f"),
 }
 AGES = (0, 1, 3, 6)
+# Traits of the first order, and what groups of it are called.
+TRAITS = {"size": "Size", "country": "Country", "discount": "Discount"}
 
 
 def cell(value: float, measure: str) -> str:
@@ -97,6 +100,57 @@ def draw_same_age(cohorts: pd.DataFrame, currency: str) -> None:
     )
 
 
+def draw_first_orders(currency: str) -> None:
+    """Draw who came back, by a trait of the first order, at the same age."""
+    found = {
+        trait: groups
+        for trait, groups in ((trait, queries.by_first_order(trait)) for trait in TRAITS)
+        # A trait that all share compares nothing.
+        if groups["group_name"].nunique() > 1
+    }
+    if not found:
+        return
+    st.subheader("After which first orders do customers come back?", anchor=False)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        trait = links.choose(
+            st.segmented_control,
+            "First order by",
+            list(found),
+            "first_order",
+            noun="trait",
+            format_func=TRAITS.__getitem__,
+            default=next(iter(found)),
+            required=True,
+        )
+    groups = found[trait]
+    ages = sorted(groups["horizon_days"].unique().tolist())
+    with right:
+        days = links.choose(
+            st.segmented_control,
+            "Within days",
+            ages,
+            "age",
+            noun="age",
+            default=90 if 90 in ages else ages[-1],
+            required=True,
+        )
+    links.tell("first_order", "age")
+    drawn = comparisons.with_intervals(
+        groups[groups["horizon_days"] == days], "returned_customers", "observed_customers"
+    )
+    layout.draw(
+        charts.first_orders(drawn, currency),
+        f"Share of customers who bought again within {days} days, by {TRAITS[trait].lower()} of "
+        "the first order.",
+    )
+    st.caption(
+        f"Customers whose first order is at least {days} days ago: the share who bought on a later "
+        f"day within {days} days, with its 95 % interval, and net revenue by then for each. What "
+        "goes with coming back need not cause it."
+    )
+
+
 def main() -> None:
     """Draw the page."""
     currency = marts_reader.currency()
@@ -112,6 +166,7 @@ def main() -> None:
     cohorts = named(cohorts)
     draw_grid(cohorts, currency)
     draw_same_age(cohorts, currency)
+    draw_first_orders(currency)
 
 
 main()

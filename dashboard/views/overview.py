@@ -128,22 +128,25 @@ def draw_month(months: pd.DataFrame, currency: str) -> None:
 
 
 def draw_findings(findings: pd.DataFrame) -> None:
-    """Draw three findings as cards, each with the page that follows it up, and fold the others."""
+    """Draw three findings as cards, each with the page that follows it up, and fold them all."""
     st.subheader("What stands out?", anchor=False)
     if findings.empty:
         st.text("There are no findings: there are too few data.")
         return
-    shown = findings["insight"].isin(wording.FOLLOW_UP)
-    for _, finding in findings[shown].iterrows():
+    for _, finding in findings.dropna(subset="figure").iterrows():
+        known = wording.FOLLOW_UP.get(finding["insight"])
+        if known is None:
+            continue
+        figure = float(finding["figure"])
         with st.container(border=True, gap="xsmall"):
-            st.text(finding["finding"])
-            page, label = wording.FOLLOW_UP[finding["insight"]]
-            st.page_link(page, label=label)
-    others = findings.loc[~shown, "finding"]
-    if len(others):
-        with st.expander(f"{len(others)} more", expanded=not shown.any()):
-            for finding in others:
-                st.text(f"•  {finding}")
+            st.markdown(
+                known.said.format(share=wording.percent(figure, 0), hundred=100 * figure),
+                help=wording.as_markdown(finding["finding"]),
+            )
+            st.page_link(known.page, label=known.link)
+    with st.expander(f"All {len(findings)} findings, in full"):
+        for sentence in findings["finding"]:
+            st.text(f"•  {sentence}")
 
 
 def main() -> None:

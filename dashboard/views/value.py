@@ -14,39 +14,42 @@ from queries import value as queries
 def draw_cards(currency: str) -> None:
     """Draw the totals of the selected customers, observed apart from predicted."""
     left = marts_reader.selection()
-    day = marts_reader.day(marts_reader.build_info()["as_of_date"])
-    as_of = f"{wording.as_markdown(currency)}  \nas of {day}"
-
-    def money(amount: float) -> str | None:
-        return None if pd.isna(amount) else wording.money(amount, currency)
-
-    with st.container(horizontal=True):
-        with st.container(width="content", gap="xsmall"):
-            st.markdown("**Observed**")
-            with st.container(horizontal=True, width="content"):
-                layout.card(
-                    "Net revenue so far",
-                    money(left["net_revenue"]),
-                    "Net revenue of the selected customers over the whole history.",
-                    as_of,
+    groups = {
+        "Observed": [
+            (
+                "Net revenue so far",
+                left["net_revenue"],
+                "Net revenue of the selected customers over the whole history.",
+            ),
+            (
+                "For each customer",
+                left["net_revenue"] / left["customers"],
+                "Net revenue so far divided by the number of customers.",
+            ),
+        ],
+        "Predicted": [
+            (
+                f"Next {days} days",
+                left[f"predicted_value_{days}d"],
+                f"Predicted net revenue of the selected customers in the {days} days after the "
+                "as-of date, summed. These days are still in the future.",
+            )
+            for days in (90, 365)
+        ],
+    }
+    for place, (group, figures) in zip(st.columns(2, gap="medium"), groups.items(), strict=True):
+        with place:
+            st.markdown(f"**{group}**")
+            for card, (label, amount, definition) in zip(st.columns(2), figures, strict=True):
+                known = not pd.isna(amount)
+                card.metric(
+                    label,
+                    wording.short_money(amount, currency) if known else None,
+                    help=f"{wording.exactly(amount, currency)} {definition}"
+                    if known
+                    else definition,
+                    border=True,
                 )
-                layout.card(
-                    "For each customer",
-                    money(left["net_revenue"] / left["customers"]),
-                    "Net revenue so far divided by the number of customers.",
-                    as_of,
-                )
-        with st.container(width="content", gap="xsmall"):
-            st.markdown("**Predicted**")
-            with st.container(horizontal=True, width="content"):
-                for days in (90, 365):
-                    layout.card(
-                        f"Next {days} days",
-                        money(left[f"predicted_value_{days}d"]),
-                        f"Predicted net revenue of the selected customers in the {days} days after "
-                        "the as-of date, summed. These days are still in the future.",
-                        as_of,
-                    )
 
 
 def draw_segments(currency: str) -> None:
@@ -79,22 +82,51 @@ def draw_concentration() -> None:
         charts.concentration(points),
         "Share of net revenue from the top customers, by their share of customers.",
         "Dashed: every customer brings the same."
-        + ("" if pd.isna(gini) else f" Gini {gini:.2f}: 0 is equal, 1 is all from one customer.")
-        + " Whole shop, regardless of filters.",
+        + ("" if pd.isna(gini) else f" Gini {gini:.2f}: 0 is equal, 1 is all from one customer."),
     )
 
 
+def verdict(found: pd.DataFrame, currency: str) -> str:
+    """Return in one line how right the forecast was, beside the best simple rule."""
+    row = found.iloc[0]
+    words = "**Can it be trusted?**"
+    values = found[found["model"].isin(wording.FORECASTS)].pivot(
+        index="model", columns="metric", values="value"
+    )
+    if "lifetime_value" not in values.index:
+        return f"{words} The rules were tested on {marts_reader.day(row['cutoff_date'])}."
+    own = values.loc["lifetime_value"]
+    if not pd.isna(own.get("net_revenue_over_actual")):
+        words += (
+            f" For the {row['horizon_days']} days from {marts_reader.day(row['cutoff_date'])} it "
+            f"expected {wording.percent(own['net_revenue_over_actual'], 0)} of the money that came."
+        )
+    rules = values.loc[[name for name in values.index if name in wording.SIMPLE_FORECASTS]]
+    if len(rules) and not pd.isna(own.get("net_revenue_mae")):
+        words += (
+            f" It was wrong by {wording.whole(own['net_revenue_mae'])} {currency} a customer; the "
+            f"best simple rule by {wording.whole(rules['net_revenue_mae'].min())}."
+        )
+    return words
+
+
 def draw_evidence(currency: str) -> None:
-    """Draw the accuracy of the forecasts on the holdout."""
-    st.header("Measured: can it be trusted?", anchor=False)
+    """Fold the accuracy of the forecasts on the holdout under one line that sums it up."""
     found = queries.validation()
     if found.empty:
         st.info(f"No forecast could be tested. {marts_reader.why('lifetime_value')}")
         return
+    with layout.fold(verdict(found, wording.as_markdown(currency)), "evidence") as folded:
+        if folded.open:
+            draw_tests(found, currency)
+
+
+def draw_tests(found: pd.DataFrame, currency: str) -> None:
+    """Draw how the forecasts did on days that they had not seen."""
     st.caption(
         "Every forecast used only data from before "
         f"{marts_reader.day(found['cutoff_date'].iloc[0])} and was judged on the "
-        f"{found['horizon_days'].iloc[0]} days from that date. Whole shop, regardless of filters."
+        f"{found['horizon_days'].iloc[0]} days from that date."
     )
     st.text(marts_reader.why("lifetime_value"))
     left, right = st.columns(2, gap="medium")
@@ -173,24 +205,24 @@ def draw_parameters() -> None:
     parameters = queries.parameters()
     if parameters.empty:
         return
-    with st.expander("Parameters of the model"):
-        layout.table(
-            pd.DataFrame(
-                {
-                    "Model": parameters["model"].map(lambda m: wording.PARAMETERS_OF.get(m, m)),
-                    "Parameter": parameters["parameter"],
-                    "estimate": parameters["estimate"],
-                    "error": parameters["standard_error"],
-                    "customers": parameters["fitted_customers"],
-                }
-            ),
-            "Parameters of the lifetime value model.",
+    st.subheader("What was fitted?", anchor=False)
+    layout.table(
+        pd.DataFrame(
             {
-                "estimate": layout.number_column("Estimate", digits=3),
-                "error": layout.number_column("Standard error", digits=3),
-                "customers": layout.number_column("Fitted on customers"),
-            },
-        )
+                "Model": parameters["model"].map(lambda m: wording.PARAMETERS_OF.get(m, m)),
+                "Parameter": parameters["parameter"],
+                "estimate": parameters["estimate"],
+                "error": parameters["standard_error"],
+                "customers": parameters["fitted_customers"],
+            }
+        ),
+        "Parameters of the lifetime value model.",
+        {
+            "estimate": layout.number_column("Estimate", digits=3),
+            "error": layout.number_column("Standard error", digits=3),
+            "customers": layout.number_column("Fitted on customers"),
+        },
+    )
 
 
 def main() -> None:
@@ -200,8 +232,9 @@ def main() -> None:
     if not layout.nothing_selected():
         draw_cards(currency)
         draw_segments(currency)
-    draw_concentration()
-    draw_evidence(currency)
+    with layout.whole_shop_band():
+        draw_concentration()
+        draw_evidence(currency)
 
 
 main()

@@ -76,8 +76,10 @@ def pages(marts_reader: ModuleType) -> list[Callable[[], object]]:
         marts_reader.query("select * from rpt_insights order by insight_order")
 
     def segments_page() -> None:
-        segments.rfm_grid()
-        segments.migration()
+        for question in (segments.rfm_grid, segments.scores, segments.sizes,
+                         segments.repurchase, segments.migration):  # fmt: skip
+            question()
+        segments.members(0, 0)
         for measure in ("days", "purchase_days", "spend"):
             segments.bands(measure, segments.edges(measure))
             segments.spread(measure)
@@ -90,15 +92,16 @@ def pages(marts_reader: ModuleType) -> list[Callable[[], object]]:
 
     def churn_page() -> None:
         segments.spread("probability")
-        for question in (churn.value_at_risk, churn.churn_horizon, churn.churn_choice,
-                         churn.churn_leak, churn.churn_importance,
-                         churn.churn_drivers):  # fmt: skip
+        for question in (churn.value_at_risk, churn.forecast, churn.actions,
+                         churn.churn_horizon, churn.churn_choice, churn.churn_leak,
+                         churn.churn_importance, churn.churn_drivers, churn.origins,
+                         churn.lost_revenue, churn.offer_terms):  # fmt: skip
             question()
-        for question in (churn.churn_metrics, churn.churn_roc, churn.churn_gains):
+        for question in (churn.churn_metrics, churn.churn_curve, churn.churn_gains):
             question("all_known")
-        churn.churn_calibration("all_known", "logistic_regression")
-        for question in (churn.churn_confusion, churn.churn_report):
-            question("all_known", "logistic_regression", "fixed")
+        for question in (churn.churn_calibration, churn.churn_thresholds):
+            question("all_known", "logistic_regression")
+        churn.churn_confusion("all_known", "logistic_regression", 0.5)
 
     def value_page() -> None:
         for question in (value.by_segment, value.concentration, value.validation,

@@ -17,13 +17,85 @@ from tools import browser
 from tools.browser import CHARTS, CHROMIUM, DRAWN, MAIN, PAGES, keep, settle
 
 SCREENSHOTS = ROOT / ".screenshots"
-LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "phone": ("light", 390)}
+LOOKS = {
+    "light": ("light", 1280),
+    "dark": ("dark", 1280),
+    "phone": ("light", 390),
+    "desk": ("light", 1440),
+}
+# What opens every fold of a page.
+UNFOLDED = {
+    "churn": "?evidence=true&watch=true",
+    "value": "?evidence=true",
+    "clusters": "?choice=true",
+}
 # Every page once, in each look by turns; every page in every look where ALL_LOOKS=1 says so.
-VISITS = list(product(PAGES, LOOKS) if os.environ.get("ALL_LOOKS") else zip(PAGES, cycle(LOOKS)))
+VISITS = list(
+    product(PAGES, LOOKS)
+    if os.environ.get("ALL_LOOKS")
+    else zip(PAGES, cycle(look for look in LOOKS if look != "desk"))
+)
 OVERFLOW = """() => Math.max(...['html', '[data-testid="stMain"]'].map(name => {
     const box = document.querySelector(name);
     return box.scrollWidth - box.clientWidth;
 }))"""
+
+# What a reader would miss: text that its box cuts, text of a chart that is shortened, leaves the
+# chart or lies on other text, and tables wider than their place.
+MISSED = """() => {
+    const missed = [];
+    const shown = node => node.getClientRects().length > 0;
+    const own = node => [...node.childNodes].some(
+        child => child.nodeType === Node.TEXT_NODE && child.textContent.trim());
+    const boxes = document.querySelectorAll(
+        '[data-testid="stMain"] *, [data-testid="stSidebar"] *');
+    for (const node of boxes) {
+        if (!(node instanceof HTMLElement) || !own(node) || !shown(node)) continue;
+        if (node.closest('canvas, script, style, [aria-hidden="true"]')) continue;
+        for (let box = node; box && box !== document.body; box = box.parentElement) {
+            const style = getComputedStyle(box);
+            // What is there for screen readers alone.
+            if (style.position === 'absolute' && box.clientWidth <= 1) break;
+            if (!['hidden', 'clip'].includes(style.overflowX)) continue;
+            if (box.scrollWidth - box.clientWidth > 1 && box.clientWidth > 0)
+                missed.push(`cut: ${node.textContent.trim()}`);
+            break;
+        }
+    }
+    for (const drawing of document.querySelectorAll('[data-testid="stVegaLiteChart"] svg.marks')) {
+        const frame = drawing.getBoundingClientRect();
+        const texts = [...drawing.querySelectorAll('text')].filter(
+            text => text.textContent.trim() && getComputedStyle(text).opacity !== '0');
+        const level = [];
+        for (const text of texts) {
+            const words = text.textContent.trim();
+            const box = text.getBoundingClientRect();
+            if (words.endsWith('…')) missed.push(`shortened: ${words}`);
+            const beyond = Math.max(frame.left - box.left, box.right - frame.right,
+                frame.top - box.top, box.bottom - frame.bottom);
+            // A title's box is higher than its letters.
+            if (beyond > 5) missed.push(`beyond the chart: ${words}`);
+            const turned = /rotate\\((?!0\\)|-?90\\))/.test(text.getAttribute('transform') || '');
+            if (turned) continue;
+            for (const [other, its] of level) {
+                const across = Math.min(box.right, its.right) - Math.max(box.left, its.left);
+                const upward = Math.min(box.bottom, its.bottom) - Math.max(box.top, its.top);
+                if (across > 2 && upward > 4) missed.push(`overlap: ${other} / ${words}`);
+            }
+            level.push([words, box]);
+        }
+    }
+    for (const table of document.querySelectorAll('[data-testid="stDataFrame"]')) {
+        const inside = table.querySelector('.dvn-scroller');
+        if (inside && inside.scrollWidth - inside.clientWidth > 1) {
+            const named = table.querySelector('[aria-label]') || table;
+            missed.push(`table: ${inside.scrollWidth - inside.clientWidth} px too wide: ` +
+                [...table.querySelectorAll('th, [role="columnheader"]')]
+                    .map(head => head.textContent).join(' | '));
+        }
+    }
+    return [...new Set(missed)];
+}"""
 
 if CHROMIUM is None:
     pytest.skip(
@@ -100,6 +172,27 @@ def test_every_page_is_drawn(visit, name, look):
     assert page.evaluate(OVERFLOW) <= 0
     assert page.locator('[data-testid="stException"]').count() == 0
     keep(page, SCREENSHOTS / f"{name}-{look}.png")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_is_cut_or_overlaps_on_a_desk(visit, name):
+    page = visit(("" if name == "overview" else name) + UNFOLDED.get(name, ""), "desk")
+    page.wait_for_selector(CHARTS)
+    # The whole page in view, so that all of it is laid out.
+    keep(page, SCREENSHOTS / f"{name}-desk.png")
+    settle(page)
+    assert page.evaluate(MISSED) == []
+
+
+def test_a_click_on_the_map_lists_the_customers_of_the_cell(visit, published_dir):
+    page = visit("segments", "desk")
+    # A click on the figure in the cell is one on the cell.
+    page.locator(CHARTS).first.locator(".mark-text text").first.click()
+    page.wait_for_url("**cell=**")
+    settle(page)
+    (told,) = parse_qs(urlsplit(page.url).query)["cell"]
+    box = page.locator('[data-testid="stSelectbox"] input').first
+    assert box.input_value() == told
 
 
 def test_the_address_carries_the_filters(visit, published_dir):

@@ -22,6 +22,12 @@ DASHBOARD = Path(__file__).parents[2] / "dashboard"
 APP = DASHBOARD / "main.py"
 VIEWS = sorted(path.name for path in (DASHBOARD / "views").glob("*.py"))
 CHAMPIONS = {"segment": ["Champions"]}
+# What a page folds is drawn once somebody opens it.
+UNFOLDED = {
+    "churn.py": {"evidence": "true", "watch": "true"},
+    "value.py": {"evidence": "true"},
+    "clusters.py": {"choice": "true"},
+}
 FILTERS = [
     {},
     CHAMPIONS,
@@ -344,19 +350,19 @@ def test_a_link_is_told_of_on_every_page_until_somebody_changes_the_filter(publi
     [
         (
             "churn.py",
-            {"model": "random_forest", "population": "active_90d", "threshold": "profit_optimal"},
-            {"model": "random_forest", "population": "active_90d", "threshold": "profit_optimal"},
+            {"model": "random_forest", "population": "active_90d", "threshold": "30 %"},
+            {"model": "random_forest", "population": "active_90d", "threshold": 30},
             [],
         ),
         ("churn.py", {"model": "boosted TREES"}, {"model": "gradient_boosting"}, []),
         (
             "churn.py",
-            {"model": "oracle", "population": "x", "threshold": "1"},
-            {"population": "all_known", "threshold": "fixed"},
+            {"model": "oracle", "population": "x", "threshold": "101"},
+            {"population": "all_known", "threshold": 50},
             [
                 'model "oracle", which does not exist here',
                 'population "x", which does not exist here',
-                'threshold "1", which does not exist here',
+                'threshold "101", which does not exist here',
             ],
         ),
         (
@@ -370,6 +376,9 @@ def test_a_link_is_told_of_on_every_page_until_somebody_changes_the_filter(publi
         ),
         ("segments.py", {"until": "2011-01-01"}, {}, ['day "2011-01-01", which does not exist']),
         ("segments.py", {"until": "soon"}, {}, ['day "soon", which does not exist here']),
+        ("segments.py", {"since": "2000-01-01"}, {}, ['day "2000-01-01", which does not exist']),
+        ("segments.py", {"cell": "5-5"}, {"cell": "5-5"}, []),
+        ("segments.py", {"cell": "6-1"}, {"cell": ""}, ['cell "6-1", which does not exist']),
         (
             "cohorts.py",
             {"cohort_measure": "retention_rate"},
@@ -382,6 +391,8 @@ def test_a_link_is_told_of_on_every_page_until_somebody_changes_the_filter(publi
             {"cohort_measure": "retention_rate"},
             ['measure "x", which does not'],
         ),
+        ("cohorts.py", {"first_order": "country", "age": "30"}, {"first_order": "country"}, []),
+        ("cohorts.py", {"first_order": "x", "age": "7"}, {}, ['trait "x"', 'age "7", which does']),
         (
             "customers.py",
             {"action": ["WIN BACK", "x"]},
@@ -394,7 +405,8 @@ def test_a_link_is_told_of_on_every_page_until_somebody_changes_the_filter(publi
 def test_what_a_link_asks_of_one_page_is_shown_or_told(published, view, link, chosen, told):
     app = run(view, **link)
     assert not app.exception
-    boxes = {box.key: box.value for box in [*app.selectbox, *app.multiselect, *app.button_group]}
+    controls = [*app.selectbox, *app.multiselect, *app.button_group, *app.select_slider]
+    boxes = {box.key: box.value for box in controls}
     assert boxes.items() >= chosen.items()
     notes = link_notes(app)
     assert all(words in notes for words in told)
@@ -492,7 +504,7 @@ def test_many_customers_become_a_two_dimensional_histogram(published, shown, mon
 
 def test_the_chosen_number_of_clusters_is_marked(published, shown):
     chosen = published.execute("select k from rpt_cluster_selection where is_chosen").fetchone()[0]
-    choices = chart_data(shown("clusters.py"), "k", "is_chosen")
+    choices = chart_data(shown("clusters.py", **UNFOLDED["clusters.py"]), "k", "is_chosen")
     assert len(choices) == 3
     for choice in choices:
         assert choice.loc[choice["is_chosen"], "k"].tolist() == [chosen]
@@ -538,7 +550,7 @@ def test_what_is_selected_equals_the_customers(published, shown, filters):
     ).df().iloc[0]  # fmt: skip
     app = shown("value.py", **filters)
     cards = {
-        card.label: float(re.sub(r"[^0-9.\-]", "", card.value))
+        card.label: float(re.match(r"Exactly \S+\s([\d.]+)\. ", re.sub(r"[\\,]", "", card.help))[1])
         for card in app.metric
         if card.value != "—"
     }
@@ -913,7 +925,7 @@ def test_every_exposure_names_the_marts_that_its_page_reads(published, published
     }
     for view in VIEWS:
         read.clear()
-        run(view)
+        run(view, **UNFOLDED.get(view, {}))
         # Asked only where a model could not be fitted, to say why.
         told = named[f"dashboard_{view.removesuffix('.py')}"]
         assert read <= told <= read | {"rpt_model_status"}, (
@@ -942,6 +954,30 @@ def test_cohorts_show_whole_months_only(published, shown):
     (grid, _) = chart_data(app, "cohort", "months")
     assert "revenue_per_customer" in json.dumps(charts(app)[0])
     assert grid["label"].str.len().gt(0).all()
+
+
+def test_first_orders_are_compared_at_the_same_age(published, shown):
+    app = shown("cohorts.py", first_order="size", age="90")
+    (groups,) = chart_data(app, "group_name", "return_rate")
+    assert groups["group_name"].tolist() == ["Largest third", "Middle third", "Smallest third"]
+    assert groups["return_rate"].between(groups["low"], groups["high"]).all()
+    expected = published.execute("""
+        with seen as (
+            select customers.customer_id, first_order_date from dim_customers as customers
+            cross join build_info
+            where first_order_date + 90 <= build_info.as_of_date
+        )
+
+        select count(distinct customer_id), count(distinct customer_id) filter (
+            activity_date > first_order_date and has_purchase
+        )
+        from seen inner join fct_customer_days using (customer_id)
+        where activity_date <= first_order_date + 90
+    """).fetchone()
+    told = groups[["observed_customers", "returned_customers"]].sum().tolist()
+    assert told == list(expected)
+    # Whom there was no time to see is in no group.
+    assert groups["customers"].sum() > expected[0]
 
 
 def test_the_ledger_is_that_of_the_marts(published, shown):
@@ -997,7 +1033,7 @@ def test_every_colour_of_a_chart_speaks_on_a_dark_page_too():
 
 
 def test_the_evidence_equals_the_marts(published):
-    app = run("churn.py")
+    app = run("churn.py", **UNFOLDED["churn.py"])
     models = {
         model for (model,) in published.execute(
             "select distinct model from rpt_churn_metrics"
@@ -1011,24 +1047,232 @@ def test_the_evidence_equals_the_marts(published):
         order by cutoff_date desc, value desc limit 1
     """).fetchone()
     assert metrics["roc_auc"].iloc[0] == "{:.3f} [{:.3f}–{:.3f}]".format(*best)
-    (roc,) = chart_data(app, "true_positive_rate")
-    assert set(roc["model"]) == models
-    (confusion,) = chart_data(app, "actual", "told")
-    matrix = published.execute("""
-        select true_positives + false_positives + false_negatives + true_negatives
-        from rpt_churn_classification_report
-        where class = 'churned' and threshold_name = 'fixed' and population = 'all_known'
-            and model = (select model from rpt_churn_model_selection where is_chosen)
-        order by cutoff_date desc limit 1
-    """).fetchone()
-    assert confusion["customers"].sum() == matrix[0]
+    curves = chart_data(app, "true_positive_rate", "false_positive_rate")
+    assert len(curves) == 2
+    assert all(set(curve["model"]) == models for curve in curves)
+    # Deciles stand within their own intervals.
+    (deciles,) = chart_data(app, "score_decile", "low", "high")
+    assert deciles["churn_rate"].between(deciles["low"], deciles["high"]).all()
+    assert (deciles["low"] < deciles["high"]).all()
+    (origins,) = chart_data(app, "cutoff_date", "roc_auc", "label")
+    judged = published.execute(
+        "select count(*), sum(roc_auc) from rpt_churn_rolling_origins where roc_auc is not null"
+    ).fetchone()
+    assert (len(origins), origins["roc_auc"].sum()) == pytest.approx(judged)
     app.selectbox(key="model").set_value("random_forest").run()
-    assert not app.exception
-    app.selectbox(key="threshold").set_value("profit_optimal").run()
     assert not app.exception
     (groups,) = chart_data(app, "mean_auc_loss")
     losses = published.execute("select count(*), sum(mean_auc_loss) from rpt_churn_importance")
     assert (len(groups), groups["mean_auc_loss"].sum()) == pytest.approx(losses.fetchone())
+
+
+@pytest.mark.parametrize("percent", [10, 35, 50, 80])
+def test_the_matrix_at_any_threshold_is_that_of_the_predictions(published, shown, percent):
+    app = shown("churn.py", threshold=f"{percent} %")
+    (cells,) = chart_data(app, "actual", "told")
+    counted = published.execute(
+        """
+        select
+            count(*) filter (has_churned and churn_probability >= $1),
+            count(*) filter (has_churned and churn_probability < $1),
+            count(*) filter (not has_churned and churn_probability >= $1),
+            count(*) filter (not has_churned and churn_probability < $1)
+        from fct_churn_backtest
+        where model = (select model from rpt_churn_model_selection where is_chosen)
+            and cutoff_date = (select max(cutoff_date) from rpt_churn_metrics)
+        """,
+        [percent / 100],
+    ).fetchone()
+    # Points of the curve lie half a per cent of customers apart.
+    assert cells["customers"].tolist() == pytest.approx(counted, abs=0.005 * sum(counted) + 1)
+    assert cells["customers"].sum() == sum(counted)
+    money = {
+        card.label: float(re.sub(r"[^0-9.\-]", "", card.help).rstrip("."))
+        for card in app.metric
+        if card.label in ("Cost", "Kept", "Gain")
+    }
+    assert money["Gain"] == pytest.approx(money["Kept"] - money["Cost"], abs=0.6)
+    table = next(t.value for t in app.dataframe if "f1_score" in t.value)
+    named, missed, wrong, _ = cells["customers"]
+    assert table["precision_rate"].iloc[0] == pytest.approx(100 * named / (named + wrong))
+    assert table["recall_rate"].iloc[0] == pytest.approx(100 * named / (named + missed))
+
+
+def test_the_averages_at_the_fixed_threshold_are_those_of_the_marts(published):
+    import comparisons
+
+    reported = published.execute("""
+        select class, true_positives, false_positives, false_negatives, true_negatives,
+            precision_rate, recall_rate, f1_score, support
+        from rpt_churn_classification_report
+        where threshold_name = 'fixed' and population = 'all_known'
+            and model = (select model from rpt_churn_model_selection where is_chosen)
+            and cutoff_date = (select max(cutoff_date) from rpt_churn_metrics)
+        order by list_position(
+            ['churned', 'stayed', 'accuracy', 'macro avg', 'weighted avg'], class)
+    """).df()
+    rows = comparisons.classification(*reported.iloc[0, 1:5].astype(int))
+    for measure in ("precision_rate", "recall_rate", "f1_score", "support"):
+        assert rows[measure].tolist() == pytest.approx(reported[measure].tolist())
+
+
+def test_what_is_folded_is_asked_for_when_it_is_opened(published, shown):
+    app = shown("churn.py")
+    assert chart_data(app, "true_positive_rate") == []
+    auc, rule = published.execute("""
+        select
+            max(value) filter (model = (select churn_scoring_model from build_info)),
+            max(value) filter (model in ('rfm_logistic', 'recency_only', 'base_rate'))
+        from rpt_churn_metrics
+        where metric = 'roc_auc' and population = 'all_known'
+            and cutoff_date = (select max(cutoff_date) from rpt_churn_metrics)
+    """).fetchone()
+    verdict = next(part.label for part in app.expander if "trusted" in part.label)
+    assert f"in {100 * auc:.0f} of 100 cases, the best simple rule in {100 * rule:.0f}" in verdict
+    # A link to what is inside opens it.
+    assert chart_data(run("churn.py", model="random_forest"), "true_positive_rate")
+
+
+def test_who_may_leave_and_the_money_are_those_of_the_customers(published, shown):
+    for filters in FILTERS[:2]:
+        leaving, at_risk = published.execute(
+            "select sum(churn_probability), sum(value_at_risk)::double from dim_customers "
+            "where len($segment::varchar[]) = 0 or segment in $segment",
+            {"segment": [], **filters},
+        ).fetchone()
+        cards = {card.label: card for card in shown("churn.py", **filters).metric}
+        assert cards["May leave"].value == f"{leaving:,.0f}"
+        exact = cards["Money at risk"].help.replace("\\", "").partition("\N{NO-BREAK SPACE}")[2]
+        told = float(re.match(r"[\d,.]+", exact)[0].rstrip(".").replace(",", ""))
+        assert told == pytest.approx(at_risk, abs=0.6)
+
+
+def test_a_cell_of_the_map_leads_to_its_customers(published, shown):
+    r_score, f_score, customers = published.execute(
+        "select r_score, f_score, count(*) from dim_customers group by all "
+        "order by 3 desc, 1, 2 limit 1"
+    ).fetchone()
+    app = shown("segments.py", cell=f"{r_score}-{f_score}")
+    (grid,) = chart_data(app, "r_score", "f_score")
+    (cell,) = grid[grid["cell"] == f"{r_score}-{f_score}"].to_dict("records")
+    assert cell["customers"] == customers
+    expected = published.execute(
+        "select customer_id from dim_customers where r_score = $1 and f_score = $2 "
+        "order by net_revenue desc, customer_id limit 100",
+        [r_score, f_score],
+    ).fetchall()
+    members = next(t.value for t in app.dataframe if "customer_id" in t.value)
+    assert members["customer_id"].tolist() == [customer for (customer,) in expected]
+    # The names of rows and columns are what the scores stand for.
+    days = published.execute(
+        "select min(days_since_last_order), max(days_since_last_order) from dim_customers "
+        "where r_score = $1", [r_score],
+    ).fetchone()  # fmt: skip
+    assert cell["days"] == "{}–{}".format(*days)
+
+
+def test_the_table_of_segments_follows_the_filters(published, shown):
+    table = next(t.value for t in shown("segments.py").dataframe if "What to do" in t.value)
+    assert table["customers"].sum() == published.execute(
+        "select count(*) from dim_customers"
+    ).fetchone()[0]  # fmt: skip
+    assert table["customer_share"].sum() == pytest.approx(100)
+    narrowed = shown("segments.py", risk=["high", "medium"])
+    table = next(t.value for t in narrowed.dataframe if "What to do" in t.value)
+    counted = published.execute(
+        "select segment, count(*), median(days_since_last_order) from dim_customers "
+        "where churn_risk in ('high', 'medium') group by 1"
+    ).fetchall()
+    told = set(table[["Segment", "customers", "days"]].itertuples(index=False, name=None))
+    assert told == {(name, float(n), float(round(days + 1e-9))) for name, n, days in counted}
+
+
+def test_movement_adds_up_from_day_to_day(published):
+    until, since, before = published.execute("""
+        with periods as (select distinct from_date, to_date from rpt_segment_migration)
+
+        select b.to_date::varchar, b.from_date::varchar, a.from_date::varchar
+        from periods as b inner join periods as a on a.to_date = b.from_date
+        order by b.to_date desc limit 1
+    """).fetchone()
+    app = run("segments.py", until=until, since=before)
+    (bands,) = chart_data(app, "link", "share")
+    (bars, *_) = chart_data(app, "place", "segment")
+    assert bars["day"].drop_duplicates().tolist() == [before, since, until]
+    links = bands.drop_duplicates("link")
+    moved = published.execute(
+        "select sum(customers) from rpt_segment_migration where to_date in ($1, $2)",
+        [since, until],
+    ).fetchone()[0]
+    assert links["customers"].sum() == moved
+    customers = published.execute("select count(*) from dim_customers").fetchone()[0]
+    assert bars.loc[bars["day"] == until, "customers"].sum() == customers
+    # Whoever is in a segment on a day has come there and goes on from there.
+    middle = bars[(bars["day"] == since) & (bars["segment"] != "Not yet a customer")]
+    for row in middle.itertuples():
+        come = links[(links["x"] < 1) & (links["to_segment"] == row.segment)]
+        go = links[(links["x"] > 1) & (links["from_segment"] == row.segment)]
+        assert come["customers"].sum() == go["customers"].sum() == row.customers
+
+
+def test_a_shop_in_which_nobody_has_moved_yet_is_shown_so(republish):
+    republish("update rpt_segment_migration set from_segment = 'Not yet a customer'")
+    app = run("segments.py")
+    assert not app.exception
+    assert any("0 moved up, 0 moved down, 0 stayed" in caption.value for caption in app.caption)
+
+
+BANDS = [
+    ("Regular Customers", 1, 496, 215),
+    ("At Risk", 1, 73, 29),
+    ("At Risk", 2, 324, 167),
+    ("At Risk", 5, 52, 34),
+]
+
+
+def banded(rows):
+    columns = ["segment", "purchase_days_from", "customers", "repurchasers"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_a_segment_that_outdoes_the_one_above_is_compared_among_equals():
+    import comparisons
+
+    (found,) = comparisons.surprises(banded(BANDS))
+    assert (found.upper, found.lower) == ("Regular Customers", "At Risk")
+    assert (found.upper_rate, found.lower_rate) == pytest.approx((215 / 496, 230 / 449))
+    assert (found.upper_once, found.lower_once) == pytest.approx((1, 73 / 449))
+    # Of those who had bought on one day alone, fewer came back than of those above.
+    assert (found.alike, found.alike_sign) == (73, 0)
+    assert (found.upper_alike, found.lower_alike) == pytest.approx((215 / 496, 29 / 73))
+    many = [(name, days, 10 * n, 10 * again) for name, days, n, again in BANDS]
+    assert comparisons.surprises(banded(many))[0].alike_sign == 0
+    many = [(name, days, 100 * n, 100 * again) for name, days, n, again in BANDS]
+    assert comparisons.surprises(banded(many))[0].alike_sign == -1
+    # By chance alone is no contradiction, nor is the order that the segments say.
+    few = [(name, days, n // 10, again // 10) for name, days, n, again in BANDS]
+    assert comparisons.surprises(banded(few)) == []
+    assert comparisons.surprises(banded(BANDS[1:] + BANDS[:1])) == []
+    # Nobody is alike where no band is common.
+    (found,) = comparisons.surprises(banded([BANDS[0], *BANDS[2:]]))
+    assert (found.alike, found.upper_alike, found.lower_alike) == (0, None, None)
+
+
+def test_a_contradiction_of_the_segments_is_told_with_its_reason(republish):
+    rows = ", ".join(
+        f"('{name}', {days}, date '2011-08-31', {n}, {again}, {again / n})"
+        for name, days, n, again in BANDS
+    )
+    republish(
+        "delete from rpt_segment_repurchase",
+        f"insert into rpt_segment_repurchase values {rows}",
+    )
+    told = words(run("segments.py")).replace("\N{NO-BREAK SPACE}", " ")
+    assert "At Risk bought again more often (51 %) than Regular Customers (43 %)" in told
+    assert "84 % of At Risk had, and 0 % of Regular Customers" in told
+    assert "(73 of At Risk), 40 % of At Risk came back and 43 % of Regular Customers" in told
+    republish("delete from rpt_segment_repurchase where segment = 'At Risk'")
+    assert "Yes: no segment bought again more often" in words(run("segments.py"))
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -1088,7 +1332,7 @@ def test_thin_data_are_said_in_words(republish):
                 "rpt_churn_importance", "rpt_churn_leaky_baseline", "rpt_churn_model_selection",
                 "rpt_churn_deciles", "rpt_churn_drivers", "fct_churn_reasons",
                 "rpt_clv_validation", "rpt_clv_tracking", "rpt_clv_parameters",
-                "rpt_segment_migration",
+                "rpt_segment_migration", "rpt_segment_repurchase",
             )
         ),
     )  # fmt: skip

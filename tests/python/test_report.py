@@ -68,6 +68,9 @@ def test_words_of_the_data_stay_words(monkeypatch):
 
     assert report._words(r"**a** \*b\* <i>&") == "<strong>a</strong> &#42;b&#42; &lt;i&gt;&amp;"
     assert report._words(r"\<script\>") == "&#60;script&#62;"
+    # What only a screen can do is not told on paper.
+    assert report._words("Most first. Pick one to open the profile.") == "Most first."
+    assert report._words("**Whole shop**: filters do not change what is here.") == ""
 
 
 def test_it_is_refused_in_words(published_dir, tmp_path):
