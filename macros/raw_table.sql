@@ -56,9 +56,16 @@
 
 {% macro nothing_as_raw(table) -%}
     {#- One load, and the rules that hold for any shop: every code is merchandise. -#}
-    {%- set stated = {"shop_codes": {
-        "code_rule_rank": "1", "code_pattern": "''", "stock_code_class": "'product'",
-    }}.get(table, {}) -%}
+    {%- set stated = {
+        "loads": {
+            "load_id": "'invoice_lines'", "load_number": "1",
+            "source_file": "'invoice_lines'",
+        },
+        "shop_rules": {"currency": "'XXX'"},
+        "shop_codes": {
+            "code_rule_rank": "1", "code_pattern": "''", "stock_code_class": "'product'",
+        },
+    }.get(table, {}) -%}
     (
         select
             {%- for name, column in raw_columns()[table].items() %}
@@ -115,9 +122,9 @@
             "reasons": ["string[]", reasons],
         },
         "loads": {
-            "load_id": ["string", "'invoice_lines'"],
-            "load_number": ["integer", "1"],
-            "source_file": ["string", "'invoice_lines'"],
+            "load_id": ["string"],
+            "load_number": ["integer"],
+            "source_file": ["string"],
             "file_sha256": ["string", "null"],
             "records": ["bigint", "null"],
             "pseudonym_key": ["string", "null"],
@@ -130,7 +137,7 @@
             "as_of_date": ["date"],
         },
         "shop_rules": {
-            "currency": ["string", "'XXX'"],
+            "currency": ["string"],
             "cancellation_prefix": ["string", "null"],
             "adjustment_prefix": ["string", "null"],
             "negative_lines_are_returns": ["boolean", "true"],

@@ -1,5 +1,5 @@
 -- Some customers of the bundled sample, under the names that the package reads.
-{%- set project = env_var("CUSTOMER_INTELLIGENCE_ROOT", "../..") -%}
+{%- set project = env_var("CUSTOMER_INTELLIGENCE_ROOT", "../..") %}
 select
     record_number,
     invoice_no,
