@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from customer_intelligence.publication.reader import open_marts
 
 __all__ = ["open_marts"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 
 _MODELS = ("churn", "clusters", "lifetime_value")

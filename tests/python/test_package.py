@@ -12,7 +12,6 @@ from typing import Any
 import dbt_process
 import duckdb
 import pytest
-import yaml
 from conftest import QUICK, ROOT
 
 import customer_intelligence
@@ -136,13 +135,3 @@ def test_models_in_python_import_their_libraries_one_after_the_other(monkeypatch
     assert held == [
         (f"customer_intelligence.{name}", True) for name in ("churn", "clusters", "lifetime_value")
     ]
-
-
-def test_the_targets_dev_and_prod_differ_by_their_data_directory_alone():
-    outputs = yaml.safe_load((ROOT / "profiles.yml").read_text("utf-8"))["customer_intelligence"][
-        "outputs"
-    ]
-    dev, prod = ({**outputs[name]} for name in ("dev", "prod"))
-    places = dev.pop("path"), prod.pop("path")
-    assert dev == prod
-    assert places[0].replace("/data/local", "/data/prod") == places[1] != places[0]
