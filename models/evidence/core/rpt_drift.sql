@@ -65,7 +65,9 @@ bounded as (
             when degrees_of_freedom = 0 then 0.0
             else
                 (1e0 / reference_customers + 1e0 / compared_customers)
-                * {{ chi_square_critical_value("degrees_of_freedom", "chance_of_each") }}
+                * {{ chi_square_critical_value(
+                    "degrees_of_freedom", "chance_of_each"
+                ) }}
         end as critical_psi,
         standard_error * sqrt({{ chi_square_critical_value("1", "chance_of_each") }})
             as critical_difference

@@ -1,6 +1,5 @@
 -- Tried by rank. The last one holds for every code.
-select *
-from (
+with codes (code_rule_rank, stock_code, code_pattern, stock_code_class) as (
     values
     (1, 'POST', null, 'shipping'),
     (2, 'C2', null, 'shipping'),
@@ -11,4 +10,6 @@ from (
     (7, 'PADS', null, 'accessory'),
     (8, null, '^([0-9]{5}[A-Z]{0,2}|DCGS.*)$', 'product'),
     (9, null, '', 'unclassified')
-) as codes (code_rule_rank, stock_code, code_pattern, stock_code_class)
+)
+
+select * from codes

@@ -1,5 +1,4 @@
 -- Some customers of the bundled sample, under the names that the package reads.
-{%- set project = env_var("CUSTOMER_INTELLIGENCE_ROOT", "../..") %}
 select
     record_number,
     invoice_no,
@@ -11,5 +10,5 @@ select
     customer_id,
     country,
     copy_number
-from read_parquet('{{ project }}/data/sample/raw/*/*.parquet')
+from read_parquet('{{ var("sample") }}')
 where cast(customer_id as integer) % 8 = 0
