@@ -96,15 +96,16 @@
     Newton's method on the logarithm of the upper tail, which is concave, at half the
     value: with a of half the degrees of freedom the tail is x to the a times exp(-x),
     divided by gamma(a) and by a continued fraction (Abramowitz and Stegun 1964,
-    6.5.31).
+    6.5.31). Each step is handed the logarithm of the chance: a window function may
+    stand there, and not in a lambda.
     -#}
     {%- set a = "(" ~ degrees_of_freedom ~ " / 2e0)" -%}
     {%- set fraction = "list_reduce(" ~ doubles_down_from(200) ~ ", lambda f, i: "
         ~ "x + 2 * i - 1 - " ~ a ~ " - i * (i - " ~ a ~ ") / f, x + 401e0 - " ~ a ~ ")" -%}
     (2e0 * list_reduce(
-        {{ doubles_down_from(30) }},
-        lambda x, step: greatest(x + (
-            {{ a }} * ln(x) - x - ln({{ fraction }}) - ln({{ p_value }}) - lgamma({{ a }})
+        repeat([ln({{ p_value }})], 30),
+        lambda x, log_p: greatest(x + (
+            {{ a }} * ln(x) - x - ln({{ fraction }}) - log_p - lgamma({{ a }})
         ) * x / {{ fraction }}, x / 2),
         {{ a }} + 2e0
     ))

@@ -3,6 +3,8 @@
     may reach 0.25, or 0.10 for a rate, there are too few customers to tell. -#}
 {%- set notable_index, untold_index = 0.10, 0.25 -%}
 {%- set notable_change, untold_change = 0.05, 0.10 -%}
+{%- set chance_of_each = "5e-2 / greatest(count(case when not is_structural and "
+    ~ "coalesce(psi, standard_error) is not null then 1 end) over (), 1)" -%}
 with measured as (
 
     select
@@ -42,20 +44,6 @@ with measured as (
 ),
 
 -- Everything that may raise an alarm shares the 5 % of a build (Bonferroni).
-shared as (
-
-    select
-        *,
-        5e-2 / greatest(count(
-            case
-                when not is_structural and coalesce(psi, standard_error) is not null
-                    then 1
-            end
-        ) over (), 1) as chance_of_each
-    from measured
-
-),
-
 bounded as (
 
     select
@@ -65,13 +53,11 @@ bounded as (
             when degrees_of_freedom = 0 then 0.0
             else
                 (1e0 / reference_customers + 1e0 / compared_customers)
-                * {{ chi_square_critical_value(
-                    "degrees_of_freedom", "chance_of_each"
-                ) }}
+                * {{ chi_square_critical_value("degrees_of_freedom", chance_of_each) }}
         end as critical_psi,
-        standard_error * sqrt({{ chi_square_critical_value("1", "chance_of_each") }})
+        standard_error * sqrt({{ chi_square_critical_value("1", chance_of_each) }})
             as critical_difference
-    from shared
+    from measured
 
 ),
 
