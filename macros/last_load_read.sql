@@ -1,6 +1,6 @@
 {% macro last_load_read() -%}
     (
         select coalesce(max(already_read.last_load_number), 0)
-        from {{ source("retail", "already_read") }} as already_read
+        from {{ raw_table("retail", "already_read") }} as already_read
     )
 {%- endmacro %}

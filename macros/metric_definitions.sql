@@ -1,7 +1,10 @@
 {% macro metric_definitions() -%}
     {#- There are none while dbt parses, in unit tests, and where sqlfluff lints. -#}
-    {%- set metrics = (graph.get("metrics", {}).values() | sort(attribute="name") | list)
-        if execute else [] -%}
+    {%- set metrics = (
+        graph.get("metrics", {}).values()
+        | selectattr("package_name", "equalto", "customer_intelligence")
+        | sort(attribute="name") | list
+    ) if execute else [] -%}
     {%- for metric in metrics -%}
         select
             '{{ metric.name }}' as kpi,

@@ -4,7 +4,7 @@
     whole graph in which every node ran and passed publishes.
     -#}
     {#- dbt compiles its hooks too, side by side: a command that builds nothing has no end. -#}
-    {% if execute and flags.WHICH not in ("compile", "generate") %}
+    {% if execute and is_own_project() and flags.WHICH not in ("compile", "generate") %}
         {% set ended = [] %}
         {% set failed = [] %}
         {% for result in results %}

@@ -30,8 +30,29 @@
 
 
 {% macro duckdb__chi_square_p_value(statistic) -%}
-    {#- A statistic that is not defined is no evidence: `least` takes null and NaN for 1. -#}
-    least(1.0, chi_square_survival({{ statistic }}))
+    {#-
+    erfc of the root of half the statistic: 1 less the series of erf (Abramowitz and
+    Stegun 1964, 7.1.6), and where that would leave too few digits the continued
+    fraction of erfc (7.1.14). A statistic that is not defined is no evidence: `least`
+    takes null and NaN for 1.
+    -#}
+    {%- set half = "(cast(" ~ statistic ~ " as double) / 2e0)" -%}
+    least(1.0, case
+        when {{ half }} < 4
+            then 1 - 2 / sqrt(pi()) * exp(-{{ half }}) * sqrt({{ half }}) * list_reduce(
+                {{ doubles_down_from(60) }},
+                lambda series, i: 1 + series * 2 * {{ half }} / (2 * i + 1), 1e0
+            )
+        else exp(-{{ half }}) / sqrt(pi()) / list_reduce(
+            {{ doubles_down_from(60) }},
+            lambda fraction, i: sqrt({{ half }}) + i / 2 / fraction, sqrt({{ half }})
+        )
+    end)
+{%- endmacro %}
+
+
+{% macro doubles_down_from(number) -%}
+    list_transform(range({{ number }}, 0, -1), lambda i: cast(i as double))
 {%- endmacro %}
 
 
@@ -71,7 +92,23 @@
 
 
 {% macro duckdb__chi_square_critical_value(degrees_of_freedom, p_value) -%}
-    chi_square_quantile({{ degrees_of_freedom }}, {{ p_value }})
+    {#-
+    Newton's method on the logarithm of the upper tail, which is concave, at half the
+    value: with a of half the degrees of freedom the tail is x to the a times exp(-x),
+    divided by gamma(a) and by a continued fraction (Abramowitz and Stegun 1964,
+    6.5.31). Each step is handed the logarithm of the chance: a window function may
+    stand there, and not in a lambda.
+    -#}
+    {%- set a = "(" ~ degrees_of_freedom ~ " / 2e0)" -%}
+    {%- set fraction = "list_reduce(" ~ doubles_down_from(200) ~ ", lambda f, i: "
+        ~ "x + 2 * i - 1 - " ~ a ~ " - i * (i - " ~ a ~ ") / f, x + 401e0 - " ~ a ~ ")" -%}
+    (2e0 * list_reduce(
+        repeat([ln({{ p_value }})], 30),
+        lambda x, log_p: greatest(x + (
+            {{ a }} * ln(x) - x - ln({{ fraction }}) - log_p - lgamma({{ a }})
+        ) * x / {{ fraction }}, x / 2),
+        {{ a }} + 2e0
+    ))
 {%- endmacro %}
 
 

@@ -1,6 +1,6 @@
 {% macro start_run() %}
     {#- One hook: dbt compiles several of them side by side. -#}
-    {% if execute %}
+    {% if execute and is_own_project() %}
         {% set given = invocation_args_dict.get("vars") or {} %}
         {% set variables = {} %}
         {% for name in fromjson(call_plugin("names_of_vars")) %}

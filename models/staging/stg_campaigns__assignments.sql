@@ -1,6 +1,6 @@
 with assignments as (
 
-    select * from {{ source("campaigns", "campaign_assignments") }}
+    select * from {{ raw_table("campaigns", "campaign_assignments") }}
 
 )
 

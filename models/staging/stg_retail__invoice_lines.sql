@@ -1,6 +1,6 @@
 with invoice_lines as (
 
-    select * from {{ source("retail", "invoice_lines") }}
+    select * from {{ raw_table("retail", "invoice_lines") }}
 
 ),
 

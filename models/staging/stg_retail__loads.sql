@@ -1,6 +1,6 @@
 with loads as (
 
-    select * from {{ source("retail", "loads") }}
+    select * from {{ raw_table("retail", "loads") }}
 
 )
 

@@ -1,6 +1,6 @@
 with codes as (
 
-    select * from {{ source("shop", "shop_codes") }}
+    select * from {{ raw_table("shop", "shop_codes") }}
 
 )
 

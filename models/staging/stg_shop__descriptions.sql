@@ -1,6 +1,6 @@
 with descriptions as (
 
-    select * from {{ source("shop", "shop_descriptions") }}
+    select * from {{ raw_table("shop", "shop_descriptions") }}
 
 )
 

@@ -1,6 +1,6 @@
 with nobody as (
 
-    select * from {{ source("shop", "shop_nobody") }}
+    select * from {{ raw_table("shop", "shop_nobody") }}
 
 )
 

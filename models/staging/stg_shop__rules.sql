@@ -1,6 +1,6 @@
 with rules as (
 
-    select * from {{ source("shop", "shop_rules") }}
+    select * from {{ raw_table("shop", "shop_rules") }}
 
 )
 

@@ -1,6 +1,6 @@
 with statuses as (
 
-    select * from {{ source("shop", "shop_statuses") }}
+    select * from {{ raw_table("shop", "shop_statuses") }}
 
 )
 

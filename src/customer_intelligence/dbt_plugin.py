@@ -9,7 +9,6 @@ from typing import Any
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
-from scipy.special import chdtrc, chdtri
 
 from customer_intelligence.data_dir import lock, preflight
 from customer_intelligence.data_dir.memory import MEMORY_VARIABLE, memory_limit
@@ -53,16 +52,6 @@ class Plugin(BasePlugin):
         def names_of_vars() -> str:
             return answer(lambda: json.dumps(list(VARIABLES)))
 
-        def chi_square_survival(statistic: float) -> float:
-            return float(chdtrc(1, statistic))
-
-        def chi_square_quantile(degrees_of_freedom: float, p_value: float) -> float:
-            return float(chdtri(degrees_of_freedom, p_value))
-
-        conn.create_function("chi_square_survival", chi_square_survival, ["DOUBLE"], "DOUBLE")
-        conn.create_function(
-            "chi_square_quantile", chi_square_quantile, ["DOUBLE", "DOUBLE"], "DOUBLE"
-        )
         conn.create_function("names_of_vars", names_of_vars, [], "VARCHAR")
         conn.create_function("start_run", start, ["VARCHAR"], "VARCHAR", side_effects=True)
         conn.create_function("end_command", end, ["VARCHAR"], "VARCHAR", side_effects=True)

@@ -84,6 +84,11 @@ VARIABLES: dict[str, tuple[str, Check]] = {
             r"[^\x00-\x1f\x7f]{1,1000}",
         )
     ),
+    # The macro hands a mapping on as text.
+    "relations": (
+        "{}: only a project that has this one as a package names its relations",
+        lambda value: value in ({}, "{}"),
+    ),
     "as_of_date": _or_null(_day()),
     "cleaning_policy": _one_of("net", "classic"),
     "rfm_window_days": _or_null(_whole(1, 36_500)),

@@ -20,7 +20,7 @@ with raw_lines as (
                     )
             end
         ) as amount
-    from {{ source("retail", "invoice_lines") }}
+    from {{ raw_table("retail", "invoice_lines") }}
     where load_number > {{ last_load_read() }}
     group by load_number
 

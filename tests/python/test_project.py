@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphlib
 import json
 import re
+import tomllib
 
 import dbt_process
 import duckdb
@@ -13,6 +14,7 @@ import pytest
 import yaml
 from conftest import QUICK, ROOT, one_more_build, parse, run_dbt
 
+import customer_intelligence
 from tools import doc_tables, model_tables
 
 # What each layer reads; evidence reads dimensions and snapshots of the marts besides.
@@ -312,3 +314,21 @@ def test_dbt_and_the_dashboard_call_the_same_data_stale(manifest):
     script = (ROOT / "dashboard" / "main.py").read_text("utf-8")
     days = int(re.search(r"^STALE_DAYS = (\d+)$", script, re.MULTILINE)[1])
     assert loads["freshness"]["warn_after"] == {"count": days, "period": "day"}
+
+
+def test_the_targets_dev_and_prod_differ_by_their_data_directory_alone():
+    outputs = yaml.safe_load((ROOT / "profiles.yml").read_text("utf-8"))["customer_intelligence"][
+        "outputs"
+    ]
+    dev, prod = ({**outputs[name]} for name in ("dev", "prod"))
+    places = dev.pop("path"), prod.pop("path")
+    assert dev == prod
+    assert places[0].replace("/data/local", "/data/prod") == places[1] != places[0]
+
+
+def test_a_release_has_one_version_and_the_changelog_tells_of_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    dbt_project = yaml.safe_load((ROOT / "dbt_project.yml").read_text("utf-8"))
+    headings = re.findall(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert project["version"] == customer_intelligence.__version__ == dbt_project["version"]
+    assert project["version"] == headings[0]

@@ -107,7 +107,7 @@ def build(data_dir: Path, target: str, spark: Server | None = None) -> None:
 def on_duckdb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data directory of the sample, built on DuckDB."""
     data_dir = tmp_path_factory.mktemp("on_duckdb")
-    build(data_dir, "duckdb")
+    build(data_dir, "dev")
     return data_dir
 
 

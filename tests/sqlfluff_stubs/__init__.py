@@ -15,6 +15,7 @@ _PROJECT = yaml.safe_load(
 _GIVEN = {"churn_features": ["net_revenue"]}
 
 execute = False
+project_name = _PROJECT["name"]
 
 
 def var(name, default=None):

@@ -14,7 +14,7 @@ judged as (
 published as (
 
     select max(previous_horizon.horizon_days) as horizon_days
-    from {{ source("published", "previous_horizon") }} as previous_horizon
+    from {{ raw_table("published", "previous_horizon") }} as previous_horizon
     inner join as_of on previous_horizon.as_of_date <= as_of.as_of_date
 
 ),

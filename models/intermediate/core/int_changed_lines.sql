@@ -2,7 +2,7 @@
 -- time they are read, since what is read more than once would be kept as a whole.
 with already_read as (
 
-    select * from {{ source("retail", "already_read") }}
+    select * from {{ raw_table("retail", "already_read") }}
 
 ),
 

@@ -1,4 +1,4 @@
-{{ config(materialized="incremental") }}
+{{ config(materialized=table_of_lines()) }}
 -- Each distinct text is matched once, as int_stock_codes does with codes.
 with descriptions as (
 

@@ -1,4 +1,4 @@
-{{ config(materialized="incremental") }}
+{{ config(materialized=table_of_lines()) }}
 -- Days with a refund are days of trade, too. What cannot be read has no day.
 with lines as (
 

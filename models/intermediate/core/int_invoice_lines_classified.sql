@@ -1,5 +1,5 @@
 {{ config(
-    materialized="incremental",
+    materialized=table_of_lines(),
     pre_hook="{{ forget_changed(['load_number', 'invoice_no']) }}",
 ) }}
 -- Units of sales are positive and units of returns negative, whatever sign the source

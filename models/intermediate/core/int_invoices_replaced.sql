@@ -1,4 +1,4 @@
-{{ config(materialized="incremental") }}
+{{ config(materialized=table_of_lines()) }}
 -- A corrected file replaces an invoice with the same number and customer, if the dates
 -- lie within a week.
 with load_numbers as (

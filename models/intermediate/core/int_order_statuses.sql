@@ -1,4 +1,4 @@
-{{ config(materialized="incremental") }}
+{{ config(materialized=table_of_lines()) }}
 -- Each word is looked up once. The shop's own meaning comes before the common one.
 with order_statuses as (
 

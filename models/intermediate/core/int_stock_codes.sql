@@ -1,4 +1,4 @@
-{{ config(materialized="incremental") }}
+{{ config(materialized=table_of_lines()) }}
 -- Each distinct code is matched once: a pattern read from a column costs a hundred
 -- times as much as a comparison.
 with stock_codes as (

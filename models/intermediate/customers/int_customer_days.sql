@@ -1,5 +1,5 @@
 {{ config(
-    materialized="incremental",
+    materialized=table_of_lines(),
     pre_hook="{{ forget_changed(['customer_id']) }}",
 ) }}
 with orders as (

@@ -1,5 +1,5 @@
 {{ config(
-    materialized="incremental",
+    materialized=table_of_lines(),
     pre_hook="{{ forget_changed(['invoice_no'], through=['customer_id']) }}",
 ) }}
 with all_sale_amounts as (

@@ -9,7 +9,7 @@
     ("any_price_matches", "any_price", []),
 ] -%}
 {{ config(
-    materialized="incremental",
+    materialized=table_of_lines(),
     pre_hook="{{ forget_changed(['customer_id']) }}",
 ) }}
 {%- set queries = {} -%}

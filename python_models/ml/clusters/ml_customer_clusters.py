@@ -16,7 +16,7 @@ def model(dbt, session):
     return clusters.assign(
         customers,
         clusters.chosen_k(diagnostics),
-        dbt.source("published", "previous_clusters").order("cluster_id").df(),
+        dbt.ref("int_previous_clusters").order("cluster_id").df(),
         random_state=int(dbt.config.meta_get("random_seed")),
         n_init=int(dbt.config.meta_get("kmeans_n_init")),
     )
