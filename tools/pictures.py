@@ -16,9 +16,9 @@ from pathlib import Path
 from tools.browser import ROOT, asked_data_dir, chromium, served, settle
 
 IMAGES = ROOT / "docs" / "images"
-WIDTH = 1280
+WIDTH = 1440
 # How much of each page is shown.
-HEIGHTS = {"overview": 1180, "segments": 1210, "churn": 1350, "customers": 1080}
+HEIGHTS = {"overview": 1120, "segments": 1180, "churn": 1210, "customers": 1010}
 # The node of the lineage picture; with more nodes their names would be unreadable.
 LINEAGE = "#!/overview?g_v=1&g_i=1%2Bdim_customers"
 
