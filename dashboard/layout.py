@@ -83,6 +83,10 @@ def number(frame: pd.DataFrame, frames: dict[str, pd.DataFrame]) -> dict[str, st
 alt.data_transformers.register(NUMBERED, number)
 
 
+# Streamlit would move the first and the last label of an axis off the middle of what they name.
+CONFIG = {"axisDiscrete": {"labelFlush": False}}
+
+
 class Drawing:
     """A chart as Streamlit takes it, in the colours of the page.
 
@@ -106,7 +110,7 @@ class Drawing:
         with alt.data_transformers.enable(NUMBERED, frames=frames):
             spec = self._chart.to_dict(validate=self.checks)
         spec = charts.in_dark(spec) if st.context.theme.type == "dark" else spec
-        return {**spec, "datasets": frames}
+        return {**spec, "config": {**spec.get("config", {}), **CONFIG}, "datasets": frames}
 
 
 def draw(chart: Chart, alt_text: str, *, picks: str | None = None, several: bool = True) -> None:
