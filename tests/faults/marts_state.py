@@ -7,7 +7,9 @@ import duckdb
 # What a build says of itself, and what it says of the version before it.
 OF_THE_BUILD = {"build_info", "rpt_changes"}
 Fingerprint = dict[str, tuple[int, str]]
-"""Rows and a hash of them, in any order, for each table; doubles count to nine decimals."""
+"""Rows and a hash of them, in any order, for each table; doubles count to nine decimals, and to
+twelve digits: what sums of money add in another order differs in the sixteenth."""
+DOUBLE = 'round("{0}", least(9, 11 - floor(log10(greatest(abs("{0}"), 1e-9)))::integer))'
 
 
 def fingerprint(marts: duckdb.DuckDBPyConnection) -> Fingerprint:
@@ -17,7 +19,7 @@ def fingerprint(marts: duckdb.DuckDBPyConnection) -> Fingerprint:
         "select schema_name, table_name, column_name, data_type from duckdb_columns() "
         "where not internal and schema_name != 'main' order by table_name, column_index"
     ).fetchall():
-        expression = f'round("{column}", 9)' if kind == "DOUBLE" else f'"{column}"'
+        expression = DOUBLE.format(column) if kind == "DOUBLE" else f'"{column}"'
         columns.setdefault((schema, mart), []).append(expression)
     queries = [
         f"select '{mart}', count(*), coalesce(sum(hash({', '.join(expressions)})::hugeint), 0)"

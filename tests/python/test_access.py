@@ -1002,11 +1002,13 @@ def test_nothing_reports_to_anybody():
     assert project["flags"]["send_anonymous_usage_stats"] is False
     assert SERVER_CONFIG["browser"]["gatherUsageStats"] is False
     assert SERVER_CONFIG["server"]["showEmailPrompt"] is False
+    profile = yaml.safe_load((ROOT / "profiles.yml").read_text(encoding="utf-8"))
+    targets = profile["customer_intelligence"]["outputs"].values()
+    builds = [target["config_options"] for target in targets if target["type"] == "duckdb"]
+    assert len(builds) == 2
     for option in ("autoload_known_extensions", "autoinstall_known_extensions"):
         assert READER_CONFIG[option] == "false"
-        profile = yaml.safe_load((ROOT / "profiles.yml").read_text(encoding="utf-8"))
-        build = profile["customer_intelligence"]["outputs"]["duckdb"]["config_options"]
-        assert build[option] is False
+        assert all(build[option] is False for build in builds)
 
 
 def test_no_file_of_the_project_holds_a_secret():

@@ -583,7 +583,7 @@ def renumbered(published_dir, tmp_path):
 
 
 def test_a_build_keeps_the_ids_of_the_version_before(renumbered, published_dir):
-    result = run_dbt(renumbered, "run", "--select", "ml_customer_clusters")
+    result = run_dbt(renumbered, "run", "--select", "int_previous_clusters", "ml_customer_clusters")
     assert result.returncode == 0, result.stdout
     ids = "select customer_id, cluster_id, cluster_name from {} order by 1"
     with open_marts(published_dir) as marts:

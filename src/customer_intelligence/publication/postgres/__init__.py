@@ -22,6 +22,7 @@ from customer_intelligence.publication.postgres.owned import (
     fingerprints_there,
     hold,
     is_there,
+    make_room,
     prepare,
     version_there,
 )
@@ -81,6 +82,7 @@ def publish_to_postgres(
         if not changed and reader is None and version_there(database) == edition.version:
             return f"holds version {edition.version} already"
         begin()
+        make_room(database)
         in_place = kept_in_place(database, changed)
         loaded = [table for table in changed if table not in in_place]
         for table in loaded:

@@ -80,7 +80,11 @@ def prepare(database: Database, where: str, owner: str, edition: Edition) -> Non
         if not is_ours:
             database.run("comment on schema {} is {}", name(OWN), sql.Literal(MARK + owner))
         database.run("drop schema if exists {} cascade", name(INCOMING))
-        database.run("create schema {}", name(INCOMING))
+
+
+def make_room(database: Database) -> None:
+    """Make the schema where tables wait for the swap, which takes it away."""
+    database.run("create schema {}", name(INCOMING))
 
 
 def _check_foreign(database: Database, where: str, edition: Edition, is_ours: bool) -> None:
