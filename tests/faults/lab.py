@@ -161,7 +161,7 @@ def copied_project(target: Path) -> Path:
             target / name,
             ignore=shutil.ignore_patterns("python", "faults", "corpus", "local"),
         )
-    for name in ("dbt_project.yml", "profiles.yml"):
+    for name in (".dbtignore", "dbt_project.yml", "profiles.yml"):
         shutil.copyfile(ROOT / name, target / name)
     return target
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+import dbt_process
 import duckdb
 import pytest
-import yaml
-from conftest import one_more_build
+from conftest import dbt_environment, one_more_build, parse
 from faults.kills import INGEST_POINTS, every_step, named
 from faults.lab import LATER_DAYS, Lab, copied_project, published_state
 from faults.readers import KINDS, polling
@@ -22,6 +21,7 @@ from faults.small_marts import fill, tables_of
 
 from customer_intelligence import open_marts
 from customer_intelligence.data_dir.files import link_durably
+from customer_intelligence.data_dir.layout import BUILD, DBT_TARGET
 
 LINES = (
     "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -39,7 +39,13 @@ def test_the_long_proof_has_what_it_builds_from(tmp_path):
     assert begins < ends <= begins_again < ends_again
     assert (ends_again - ends).days <= LATER_DAYS + 1
     project = copied_project(tmp_path / "project")
-    assert all((project / name).exists() for name in folders_of_dbt(project))
+    result = dbt_process.run(
+        ("parse", "--warn-error"),
+        cwd=project,
+        environment={**dbt_environment(tmp_path), "CUSTOMER_INTELLIGENCE_ROOT": str(project)},
+        parsed=parse() / BUILD / DBT_TARGET / dbt_process.PARSED,
+    )
+    assert result.returncode == 0, result.stdout
 
 
 def test_the_long_proof_publishes_what_a_build_does(shop):
@@ -48,12 +54,6 @@ def test_the_long_proof_publishes_what_a_build_does(shop):
     with open_marts(shop.path) as marts:
         published = marts.execute("select table_schema, table_name from _meta_tables").fetchall()
     assert copied == set(published)
-
-
-def folders_of_dbt(project: Path) -> list[str]:
-    """Return the folders that dbt reads, by the project's own configuration."""
-    said = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))
-    return [folder for key, folders in said.items() if key.endswith("-paths") for folder in folders]
 
 
 @pytest.fixture(scope="module")
