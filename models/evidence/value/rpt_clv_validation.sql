@@ -209,8 +209,8 @@ totals as (
         sum(weights.weight) as customers,
         sum(weights.weight * ranked.actual_purchase_days) as actual_purchase_days,
         sum(weights.weight * ranked.actual_net_revenue) as actual_net_revenue,
-        sum(weights.weight * ranked.purchase_days) as purchase_days,
-        sum(weights.weight * ranked.net_revenue) as net_revenue,
+        {{ exact_sum("weights.weight * ranked.purchase_days") }} as purchase_days,
+        {{ exact_sum("weights.weight * ranked.net_revenue") }} as net_revenue,
         sum(weights.weight * abs(ranked.purchase_days - ranked.actual_purchase_days))
             as purchase_days_error,
         sum(weights.weight * abs(ranked.net_revenue - ranked.actual_net_revenue))
@@ -256,7 +256,6 @@ rank_correlations as (
 
 ),
 
--- Rounded: the last digits of a sum of doubles depend on its order.
 wide as (
 
     select
