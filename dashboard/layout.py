@@ -303,6 +303,30 @@ def table(frame: pd.DataFrame, alt_text: str, columns: Mapping[str, Any], **opti
     )
 
 
+def customer_picked(picked: Any, customers: pd.Series) -> str | None:
+    """Return the customer whose row of a table was picked, if one was.
+
+    Parameters
+    ----------
+    picked : streamlit.dataframe_util.DataframeState
+        What `table` returns for rows that can be picked.
+    customers : pandas.Series
+        The customer of each row.
+    """
+    rows = picked.selection.rows
+    # The rows may have become fewer since.
+    return str(customers.iloc[rows[0]]) if rows and rows[0] < len(customers) else None
+
+
+def customer_link(customer: str, label: str = "Open customer") -> None:
+    """Draw a link to the profile of a customer."""
+    st.page_link(
+        "views/customers.py",
+        label=f"{label} {wording.as_markdown(customer)}",
+        query_params={"customer": customer},
+    )
+
+
 def percent_column(label: str, explanation: str | None = None, digits: int = 1) -> Any:
     """Return the configuration of a table's column of shares, given in percent."""
     return st.column_config.NumberColumn(label, help=explanation, format=f"%.{digits}f %%")

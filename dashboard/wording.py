@@ -295,7 +295,7 @@ def money(amount: float, currency: str) -> str:
 def short_money(amount: float, currency: str) -> str:
     """Return an amount as a figure shows it: a large one with three digits, others in full."""
     exact = money(amount, currency)
-    return in_short(exact) if abs(amount) >= 10_000 else exact
+    return in_short(exact) if abs(amount) >= SHORT_FROM else exact
 
 
 def exactly(amount: float, currency: str) -> str:

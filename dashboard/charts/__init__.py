@@ -62,6 +62,14 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low <= tick <= high]
 
 
+def interval(low: str, high: str, number_format: str = ".1%") -> tuple[alt.Tooltip, alt.Tooltip]:
+    """Return what a mark says of its interval, by the names of the two bounds."""
+    return (
+        alt.Tooltip(f"{low}:Q", title="95 % interval from", format=number_format),
+        alt.Tooltip(f"{high}:Q", title="to", format=number_format),
+    )
+
+
 def in_lines(label: str, letters: int = 20) -> str:
     """Return a label in lines of so many letters, of which `LINES` draws each on its own."""
     return "\n".join(textwrap.wrap(label, letters))

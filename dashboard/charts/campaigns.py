@@ -6,7 +6,7 @@ import altair as alt
 import colours
 import pandas as pd
 
-from charts import coloured
+from charts import coloured, interval
 
 HELD_OUT_COLOURS = ("#56B4E9", "#0072B2", "#4A4A4A")
 STATUS_COLOURS = {
@@ -98,8 +98,7 @@ def effects(readouts: pd.DataFrame) -> alt.LayerChart:
         tooltip=[
             alt.Tooltip("label:N", title="Campaign"),
             alt.Tooltip("points:Q", title="Difference, points", format="+.1f"),
-            alt.Tooltip("points_low:Q", title="95 % interval from", format="+.1f"),
-            alt.Tooltip("points_high:Q", title="to", format="+.1f"),
+            *interval("points_low", "points_high", "+.1f"),
             alt.Tooltip("contacted_customers:Q", title="Contacted", format=",.0f"),
             alt.Tooltip("held_out_customers:Q", title="Held out", format=",.0f"),
         ],

@@ -11,7 +11,7 @@ import colours
 import pandas as pd
 import wording
 
-from charts import LINES, SHORT_MONEY, coloured, heat_map, in_lines, rows_height
+from charts import LINES, SHORT_MONEY, coloured, heat_map, in_lines, interval, rows_height
 
 Axis = TypeVar("Axis", alt.X, alt.Y)
 CURVE_HEIGHT = 380
@@ -164,8 +164,7 @@ def calibration(bins: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("mean_churn_probability:Q", title="Predicted", format=".1%"),
             alt.Tooltip("churn_rate:Q", title="Observed", format=".1%"),
-            alt.Tooltip("low:Q", title="95 % interval from", format=".1%"),
-            alt.Tooltip("high:Q", title="to", format=".1%"),
+            *interval("low", "high"),
         ],
     )
     line = base.mark_line(color=colours.MAIN, opacity=0.5).encode(

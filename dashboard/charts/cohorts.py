@@ -7,7 +7,7 @@ import colours
 import pandas as pd
 import wording
 
-from charts import heat_map, rows_height
+from charts import heat_map, interval, rows_height
 
 AGE_COLOURS = ("#56B4E9", "#0072B2", "#E69F00", "#D55E00")
 
@@ -131,8 +131,7 @@ def first_orders(groups: pd.DataFrame, currency: str) -> alt.LayerChart | alt.Fa
             alt.Tooltip("observed_customers:Q", title="Customers seen so long", format=",.0f"),
             alt.Tooltip("returned_customers:Q", title="Bought again", format=",.0f"),
             alt.Tooltip("return_rate:Q", title="Their share", format=".1%"),
-            alt.Tooltip("low:Q", title="95 % interval from", format=".1%"),
-            alt.Tooltip("high:Q", title="to", format=".1%"),
+            *interval("low", "high"),
             alt.Tooltip("revenue_per_customer:Q", title=f"{currency} per customer", format=",.0f"),
         ],
     )

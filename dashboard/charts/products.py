@@ -7,7 +7,7 @@ import colours
 import pandas as pd
 import wording
 
-from charts import SHORT_MONEY
+from charts import SHORT_MONEY, interval
 
 NAME_WIDTH = 210
 
@@ -80,8 +80,7 @@ def first_products(products: pd.DataFrame) -> alt.LayerChart:
             alt.Tooltip("customers:Q", title="Customers", format=",.0f"),
             alt.Tooltip("returned_customers:Q", title="Ordered again", format=",.0f"),
             alt.Tooltip("second_order_rate:Q", title="Share", format=".1%"),
-            alt.Tooltip("ci_low:Q", title="95 % interval from", format=".1%"),
-            alt.Tooltip("ci_high:Q", title="to", format=".1%"),
+            *interval("ci_low", "ci_high"),
             alt.Tooltip(
                 "expected_second_order_rate:Q", title="First orders as large", format=".1%"
             ),
@@ -134,8 +133,7 @@ def repurchase_curve(curve: pd.DataFrame, low: int, middle: int, high: int) -> a
         tooltip=[
             alt.Tooltip("days_since_purchase:Q", title="Within days", format=",.0f"),
             alt.Tooltip("repurchase_rate:Q", title="Bought it again", format=".1%"),
-            alt.Tooltip("ci_low:Q", title="95 % interval from", format=".1%"),
-            alt.Tooltip("ci_high:Q", title="to", format=".1%"),
+            *interval("ci_low", "ci_high"),
             alt.Tooltip("followed_customers:Q", title="Customers followed", format=",.0f"),
         ],
     )

@@ -11,7 +11,7 @@ import colours
 import pandas as pd
 import wording
 
-from charts import SHORT_MONEY, coloured, log_ticks, rows_height
+from charts import SHORT_MONEY, coloured, interval, log_ticks, rows_height
 
 
 def histogram(
@@ -233,8 +233,7 @@ def repurchase(rates: pd.DataFrame, segments: Sequence[str]) -> alt.LayerChart |
             alt.Tooltip("customers:Q", title="Customers then", format=",.0f"),
             alt.Tooltip("repurchasers:Q", title="Bought again", format=",.0f"),
             alt.Tooltip("rate:Q", title="Their share", format=".1%"),
-            alt.Tooltip("low:Q", title="95 % interval from", format=".1%"),
-            alt.Tooltip("high:Q", title="to", format=".1%"),
+            *interval("low", "high"),
         ],
     )
     x = alt.X(

@@ -9,7 +9,7 @@ import colours
 import pandas as pd
 import wording
 
-from charts import SHORT_MONEY, coloured, rows_height
+from charts import SHORT_MONEY, coloured, interval, rows_height
 
 OBSERVED = "Observed: net revenue so far"
 PREDICTED = "Predicted: the next 365 days"
@@ -196,8 +196,7 @@ def forecast_totals(forecasts: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         tooltip=[
             alt.Tooltip("forecast:N", title="Forecast"),
             alt.Tooltip("value:Q", title="Predicted ÷ actual", format=".0%"),
-            alt.Tooltip("ci_low:Q", title="95 % interval from", format=".0%"),
-            alt.Tooltip("ci_high:Q", title="to", format=".0%"),
+            *interval("ci_low", "ci_high", ".0%"),
         ],
     )
     right = (

@@ -178,9 +178,8 @@ def offer_terms() -> dict[str, float]:
         select
             offer_cost::double as cost,
             response_rate::double as response,
-            round(
-                (expected_gain + offer_cost)::double / (response_rate * value_at_risk)::double, 3
-            ) as margin
+            -- That response is the one at which the margin just pays for the offer.
+            offer_cost::double / (break_even_response * value_at_risk::double) as margin
         from fct_customer_actions
         where offer_cost > 0 and response_rate > 0 and value_at_risk > 0 and expected_gain > 0
         order by priority

@@ -21,8 +21,16 @@ DUE_SHOWN = 5
 def draw_counts(chosen: list[str], currency: str) -> int:
     """Draw how many are to be contacted, and who is left out; return the first."""
     counts = queries.to_contact(chosen)
-    at_risk, exact_risk = short(counts["value_at_risk"], currency)
-    gain, exact_gain = short(counts["expected_gain"], currency)
+
+    def money(name: str) -> tuple[str | None, str]:
+        amount = counts[name]
+        if pd.isna(amount):
+            return None, ""
+        exactly = f" Exactly {wording.money(amount, currency)}."
+        return wording.short_money(amount, currency), exactly
+
+    at_risk, exact_risk = money("value_at_risk")
+    gain, exact_gain = money("expected_gain")
     figures = [
         (
             "To contact",
@@ -50,16 +58,6 @@ def draw_counts(chosen: list[str], currency: str) -> int:
     ]
     layout.figures(figures)
     return int(counts["customers"])
-
-
-def short(amount: float | None, currency: str) -> tuple[str | None, str]:
-    """Return an amount in short, and the words that say it exactly."""
-    if amount is None or pd.isna(amount):
-        return None, ""
-    exact = wording.money(amount, currency)
-    if amount < wording.SHORT_FROM:
-        return exact, ""
-    return wording.in_short(exact), f" Exactly {exact}."
 
 
 def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
@@ -114,9 +112,8 @@ def draw_list(chosen: list[str], total: int, currency: str) -> str | None:
         queries.ranked_later(chosen),
         "customers.csv",
     )
-    rows = picked.selection.rows
-    row = rows[0] if rows and rows[0] < len(customers) else 0
-    return str(customers["customer_id"].iloc[row])
+    ids = customers["customer_id"]
+    return layout.customer_picked(picked, ids) or str(ids.iloc[0])
 
 
 def what_to_say(row: Any, due: str | None) -> str:
@@ -407,11 +404,7 @@ def main() -> None:
     draw_actions(currency)
     if picked:
         draw_profile(picked, currency)
-        st.page_link(
-            "views/customers.py",
-            label=f"Link to customer {wording.as_markdown(picked)}",
-            query_params={"customer": picked},
-        )
+        layout.customer_link(picked, "Link to customer")
 
 
 main()

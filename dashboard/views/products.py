@@ -28,13 +28,13 @@ def named(products: pd.DataFrame) -> pd.DataFrame:
 def draw_totals(totals: dict[str, Any], currency: str) -> None:
     """Draw four figures of all products."""
     share = totals["returned_amount"] / totals["gross_revenue"] if totals["gross_revenue"] else 0.0
-    net = wording.money(totals["net_revenue"], currency)
+    net = totals["net_revenue"]
     figures = [
         (
             "Net of returns",
-            wording.in_short(net) if totals["net_revenue"] >= wording.SHORT_FROM else net,
-            f"Exactly {net}. With sales without a customer; discounts on whole orders are not "
-            "taken off products.",
+            wording.short_money(net, currency),
+            f"Exactly {wording.money(net, currency)}. With sales without a customer; discounts on "
+            "whole orders are not taken off products.",
         ),
         (
             "Returned",
@@ -197,14 +197,9 @@ def draw_due(code: str, name: str, currency: str) -> None:
         selection_mode="single-row",
         key="due_list",
     )
-    rows = picked.selection.rows
-    if rows and rows[0] < len(due):
-        customer = str(due["customer_id"].iloc[rows[0]])
-        st.page_link(
-            "views/customers.py",
-            label=f"Open customer {wording.as_markdown(customer)}",
-            query_params={"customer": customer},
-        )
+    customer = layout.customer_picked(picked, due["customer_id"])
+    if customer:
+        layout.customer_link(customer)
     first = f"The {len(due)} who spent the most. " if len(due) == queries.LISTED else ""
     st.caption(
         f"{first}They bought it on more than one day, last as long ago as it usually takes. Those "

@@ -106,14 +106,9 @@ def draw_members(bands: dict[str, dict[int, str]], currency: str) -> None:
         selection_mode="single-row",
         key="members",
     )
-    rows = picked.selection.rows
-    if rows and rows[0] < len(members):
-        customer = str(members["customer_id"].iloc[rows[0]])
-        st.page_link(
-            "views/customers.py",
-            label=f"Open customer {wording.as_markdown(customer)}",
-            query_params={"customer": customer},
-        )
+    customer = layout.customer_picked(picked, members["customer_id"])
+    if customer:
+        layout.customer_link(customer)
     else:
         st.caption(
             f"Those who spent the most first, {queries.LISTED} at most. Pick one to open the "

@@ -65,7 +65,7 @@ def bundle(data_dir: Path, database: Mapping[str, Any], kind: str = "Dashboard")
         "metadata.yaml": {
             "version": "1.0.0",
             "type": kind,
-            "timestamp": "2026-01-01T00:00:00+00:00",
+            "timestamp": WRITTEN,
         },
         f"databases/{NAME}.yaml": {
             "database_name": "Customer Intelligence",
