@@ -19,7 +19,7 @@ from customer_intelligence.scoring import MAX_LOGIT
 def macros():
     """Return the macros as dbt would see them, by name."""
     environment = jinja2.Environment(autoescape=False)  # nosec
-    names = ("within", "proportion", "wilson_bound", "rank_auc", "exact_sum")
+    names = ("within", "proportion", "wilson_bound", "rank_auc")
     for name in names:
         source = (ROOT / "macros" / f"{name}.sql").read_text("utf-8")
         environment.globals[name] = getattr(environment.from_string(source).module, name)
@@ -130,21 +130,3 @@ def test_a_silhouette_of_far_groups_is_at_most_1():
         sums = np.full((len(labels), groups), 1e9)
         sums[np.arange(len(labels)), labels] = 0
         assert 0.999 < diagnostics._mean_silhouette(sums, labels)[0] <= 1
-
-
-def test_a_sum_to_the_millionth_does_not_depend_on_the_order_of_its_rows(macros):
-    """What threads add in another order is the same to the last bit, which a plain sum is not."""
-    amounts = np.random.default_rng(0).lognormal(5, 2, 20_000)
-    sums: dict[str, set[float]] = {"exact": set(), "plain": set()}
-    with duckdb.connect(config={"threads": 1}) as connection:
-        for seed in range(8):
-            shuffled = np.random.default_rng(seed).permutation(amounts)
-            connection.register("rows", {"weight": np.ones(len(amounts)), "amount": shuffled})
-            exact = macros["exact_sum"]("weight * amount")
-            asked = f"select {exact}, sum(weight * amount) from rows"  # nosec
-            (answer,) = connection.execute(asked).fetchall()
-            for name, value in zip(sums, answer, strict=True):
-                sums[name].add(value)
-    assert len(sums["exact"]) == 1
-    assert len(sums["plain"]) > 1
-    assert sums["exact"].pop() == pytest.approx(sums["plain"].pop(), abs=1e-6 * len(amounts))

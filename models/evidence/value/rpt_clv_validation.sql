@@ -209,8 +209,13 @@ totals as (
         sum(weights.weight) as customers,
         sum(weights.weight * ranked.actual_purchase_days) as actual_purchase_days,
         sum(weights.weight * ranked.actual_net_revenue) as actual_net_revenue,
-        {{ exact_sum("weights.weight * ranked.purchase_days") }} as purchase_days,
-        {{ exact_sum("weights.weight * ranked.net_revenue") }} as net_revenue,
+        -- Exact: what is rounded below must not depend on the order of the rows.
+        cast(sum({{ as_decimal(
+            "weights.weight * ranked.purchase_days", 38, 6
+        ) }}) as double) as purchase_days,
+        cast(sum({{ as_decimal(
+            "weights.weight * ranked.net_revenue", 38, 6
+        ) }}) as double) as net_revenue,
         sum(weights.weight * abs(ranked.purchase_days - ranked.actual_purchase_days))
             as purchase_days_error,
         sum(weights.weight * abs(ranked.net_revenue - ranked.actual_net_revenue))
